@@ -1,0 +1,1 @@
+"""Side-by-side timings: labctl beside the ways it is measured against, interleaved in one run."""

@@ -1,0 +1,83 @@
+"""The compose runtime beside the same homework typed as shell commands: compose up, topic, producer, consumer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from bench.local import LIMIT, PEER, Labctl
+from bench.testcontainers import Testcontainers, can_be_built
+from bench.timing import Case
+from labctl.host import free_ports
+from labctl.image import REPOSITORY as OWN_IMAGE
+from labctl.runtime.engine import Engine
+from labctl.spec import default_spec
+
+STOCK_LIKE = "labctl-test/stock-like"
+TYPED = "homework typed, stock-like image"
+COMPOSE_FILE = Path(__file__).with_name("homework.yml")
+TOOLS = "/opt/kafka/bin"
+INSIDE = ("--bootstrap-server", "localhost:9092", "--topic", "orders")
+
+
+class TypedHomework:
+    """What the homework says, command after command."""
+
+    def __init__(self, image: str) -> None:
+        port = str(free_ports("127.0.0.1", 1))
+        self._environment = {**os.environ, "IMAGE": image, "PORT": port}
+
+    def run(self) -> None:
+        """Up, a topic, two records in, two records out."""
+        self._docker("compose", "-f", str(COMPOSE_FILE), "up", "--detach", "--wait", "--quiet-pull")
+        tool = ("exec", "-i", "labctl-bench-broker")
+        self._docker(*tool, f"{TOOLS}/kafka-topics.sh", "--create", *INSIDE, "--partitions", "3")
+        records = b'{"orderid":1001,"amount":599.99}\n{"orderid":1002,"amount":300}\n'
+        self._docker(*tool, f"{TOOLS}/kafka-console-producer.sh", *INSIDE, stdin=records)
+        consumer = (f"{TOOLS}/kafka-console-consumer.sh", *INSIDE, "--from-beginning", "--max-messages", "2")
+        read = self._docker(*tool, *consumer)
+        if sorted(read) != sorted(records):
+            raise RuntimeError(f"the consumer read {read!r}")
+
+    def clean_up(self) -> None:
+        """Everything away."""
+        self._docker("compose", "-f", str(COMPOSE_FILE), "down", "--volumes", "--timeout", "1")
+
+    def _docker(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        command = ["docker", *arguments]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, timeout=LIMIT, check=True, env=self._environment
+        )
+        return done.stdout
+
+
+def compose_cases(folder: Path, at_end: ExitStack) -> list[Case]:
+    """`up` and `down` on both images beside the typed homework; `at_end` takes away what a failed case left."""
+    version = default_spec().kafka.version
+    engine = Engine()
+    typed = TypedHomework(f"{STOCK_LIKE}:{version}")
+    cases = [Case(TYPED, typed.run, clean_up=typed.clean_up)]
+    if can_be_built():
+        cases.append(Case(PEER, Testcontainers(folder / "testcontainers", f"{STOCK_LIKE}:{version}").run))
+    for image, name, ratio in ((STOCK_LIKE, "stock-like image", 0.4), (OWN_IMAGE, "own image", 0.25)):
+        if not engine.has_image(f"{image}:{version}"):
+            raise RuntimeError(f"{image}:{version} is not here: scripts/stock_like_image.py, labctl image build")
+        labctl = Labctl(folder / name.replace(" ", "-"))
+        at_end.callback(labctl, "down", "--all")
+        labctl.spec(f"kafka: {{image: {image}}}\nui: {{kind: none}}\n")
+        up = ("up", "--runtime", "compose", "--name", name.partition(" ")[0], "--ports", "auto", "--checks", "quick")
+        down = ("down", "--name", name.partition(" ")[0])
+        cases += [
+            Case(
+                f"labctl up, {name}",
+                partial(labctl.timed, *up),
+                peer=TYPED,
+                goals={"ratio": ratio},
+                memory=partial(labctl.memory, *down[1:]),
+            ),
+            Case(f"labctl down, {name}", partial(labctl.timed, *down), goals={"s": 2}),
+        ]
+    return cases

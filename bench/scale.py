@@ -1,0 +1,131 @@
+"""What size costs: nodes of a lab, labs at once, partitions of a topic."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.local import LIMIT, Labctl
+from labctl.kafka_client import KafkaClient
+from labctl.waiting import Deadline, NotReady, wait_until
+
+NODES = (1, 3, 5)
+LABS = (1, 2, 5, 10)
+PARTITIONS = (10, 100, 1000)
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """Seconds and bytes for each size: medians of the rounds. No memory where a size takes none of its own."""
+
+    what: str
+    unit: str
+    seconds: dict[int, float]
+    memory: dict[int, float]
+
+
+def measure_sizes(folder: Path, rounds: int, say: Callable[[str], None]) -> list[Sized]:
+    """Every size in turn, round after round; all in the local runtime."""
+    labctl = Labctl(folder / "scale")
+    seconds: dict[str, dict[int, list[float]]] = {}
+    memory: dict[str, dict[int, list[float]]] = {}
+
+    def note(what: str, size: int, took: float, resident: float = 0) -> None:
+        seconds.setdefault(what, {}).setdefault(size, []).append(took)
+        if resident:
+            memory.setdefault(what, {}).setdefault(size, []).append(resident)
+
+    try:
+        for number in range(rounds):
+            for size in NODES:
+                note("nodes", size, *_nodes(labctl, size))
+            for size in LABS:
+                note("labs", size, *_labs(labctl, size))
+            for size, took in _partitions(labctl).items():
+                note("partitions", size, took)
+            say(f"sizes: round {number + 1} of {rounds}")
+    finally:
+        labctl("down", "--all")
+    units = {
+        "nodes": "nodes of one lab, combined: `up --checks quick`",
+        "labs": "labs at once, by as many processes: until the last is verified",
+        "partitions": "partitions of a new topic: until each has its leader",
+    }
+    return [
+        Sized(
+            what,
+            unit,
+            {size: statistics.median(found) for size, found in seconds[what].items()},
+            {size: statistics.median(found) for size, found in memory.get(what, {}).items()},
+        )
+        for what, unit in units.items()
+    ]
+
+
+def sizes_table(sized: list[Sized]) -> str:
+    """One Markdown table for all."""
+    lines = ["| size | | seconds | memory of the nodes | for each one |", "| --- | --- | --- | --- | --- |"]
+    for one in sized:
+        for size, took in one.seconds.items():
+            memory, each = "", f"{took / size:.2g} s"
+            if size in one.memory:
+                memory = f"{one.memory[size] / MEBIBYTE:.0f} MiB"
+                each += f", {one.memory[size] / MEBIBYTE / size:.0f} MiB"
+            lines.append(f"| {size} | {one.unit} | {took:.2f} | {memory} | {each} |")
+    return "\n".join(lines)
+
+
+def _up(name: str) -> tuple[str, ...]:
+    return ("up", "--runtime", "local", "--name", name, "--ports", "auto", "--checks", "quick")
+
+
+def _nodes(labctl: Labctl, size: int) -> tuple[float, int]:
+    labctl.spec(f"kafka: {{brokers: {size}}}\nui: {{kind: none}}\n")
+    started = time.perf_counter()
+    labctl(*_up("nodes"))
+    took = time.perf_counter() - started
+    resident = labctl.memory("--name", "nodes")
+    labctl("down", "--name", "nodes")
+    return took, resident
+
+
+def _labs(labctl: Labctl, size: int) -> tuple[float, int]:
+    labctl.spec("ui: {kind: none}\n")
+    names = [f"lab{number}" for number in range(size)]
+    started = time.perf_counter()
+    starting = [labctl.start(*_up(name)) for name in names]
+    codes = [one.wait(LIMIT) for one in starting]
+    took = time.perf_counter() - started
+    if any(codes):
+        raise RuntimeError(f"of {size} labs at once some did not come up: {codes}")
+    resident = sum(labctl.memory("--name", name) for name in names)
+    labctl("down", "--all")
+    return took, resident
+
+
+def _partitions(labctl: Labctl) -> dict[int, float]:
+    """{partitions: seconds} on one running lab."""
+    labctl.spec("ui: {kind: none}\n")
+    labctl(*_up("partitions"))
+    external = labctl.status("--name", "partitions")["endpoints"]["external"]
+    took = {}
+    with KafkaClient(external) as client:
+        client.topics()
+        for size in PARTITIONS:
+            name = f"with-{size}"
+
+            def led(name: str = name, size: int = size) -> None:
+                seen = client.topics([name]).get(name, ())
+                if len(seen) < size or any(one.leader < 0 for one in seen):
+                    raise NotReady(f"{len(seen)} partitions")
+
+            started = time.perf_counter()
+            client.create_topics({name: (size, 1, {})})
+            wait_until(led, what=f"{size} partitions", deadline=Deadline.after(LIMIT))
+            took[size] = time.perf_counter() - started
+    labctl("down", "--name", "partitions")
+    return took

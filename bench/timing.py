@@ -1,0 +1,95 @@
+"""Cases run in turn, round after round, so that a machine that slows down slows all of them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something to time; where `run` gives seconds, those count. `prepare` and `clean_up` are not timed."""
+
+    name: str
+    run: Callable[[], float | None]
+    prepare: Callable[[], None] = lambda: None
+    clean_up: Callable[[], None] = lambda: None
+    peer: str = ""  # the case that this one is a ratio of
+    second_peer: str = ""
+    goals: Mapping[str, float] = field(default_factory=dict)  # {a figure of `figures`: what it may be at most}
+    memory: Callable[[], int] | None = None  # bytes that the nodes have resident, looked at behind `run`
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A case: seconds of each round, and the memory in bytes."""
+
+    case: Case
+    seconds: list[float]
+    memory: list[int]
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return statistics.median(self.seconds)
+
+    def figures(self, others: Mapping[str, Measured]) -> dict[str, float]:
+        """What there may be goals for: seconds, MiB; beside its peers the ratio and the seconds more.
+
+        Of each round by itself, and of these the median: the machine of one round is one machine.
+        """
+        found = {"s": self.median}
+        if self.case.memory:
+            found["MiB"] = statistics.median(self.memory) / 2**20
+        for name, peer in (("ratio", self.case.peer), ("second ratio", self.case.second_peer)):
+            if peer in others:
+                pairs = list(zip(self.seconds, others[peer].seconds, strict=True))
+                found[name] = statistics.median(a / b for a, b in pairs)
+                if name == "ratio":
+                    found["s more"] = statistics.median(a - b for a, b in pairs)
+        return found
+
+
+def time_cases(cases: list[Case], rounds: int, say: Callable[[str], None]) -> dict[str, Measured]:
+    """{name: what was measured}, after one round that is not counted."""
+    measured = {case.name: Measured(case, [], []) for case in cases}
+    for number in range(rounds + 1):
+        for case in cases:
+            case.prepare()
+            try:
+                started = time.perf_counter()
+                told = case.run()
+                took = time.perf_counter() - started if told is None else told
+                resident = case.memory() if case.memory else 0
+            finally:
+                case.clean_up()
+            if number:
+                measured[case.name].seconds.append(took)
+                measured[case.name].memory.append(resident)
+        say(f"round {number} of {rounds}" if number else "warm")
+    return measured
+
+
+def table(measured: Mapping[str, Measured]) -> str:
+    """Median, spread, ratio and memory of each case, its goals and whether they are met, as a Markdown table."""
+    head = ("case", "median", "from", "to", "ratio", "memory", "goal", "")
+    rows: list[tuple[str, ...]] = [head, ("---",) * len(head)]
+    for name, one in measured.items():
+        found = one.figures(measured)
+        ratios = " / ".join(f"{found[key]:.2f}" for key in ("ratio", "second ratio") if key in found)
+        memory = f"{found['MiB']:.0f} MiB" if "MiB" in found else ""
+        spread = (f"{one.median:.2f} s", f"{min(one.seconds):.2f}", f"{max(one.seconds):.2f}")
+        goals = ", ".join(f"{key} <= {limit:g}" for key, limit in one.case.goals.items())
+        verdict = ", ".join(_verdict(key, found.get(key), limit) for key, limit in one.case.goals.items())
+        rows.append((name, *spread, ratios, memory, goals, verdict))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = (" | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _verdict(key: str, found: float | None, limit: float) -> str:
+    if found is None:
+        return f"{key} not measured"
+    return "met" if found <= limit else f"{key} missed by {found - limit:.3g}"

@@ -1,0 +1,5 @@
+"""`python -m labctl` is `labctl`."""
+
+from labctl.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Pictures of pages, taken by a Chromium that is on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from labctl.errors import HostError
+
+NAMED = "LABCTL_BROWSER"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SECONDS = 60
+SETTLED = 2000  # milliseconds that a page has for its scripts
+OPTIONS = (
+    "--headless",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_browser() -> str:
+    """The Chromium to use. Raises HostError where there is none."""
+    named = os.environ.get(NAMED)
+    found = next(filter(None, map(shutil.which, [named] if named else NAMES)), None)
+    if found is None:
+        raise HostError(
+            f"there is no {named or 'Chromium on PATH'}",
+            f"install it (apt-get install chromium), or name one in {NAMED}",
+        )
+    return found
+
+
+def take_picture(url: str, path: Path, *, width: int = 1280, height: int = 1000) -> None:
+    """Write a PNG of the page at `url`. Raises HostError."""
+    # Chromium refuses its sandbox to root
+    rights = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as profile:
+        command = [
+            find_browser(),
+            *OPTIONS,
+            *rights,
+            f"--user-data-dir={profile}",
+            f"--window-size={width},{height}",
+            f"--virtual-time-budget={SETTLED}",
+            f"--screenshot={path}",
+            url,
+        ]
+        try:
+            subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise HostError(f"the browser made no picture of {url} within {SECONDS} s") from None
+    if not path.is_file():
+        raise HostError(f"the browser made no picture of {url}", f"another browser can be named in {NAMED}")

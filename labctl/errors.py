@@ -1,0 +1,90 @@
+"""The errors that a user sees: one sentence that says what is wrong, a hint that says what to try, an exit code."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+
+class LabError(Exception):
+    """Something that stops labctl. `exit_code` is the process's exit code, `fault` its name in docs/faults.md or ""."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, hint: str = "", fault: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.fault = fault
+
+
+class SpecError(LabError):
+    """lab.yaml or the command line asks for something that can't be (exit 2). All problems at once."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str], hint: str = "") -> None:
+        super().__init__("\n".join(problems), hint)
+        self.problems = problems
+
+
+class HostError(LabError):
+    """This machine is not fit for the lab (exit 3): a port, memory, a folder, Java, a download."""
+
+    exit_code = 3
+
+
+def unwritable(path: str | Path, error: OSError, hint: str) -> HostError:
+    """What the system said when `path` was to be written."""
+    fault = "disk-full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "not-writable"
+    return HostError(f"{path} can't be written: {error.strerror}", hint, fault)
+
+
+class LabStopped(LabError):
+    """The lab is not running (exit 4)."""
+
+    exit_code = 4
+
+
+class RuntimeFailed(LabError):
+    """A command of the runtime failed (exit 4); `command` can be pasted into a shell."""
+
+    exit_code = 4
+
+    def __init__(self, command: str, exit_status: int | None, output: str, hint: str = "", fault: str = "") -> None:
+        how = "did not end in time" if exit_status is None else f"ended with exit code {exit_status}"
+        super().__init__(f"`{command}` {how}: {output.strip() or 'no output'}", hint, fault)
+        self.command = command
+        self.exit_status = exit_status
+        self.output = output
+
+
+class NodeDied(LabError):
+    """A node of the lab ended by itself (exit 4)."""
+
+    exit_code = 4
+
+
+class ReadinessTimeout(LabError):
+    """The lab did not become ready in time (exit 4). Says the layer, what was expected, what was last seen."""
+
+    exit_code = 4
+
+
+class KafkaFailed(LabError):
+    """Kafka refused a request or gave no answer (exit 4)."""
+
+    exit_code = 4
+
+
+class AccessDenied(KafkaFailed):
+    """Kafka's authorizer refused a request: no ACL allows it (exit 4)."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user or the system asked labctl to end: Ctrl-C (exit 130) or SIGTERM (exit 143)."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"signal {signal_number}")
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number

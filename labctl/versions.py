@@ -1,0 +1,21 @@
+"""What differs between the versions of Kafka: the one table that settings, tool flags and checks follow."""
+
+from __future__ import annotations
+
+OLDEST = (3, 9)  # below it the tools, the settings of KRaft and the image differ in more than this table
+
+SINCE = {
+    "share groups": (4, 2),  # KIP-932, for production use
+    "--command-property": (4, 2),  # KIP-1147: before it --producer-property and --consumer-property
+    "--command-config": (4, 2),  # KIP-1147: before it --producer.config and --consumer.config
+}
+
+
+def has(kafka_version: str, feature: str) -> bool:
+    """Whether Kafka `kafka_version` has `feature`, a name of SINCE."""
+    return version_tuple(kafka_version) >= SINCE[feature]
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """(4, 3, 1) of 4.3.1."""
+    return tuple(int(part) for part in version.split("."))

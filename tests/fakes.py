@@ -1,0 +1,182 @@
+"""Fakes with scripted answers for the two seams of a lab: its runtime and its Kafka."""
+
+from labctl.errors import KafkaFailed
+from labctl.kafka_client import Quorum, Voter
+from labctl.plan import Choice, HostFacts, Identity, make_plan
+from labctl.results import Partition
+from labctl.runtime.base import Completed, NodeState
+from labctl.spec import parse_spec
+
+FACTS = HostFacts(system="Linux", cpus=2, memory_total=16 << 30, memory_available=8 << 30)
+HUGE = HostFacts(system="Linux", cpus=2, memory_total=64 << 30, memory_available=64 << 30)
+IDENTITY = Identity(
+    cluster_id="Vn1XM1uGRvWwgCzaQ6Ebxw",
+    state="/state/labs/lab",
+    loopback="127.77.1",
+    inside_port=9092,
+    controller_port=9093,
+    external_port=20_000,
+)
+
+
+def a_plan(text="", runtime="local", facts=FACTS, identity=IDENTITY):
+    return make_plan(parse_spec(text), Choice(runtime, "for the test"), facts, identity)
+
+
+class FakeRuntime:
+    """Nodes that run when told to. `dies` holds log texts of nodes that end right after the start."""
+
+    def __init__(self, plan, *, dies=None, tool=None):
+        self.plan = plan
+        self.calls = []
+        self.running = set()
+        self.made = False
+        self.dies = dies or {}
+        self.tool = tool
+
+    def prepare(self):
+        self.calls.append("prepare")
+
+    def up(self):
+        self.calls.append("up")
+        self.made = True
+        self.running = {node.name for node in self.plan.nodes} - set(self.dies)
+
+    def stop(self, names=()):
+        self.calls.append("stop")
+        self.running -= set(names or self.running)
+
+    def down(self):
+        self.calls.append("down")
+        removed = [f"node {name}" for name in sorted(self.running)]
+        self.running, self.made = set(), False
+        return removed
+
+    def nodes(self, *, memory=False):
+        absent = "exited" if self.made else "missing"
+        return [NodeState(node.name, "running" if node.name in self.running else absent) for node in self.plan.nodes]
+
+    def versions(self):
+        return {"fake": "1"}
+
+    def inspect(self, node):
+        return "{}"
+
+    def logs(self, node, *, tail):
+        lines = self.dies.get(node, "started\nready\n").splitlines(keepends=True)
+        return "".join(lines if tail is None else lines[-tail:] if tail else [])
+
+    def follow_logs(self, node, *, tail):
+        yield from self.logs(node, tail=tail).splitlines(keepends=True)
+
+    def exec(self, node, argv, stdin, seconds):
+        if self.tool:
+            return self.tool(argv, stdin)
+        return Completed(tuple(argv), 0, stdin or b"", b"")
+
+    def attach(self, node, argv, *, tty):
+        self.calls.append(("attach", node, argv))
+        return 7
+
+
+class FakeKafka:
+    """A Kafka that keeps what it is given. `refuses` maps a verb to the KafkaFailed message it answers with."""
+
+    def __init__(self, plan, refuses=None):
+        self.plan = plan
+        self.bootstrap = plan.external
+        self.refuses = refuses or {}
+        self.made = {}
+        self.records = {}
+        self.transactions = []
+        self.members = {}  # {group: how many}
+        self.awake = False
+
+    def __call__(self, *_args, **_kwargs):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def close(self):
+        pass
+
+    def _ask(self, verb):
+        if verb in self.refuses:
+            raise KafkaFailed(self.refuses[verb])
+
+    def wake_coordinators(self):
+        self.awake = True
+
+    def cluster_id(self):
+        return self.plan.cluster_id
+
+    def advertised(self):
+        self._ask("advertised")
+        return {node.id: node.listener("EXTERNAL").advertised for node in self.plan.brokers}
+
+    def quorum(self):
+        self._ask("quorum")
+        return Quorum(1, tuple(Voter(voter.id, 0, True) for voter in self.plan.voters))
+
+    def quorums(self):
+        return {address: self.quorum() for address in self.plan.external.split(",")}
+
+    def topics(self, names=None):
+        ids = tuple(node.id for node in self.plan.brokers)
+        return {
+            name: tuple(Partition(number, ids[0], ids[:copies], ids[:copies]) for number in range(partitions))
+            for name, (partitions, copies, _config) in self.made.items()
+            if names is None or name in names
+        }
+
+    def ranges(self, partitions):
+        return {
+            name: {number: (0, 0 if number else len(self.records.get(name, ()))) for number in range(count)}
+            for name, count in partitions.items()
+        }
+
+    def known(self, names):
+        return [set(names) & set(self.made)]
+
+    def topic_config(self, name):
+        return dict(self.made[name][2])
+
+    def groups(self):
+        return list(self.members)
+
+    def open_transactions(self):
+        return list(self.transactions)
+
+    def abort_transaction(self, transactional_id):
+        self.transactions.remove(transactional_id)
+
+    def remove_members(self, group):
+        left, self.members[group] = self.members[group], 0
+        return left
+
+    def create_topics(self, topics):
+        self._ask("create_topics")
+        new = [name for name in topics if name not in self.made]
+        self.made.update({name: topics[name] for name in new})
+        return new
+
+    def delete_topics(self, names):
+        for name in names:
+            self.made.pop(name, None)
+            self.records.pop(name, None)
+
+    def delete_groups(self, names):
+        kept = {name: "NonEmptyGroupError" for name in names if self.members.get(name)}
+        for name in set(names) - set(kept):
+            self.members.pop(name, None)
+        return kept
+
+    def produce(self, topic, records, *, partition=None):
+        self._ask("produce")
+        kept = self.records.setdefault(topic, [])
+        kept += records
+        return [(partition or 0, len(kept) - 1) for _ in records]

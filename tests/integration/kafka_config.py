@@ -1,0 +1,21 @@
+"""python kafka_config.py LIBJVM CLASSPATH: reads settings, a node's JSON a line; answers `ok`, or Kafka's refusal."""
+
+import json
+import sys
+
+import jpype
+
+jpype.startJVM(sys.argv[1], "-XX:TieredStopAtLevel=1", "-Xmx256m", classpath=sys.argv[2].split(":"))
+Properties = jpype.JClass("java.util.Properties")
+KafkaConfig = jpype.JClass("kafka.server.KafkaConfig")
+for line in sys.stdin:
+    properties = Properties()
+    for key, value in json.loads(line).items():
+        properties.put(key, value)
+    try:
+        KafkaConfig.fromProps(properties)
+        answer = "ok"
+    except jpype.JException as error:
+        answer = str(error).replace("\n", " ")
+    sys.stdout.write(f"> {answer}\n")
+    sys.stdout.flush()

@@ -1,0 +1,215 @@
+"""The compose runtime on a real engine, on the project's own image and on one with apache/kafka's ways."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from labctl.render import COMPOSE_FILE
+from labctl.runlog import Silent
+from labctl.runtime.compose import ComposeRuntime
+from tests.contract import keeps_the_contract, refuses_unknown_nodes
+from tests.fakes import a_plan
+from tests.integration.conftest import OWN_IMAGE as OWN
+from tests.integration.conftest import docker, lab_objects, lab_yaml
+from tests.integration.test_security import leaks, readable_by_others, sampled_arguments, secrets_of
+
+pytestmark = pytest.mark.docker
+
+STOCK_LIKE = "labctl-test/stock-like"
+GOLDEN = Path(__file__).parent.parent / "golden" / "compose"
+
+
+def compose_lab(name, more="", image=OWN):
+    """A lab.yaml for the compose runtime."""
+    return (
+        f"name: {name}\nruntime: compose\nkafka: {{image: {image}{more}}}\n"
+        "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: quick\n"
+    )
+
+
+@pytest.mark.parametrize("image", [OWN, STOCK_LIKE])
+def test_the_homework_in_docker(engine_labctl, image):
+    """Verified from both sides; the homework's docker lines work as they stand; nothing is left."""
+    engine_labctl.spec(f"runtime: compose\nkafka: {{image: {image}}}\nlisteners: {{external: {{port: auto}}}}\n")
+    done = engine_labctl.run("up", check=True)
+    assert "runtime compose, asked for" in done.stderr
+    assert "ready, verified" in done.stderr
+    server = ("--bootstrap-server", "localhost:9092")
+    tools = "/opt/kafka/bin"
+    create = ("--topic", "t1", "--create", *server, "--partitions", "3", "--replication-factor", "1")
+    assert "Created topic t1" in docker("exec", "broker", f"{tools}/kafka-topics.sh", *create)
+    produce = ("exec", "-i", "broker", f"{tools}/kafka-console-producer.sh", "--topic", "orders", *server)
+    docker(*produce, input='{"orderid":1003,"amount":1}\n')
+    consume = (f"{tools}/kafka-console-consumer.sh", "--topic", "orders", "--from-beginning", *server)
+    read = docker("exec", "broker", *consume, "--max-messages", "4")
+    assert '{"orderid":1003,"amount":1}' in read.splitlines()
+    assert engine_labctl.tool("kafka-topics.sh", "--list", *server).stdout.split()[-2:] == ["orders", "t1"]
+    seen = json.loads(docker("container", "inspect", "broker"))[0]
+    assert seen["State"]["Health"]["Status"] == "healthy"
+    assert seen["HostConfig"]["CapDrop"] == ["ALL"]
+    assert seen["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"]
+    assert {one["HostIp"] for ports in seen["HostConfig"]["PortBindings"].values() for one in ports} == {"127.0.0.1"}
+    removed = engine_labctl.run("down", check=True).stderr
+    assert "container broker, volume labctl-homework_broker-data, network labctl-homework" in removed
+
+
+def test_compose_alone_brings_up_the_same_node(engine_labctl):
+    """`docker compose up -d` on the rendered file, with no labctl around."""
+    engine_labctl.spec(compose_lab("alone").replace("port: auto", "port: 19394"))
+    engine_labctl.run("render", "-o", "files", check=True)
+    file = str(engine_labctl.folder / "files" / COMPOSE_FILE)
+    try:
+        docker("compose", "-f", file, "up", "--detach", "--wait")
+        seen = engine_labctl.run("check", "quorum", "json-records", "--bootstrap", "localhost:19394")
+        assert seen.returncode == 0, seen.stderr
+    finally:
+        docker("compose", "-f", file, "down", "--volumes", "--timeout", "0")
+
+
+def test_stop_keeps_the_data(engine_labctl):
+    """The same records and cluster after `stop` and `up`, in a new container process."""
+    engine_labctl.spec(compose_lab("stops"))
+    engine_labctl.run("up", check=True)
+    producer = ("kafka-console-producer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092")
+    engine_labctl.tool(*producer, input="kept\n")
+    engine_labctl.run("stop", check=True)
+    assert engine_labctl.json("status")["state"] == "stopped"
+    engine_labctl.run("up", check=True)
+    consumer = ("kafka-console-consumer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092")
+    read = engine_labctl.tool(*consumer, "--from-beginning", "--max-messages", "4", "--timeout-ms", "20000")
+    assert "kept" in read.stdout.splitlines()
+
+
+def test_exec_passes_exit_code_and_signals_on(engine_labctl):
+    """The inner exit code; SIGTERM of labctl ends the program inside."""
+    engine_labctl.spec(compose_lab("execs"))
+    engine_labctl.run("up", "--checks", "none", check=True)
+    assert engine_labctl.tool("sh", "-c", "exit 37", check=False).returncode == 37
+    running = engine_labctl.start("exec", "broker", "--", "sleep", "4711")
+    give_up = time.monotonic() + 20
+    while "sleep 4711" not in docker("top", "execs-broker") and time.monotonic() < give_up:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=15)
+    assert running.returncode == 143
+    assert "sleep 4711" not in docker("top", "execs-broker")
+
+
+def test_the_compose_runtime_keeps_the_contract(tmp_path, docker_engine):
+    """The same walk as the fake's and the local one's."""
+    from labctl.render import render
+
+    plan = a_plan(
+        f"name: contract\nkafka: {{image: {OWN}}}\nlisteners: {{external: {{port: 19493}}}}\n", runtime="compose"
+    )
+    for path, text in render(plan).items():
+        (tmp_path / path).write_text(text)
+    runtime = ComposeRuntime(plan, tmp_path, Silent())
+    try:
+        refuses_unknown_nodes(runtime)
+        keeps_the_contract(runtime, "broker", echo=["cat"])
+    finally:
+        runtime.down()
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob(f"*/{COMPOSE_FILE}")), ids=lambda path: path.parent.name)
+def test_compose_accepts_every_golden_file(docker_engine, file):
+    """`docker compose config` reads it, without a warning."""
+    done = subprocess.run(
+        ["docker", "compose", "-f", str(file), "config"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "labctl.cluster" in done.stdout
+
+
+def test_both_sides_of_a_compose_stack_that_someone_else_wrote(engine_labctl):
+    """check --container: the console tools inside are asked too."""
+    homework = Path(__file__).parent.parent.parent / "bench" / "homework.yml"
+    environment = os.environ | {"IMAGE": f"{OWN}:4.3.1", "PORT": "19595"}
+    compose = ("compose", "-p", "labctl-test-foreign", "-f", str(homework))
+    try:
+        docker(*compose, "up", "--detach", "--wait", env=environment)
+        address = ("--bootstrap", "localhost:19595", "--container", "labctl-bench-broker")
+        names = ("console-to-host", "host-to-console", "share-group", "quorum")
+        seen = engine_labctl.json("check", *names, *address)
+    finally:
+        docker(*compose, "down", "--volumes", "--timeout", "0", env=environment)
+    status = {check["name"]: check["status"] for check in seen["checks"]}
+    assert status == dict.fromkeys(names[:2], "passed") | {"share-group": "skipped", "quorum": "passed"}, seen
+    wrong = engine_labctl.run("check", *address)
+    assert (wrong.returncode, "there is no container labctl-bench-broker" in wrong.stderr) == (4, False)
+
+
+def test_a_wrong_advertised_address_fails_the_checks_of_clients_on_the_host(engine_labctl):
+    """Exactly those, and they say which address was advertised."""
+    text = compose_lab("astray").replace("port: auto", "port: auto, advertise: 127.0.0.9")
+    engine_labctl.spec(text + "timeout: 15\n")
+    up = engine_labctl.run("up", "--keep")
+    assert up.returncode == 4
+    assert "broker 1 advertises 127.0.0.9:" in up.stderr
+    assert "listeners.external.advertise" in up.stderr
+    topic = ("--create", "--topic", "orders", "--partitions", "3", "--bootstrap-server", "broker:9092")
+    engine_labctl.tool("kafka-topics.sh", *topic)
+    seen = engine_labctl.json("check")
+    status = {check["name"]: check["status"] for check in seen["checks"]}
+    assert {name for name, one in status.items() if one == "passed"} == {"quorum", "topics"}
+    assert {name for name, one in status.items() if one == "skipped"} == {"security", "ui"}
+    details = {check["detail"] for check in seen["checks"] if check["status"] == "failed"}
+    assert len(details) == 1
+    assert details.pop().startswith("broker 1 advertises 127.0.0.9:")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("preset", ["cluster", "isolated"])
+def test_clusters(engine_labctl, preset):
+    """Every check, with a broker that goes and comes back; the memory of each node; nothing is left."""
+    engine_labctl.spec(lab_yaml(preset).replace("brokers: 3", f"image: {OWN}\n  brokers: 3"))
+    done = engine_labctl.json("up", "--runtime", "compose", timeout=200)
+    status = {check["name"]: check["status"] for check in done["checks"]}
+    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "security": "skipped"}, done["checks"]
+    roles = {node["name"]: "+".join(node["roles"]) for node in done["nodes"]}
+    assert len(roles) == {"cluster": 3, "isolated": 6}[preset]
+    assert roles["broker-2"] == {"cluster": "broker+controller", "isolated": "broker"}[preset]
+    assert all(node["memory"] for node in done["nodes"])
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("image", [OWN, STOCK_LIKE])
+def test_a_secure_lab(engine_labctl, image):
+    """Every check through the locked doors; no secret where the engine shows it; nothing is left."""
+    engine_labctl.spec(lab_yaml("secure").replace("  brokers: 1", f"  image: {image}\n  brokers: 1"))
+    with sampled_arguments() as arguments:
+        done = engine_labctl.json("up", "--runtime", "compose", timeout=200)
+    status = {check["name"]: check["status"] for check in done["checks"]}
+    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "replication": "skipped"}, done["checks"]
+    found = secrets_of(engine_labctl)
+    shown = readable_by_others(engine_labctl.folder.parent) | {
+        "arguments": "\n".join(arguments),
+        "report": json.dumps(done),
+        "inspect": docker("container", "inspect", "secure-broker"),
+        "top": docker("top", "secure-broker", "-o", "pid,args"),
+        "logs": docker("logs", "secure-broker"),
+        "volume": docker("volume", "inspect", "labctl-secure_broker-data"),
+    }
+    assert "compose" in shown["arguments"]
+    assert leaks(found, shown) == []
+    assert leaks(found, shown | {"planted": f"x{min(found)}"}) == ["planted"]
+
+
+def test_three_nodes(engine_labctl):
+    """Each broker has its door; one is killed, the check says so."""
+    engine_labctl.spec(compose_lab("three", more=", brokers: 3"))
+    engine_labctl.run("up", check=True)
+    docker("kill", "three-broker-3")
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        seen = engine_labctl.json("check", "quorum")
+        if "2 of 3 voters caught up" in seen["checks"][0]["detail"]:
+            break
+    assert "2 of 3 voters caught up: voter 3 is " in seen["checks"][0]["detail"]
+    assert lab_objects("three")["container"] == ["three-broker-1", "three-broker-2", "three-broker-3"]

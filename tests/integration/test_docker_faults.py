@@ -1,0 +1,232 @@
+"""Faults of the compose runtime, made for real: one sentence, a remedy, the right exit code, nothing left."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from labctl.runtime.docker_faults import docker_error
+from tests.integration.conftest import docker, lab_objects
+from tests.integration.test_docker import OWN, compose_lab
+
+pytestmark = pytest.mark.docker
+
+
+def nothing_in_docker(name):
+    left = lab_objects(name)
+    assert not any(left.values()), left
+
+
+def test_a_taken_port_names_the_program(engine_labctl):
+    """Exit 3, before anything starts."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        engine_labctl.spec(compose_lab("taken").replace("port: auto", f"port: {port}"))
+        done = engine_labctl.run("up")
+    assert done.returncode == 3
+    assert f"port {port} on 127.0.0.1 is taken by " in done.stderr
+    nothing_in_docker("taken")
+
+
+def test_no_engine(engine_labctl):
+    """Exit 3; auto takes the local runtime and says why."""
+    engine_labctl.spec(compose_lab("noengine"))
+    silent = {"DOCKER_HOST": f"unix://{engine_labctl.folder}/docker.sock"}
+    done = engine_labctl.run("up", env=silent)
+    assert done.returncode == 3
+    assert "no Docker Engine answers" in done.stderr
+    assert "--runtime local" in done.stderr
+    assert engine_labctl.json("ls", env=silent) == []
+    planned = engine_labctl.json("plan", "--runtime", "auto", env=silent)
+    assert planned["runtime"]["name"] == "local"
+    assert "no Docker Engine answers" in planned["runtime"]["reason"]
+
+
+def test_a_socket_that_this_user_may_not_use(docker_engine):
+    """As another user: docker's own words are known."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    copy = Path("/tmp/labctl-test-docker")
+    shutil.copy(shutil.which("docker"), copy)
+    try:
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(copy), "version"],
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        copy.unlink()
+    assert done.returncode != 0
+    error = docker_error("docker version", done.returncode, done.stderr)
+    assert error.exit_code == 3
+    assert "no permission for the Docker Engine's socket" in error.message
+
+
+def test_an_image_that_is_not_here_and_must_not_be_pulled(engine_labctl):
+    """Exit 3, with the ways out."""
+    engine_labctl.spec(compose_lab("never", more=", pull: never", image="labctl-test/nothing"))
+    done = engine_labctl.run("up")
+    assert done.returncode == 3
+    assert "the image labctl-test/nothing:4.3.1 is not here, and kafka.pull is never" in done.stderr
+    assert "labctl image build" in done.stderr
+    nothing_in_docker("never")
+
+
+def test_an_image_that_can_t_be_pulled(engine_labctl):
+    """A registry that does not answer: exit 3; auto takes local instead, and says so."""
+    engine_labctl.spec(compose_lab("nopull", image="127.0.0.1:9/kafka"))
+    done = engine_labctl.run("up")
+    assert done.returncode == 3
+    assert "the image registry can't be reached" in done.stderr
+    nothing_in_docker("nopull")
+    up = engine_labctl.run("up", "--runtime", "auto", "--checks", "none", check=True)
+    assert "127.0.0.1:9/kafka:4.3.1 is not here and no registry tells of it" in up.stderr
+    assert engine_labctl.json("status")["runtime"]["name"] == "local"
+
+
+def test_a_container_that_exits_at_once(engine_labctl):
+    """Exit 4 with Kafka's own message."""
+    engine_labctl.spec(compose_lab("exits", more=", config: {log.retention.hours: soon}"))
+    done = engine_labctl.run("up")
+    assert done.returncode == 4
+    assert "Invalid value soon for configuration log.retention.hours" in done.stderr
+    nothing_in_docker("exits")
+
+
+def test_a_container_that_is_oom_killed(engine_labctl, derived):
+    """Heap over the limit, touched at once: exit 4, said so, with the limit."""
+    image = derived("greedy", 'ENV KAFKA_OPTS="-Xms3g -Xmx3g -XX:+AlwaysPreTouch"')
+    engine_labctl.spec(compose_lab("greedy", image=image))
+    done = engine_labctl.run("up")
+    assert done.returncode == 4
+    assert "memory limit of 1536 MiB" in done.stderr
+    assert "kafka.heap" in done.stderr
+    nothing_in_docker("greedy")
+
+
+def test_a_full_disk(engine_labctl, derived):
+    """Kafka finds no space: exit 4, the cause and the remedy."""
+    fill = (
+        "mkdir /dev/shm/d; head -c 64m /dev/zero >/dev/shm/fill; KAFKA_LOG_DIRS=/dev/shm/d exec /etc/kafka/docker/run"
+    )
+    image = derived("full", f'CMD ["bash", "-c", "{fill}"]')
+    engine_labctl.spec(compose_lab("full", image=image))
+    done = engine_labctl.run("up")
+    assert done.returncode == 4, done.stderr
+    assert "disk that holds the lab's data is full" in done.stderr
+    nothing_in_docker("full")
+
+
+def test_a_docker_command_that_hangs(engine_labctl):
+    """It is ended at its deadline: exit 4, the command pasteable."""
+    fake = engine_labctl.folder / "bin" / "docker"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\nexec sleep 600\n")
+    fake.chmod(0o755)
+    engine_labctl.spec(compose_lab("hangs"))
+    hung = {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    started = time.monotonic()
+    done = engine_labctl.run("up", env=hung)
+    assert time.monotonic() - started < 60
+    assert done.returncode == 4
+    assert "did not end in time" in done.stderr
+    assert "`docker " in done.stderr
+    started = time.monotonic()
+    auto = engine_labctl.run("plan", "--runtime", "auto", env=hung)
+    assert time.monotonic() - started < 5
+    assert "did not end in time" in auto.stdout
+
+
+def test_a_volume_of_another_cluster(engine_labctl):
+    """It is neither used nor taken away."""
+    engine_labctl.spec(compose_lab("other"))
+    docker("volume", "create", "labctl-other_broker-data")
+    try:
+        done = engine_labctl.run("up")
+        assert done.returncode == 3
+        assert "volume labctl-other_broker-data in the way, with the data of another cluster" in done.stderr
+        assert "labctl-other_broker-data" in docker("volume", "ls", "--quiet")
+    finally:
+        docker("volume", "rm", "labctl-other_broker-data")
+
+
+def test_a_foreign_container_with_our_name(engine_labctl):
+    """Exit 3; it lives on."""
+    engine_labctl.spec(compose_lab("homework"))
+    docker("run", "--detach", "--name", "broker", f"{OWN}:4.3.1", "sleep", "600")
+    try:
+        done = engine_labctl.run("up")
+        assert done.returncode == 3
+        assert "there is a container broker in the way" in done.stderr
+        assert "--name" in done.stderr
+        engine_labctl.run("down", check=True)
+        assert docker("container", "inspect", "--format", "{{.State.Status}}", "broker").strip() == "running"
+    finally:
+        docker("rm", "--force", "broker")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_takes_everything_away(engine_labctl, number):
+    """Within 5 s, with the exit code of the signal."""
+    engine_labctl.spec(compose_lab("interrupted"))
+    up = engine_labctl.start("up")
+    give_up = time.monotonic() + 30
+    while not lab_objects("interrupted")["container"] and time.monotonic() < give_up:
+        time.sleep(0.01)
+    up.send_signal(number)
+    asked = time.monotonic()
+    up.communicate(timeout=30)
+    assert time.monotonic() - asked < 5
+    assert up.returncode == 128 + number
+    nothing_in_docker("interrupted")
+
+
+STEPS = ("prepare", "start", "ready", "topics", "checks")
+KILLS = 4  # in each step
+
+
+def lines_with_times(process):
+    """Each line that it says, and when, in seconds from now."""
+    started = time.monotonic()
+    for line in process.stderr:
+        yield line, time.monotonic() - started
+
+
+@pytest.mark.timeout(300)
+def test_after_a_sigkill_down_leaves_nothing(engine_labctl, record_property):
+    """20 kills, four at seeded moments of each step of `up`; a foreign container of a similar name lives on."""
+    engine_labctl.spec(compose_lab("killed"))
+    docker("run", "--detach", "--name", "killed-broker-2", f"{OWN}:4.3.1", "sleep", "900")
+    try:
+        ends = [at for line, at in lines_with_times(engine_labctl.start("up")) if line.startswith("✓")]
+        engine_labctl.run("down", check=True)
+        lasts = [end - before for end, before in zip(ends, [0.3, *ends], strict=False)]
+        chance = random.Random(20)
+        for number, (step, seconds) in enumerate(zip(STEPS, lasts, strict=True)):
+            for _ in range(KILLS):
+                up = engine_labctl.start("up")
+                begun = 0
+                while begun < number and (line := up.stderr.readline()):
+                    begun += line.startswith("✓")
+                time.sleep((0.3 if number == 0 else 0) + chance.random() * 0.9 * seconds)
+                up.kill()
+                up.communicate(timeout=20)
+                assert up.returncode == -signal.SIGKILL, step
+                found = lab_objects("killed")
+                record_property(f"killed in {step}", str(found))
+                engine_labctl.run("down", check=True)
+                nothing_in_docker("killed")
+        assert docker("container", "inspect", "--format", "{{.State.Status}}", "killed-broker-2").strip() == "running"
+    finally:
+        docker("rm", "--force", "killed-broker-2")

@@ -1,0 +1,236 @@
+"""Runs that fail: they end in time, explain themselves, and leave a bundle without secrets."""
+
+import base64
+import json
+import os
+import pty
+import re
+import resource
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from labctl import lab
+from labctl.errors import ReadinessTimeout
+from labctl.runlog import Silent
+from labctl.spec import parse_spec
+from labctl.store import LabStore
+from tests.integration.conftest import docker, lab_yaml
+from tests.integration.test_docker import compose_lab
+from tests.integration.test_security import leaks, secrets_of
+
+AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
+GIVEN, MOST = 5, 7  # seconds: --timeout, and the whole process
+
+
+@pytest.mark.local
+def test_a_lab_with_a_frozen_broker_ends_in_time(labctl):
+    """The layer, what was expected, what was last seen, which node is frozen; within two seconds of its clock."""
+    labctl.spec(AUTO + "kafka: {brokers: 3}\n")
+    started = time.monotonic()
+    up = labctl.start("up", "--timeout", str(GIVEN))
+    while not (pids := list(labctl.state.glob("labs/*/nodes/broker-2/pid.json"))):
+        assert up.poll() is None
+        time.sleep(0.005)
+    os.kill(int(re.search(r'"pid": (\d+)', pids[0].read_text())[1]), signal.SIGSTOP)
+    _out, err = up.communicate(timeout=60)
+    took = time.monotonic() - started
+    assert up.returncode == 4
+    assert "layer quorum: expected a leader and 3 voters caught up" in err
+    assert "last seen: " in err
+    assert "cause: the node is frozen: stopped by a signal (SIGSTOP)" in err
+    assert took < MOST, (took, err)
+
+
+@pytest.mark.local
+def test_a_lab_with_wrong_voters_ends_in_time(tmp_path, monkeypatch, labctl):
+    """Three real brokers that seek one another at ports where nobody is: no leader, said so, in time."""
+    write_files = lab._write_files
+
+    def wrongly(plan, folder):
+        write_files(plan, folder)
+        for path in folder.glob("*/server.properties"):
+            text = path.read_text()
+            path.write_text(re.sub(r"(controller\.quorum\.voters=).*", rf"\g<1>{voters(plan)}", text))
+
+    def voters(plan):
+        return ",".join(f"{node.id}@{node.name}:{9999 if node.id > 1 else 9093}" for node in plan.voters)
+
+    monkeypatch.setattr(lab, "_write_files", wrongly)
+    monkeypatch.setenv("DOCKER_HOST", labctl.env["DOCKER_HOST"])
+    spec = parse_spec(AUTO + f"timeout: {GIVEN}\nkafka: {{brokers: 3}}\nruntime: local\n")
+    started = time.monotonic()
+    with pytest.raises(ReadinessTimeout, match="layer quorum: expected a leader and 3 voters caught up: not so"):
+        lab.up(lab.Wish(spec, "", tmp_path / ".labctl/homework"), LabStore(tmp_path / "s"), Silent())
+    assert time.monotonic() - started < MOST
+
+
+ASKING = """
+import gc, threading, psutil
+from labctl.errors import KafkaFailed
+from labctl.kafka_client import KafkaClient
+
+def ask():
+    for question in (client.quorum, lambda: client.read("t"), lambda: client.member("t", "g")):
+        try:
+            question()
+        except KafkaFailed:
+            gc.collect()  # a connection that was just being made is closed with it
+
+with KafkaClient("127.0.0.1:9", connect=0.2) as client:
+    for _ in range(4):
+        ask()
+        print(threading.active_count(), psutil.Process().num_fds())
+"""
+
+
+@pytest.mark.local
+def test_clients_that_find_nobody_leave_nothing():
+    """kafka-python's own leave a thread and three open files each: a page that asks on would run out of them."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ASKING], capture_output=True, text=True, timeout=60, check=True
+    )
+    first, *later = done.stdout.splitlines()
+    assert later == [first] * 3
+
+
+FEW_FILES = 160
+
+
+@pytest.mark.local
+def test_a_broker_that_dies_during_the_checks_is_named_and_reported(labctl):
+    """Clients that seek it again and again don't use up labctl's files: the report and the bundle are written."""
+    labctl.spec(AUTO.replace("none", "quick").replace("kind: quick", "kind: none"))
+    up = labctl.start("up", "--timeout", "10")
+    for line in up.stderr:
+        if "✓ topics" in line:
+            break
+    assert up.poll() is None
+    resource.prlimit(up.pid, resource.RLIMIT_NOFILE, (FEW_FILES, FEW_FILES))
+    (pids,) = labctl.state.glob("labs/*/nodes/broker/pid.json")
+    os.kill(json.loads(pids.read_text())["pid"], signal.SIGKILL)
+    _out, err = up.communicate(timeout=60)
+    assert up.returncode == 1
+    assert "cause: the node was killed from outside (SIGKILL" in err
+    bundle = Path(err.splitlines()[-1].removeprefix("  all that is known of it: "))
+    assert (bundle / "logs/broker.log").read_text()
+    assert (bundle.parent / "report.html").is_file()
+
+
+PLANTED = {"setting": "tulips-in-a-setting", "variable": "daisies-in-a-variable"}
+
+
+def dressed(secrets):
+    """Each as it stands, and in base64 from any of three places."""
+    forms = set(secrets)
+    for secret in secrets:
+        for offset in range(3):
+            forms.add(base64.b64encode(bytes(offset) + secret.encode()).decode()[4:-4])
+    return {form for form in forms if len(form) > 5}
+
+
+def everything_told(one, env):
+    """{where: text} of a failed check: the terminal, every view, every file of the bundle."""
+    failed = one.run("check", "topics", env=env)
+    assert failed.returncode == 1, failed.stderr
+    last = failed.stderr.splitlines()[-1]
+    bundle = Path(last.removeprefix("  all that is known of it: "))
+    told = {"terminal": failed.stderr + failed.stdout, "json": one.run("check", "topics", "--json", env=env).stdout}
+    told |= {f"report {form}": one.run("report", "--format", form).stdout for form in FORMS}
+    told |= {str(path.relative_to(bundle)): path.read_text() for path in bundle.rglob("*") if path.is_file()}
+    return bundle, told
+
+
+FORMS = ("terminal", "md", "json", "html", "junit")
+
+
+def plant(one, secrets, write):
+    """Into the log of the node, as a program would write them, and in base64."""
+    for secret in secrets:
+        encoded = base64.b64encode(f"user:{secret}".encode()).decode()
+        write(f"[x] WARN log in with {secret} refused, header {encoded} (some.Plugin)")
+
+
+def searched(one, env, secrets):
+    """Nothing of `secrets` is told anywhere; the same search finds one that was left on purpose."""
+    forms = dressed(secrets)
+    bundle, told = everything_told(one, env)
+    assert {"doctor.txt", "logs/broker.log", "inspect/broker.json", "report.html", "report.xml"} <= set(told)
+    assert "refused, header [hidden]" in re.sub(r"\S*\[hidden\]\S*", "[hidden]", told["logs/broker.log"])
+    assert leaks(forms, told) == []
+    assert leaks(forms, {"left on purpose": f"note: {min(secrets)}", "encoded": min(forms)}) == [
+        "encoded",
+        "left on purpose",
+    ]
+    assert bundle.is_dir()
+
+
+@pytest.mark.local
+def test_no_secret_is_in_a_view_or_in_the_bundle(labctl):
+    """Of a secure lab: in each node's log, in broker settings, in the environment."""
+    text = lab_yaml("secure")
+    labctl.spec(
+        re.sub(r"^(kafka:\n)", rf"\1  config: {{my.plugin.password: {PLANTED['setting']}}}\n", text, flags=re.MULTILINE)
+    )
+    env = {"MY_SERVICE_TOKEN": PLANTED["variable"]}
+    labctl.run("up", "--runtime", "local", "--checks", "none", env=env, check=True)
+    secrets = {*PLANTED.values(), *(one for one in secrets_of(labctl) if " " not in one)}
+    log = next(labctl.state.glob("labs/*/nodes/broker/logs/server.log.0"))
+    with log.open("a") as file:
+        plant(labctl, [*PLANTED.values(), *passwords(labctl)], lambda line: file.write(line + "\n"))
+        file.write(next(labctl.state.glob("labs/*/secrets/nodes/broker/node.pem")).read_text())
+    admin = ("--bootstrap-server", "broker:9092", "--command-config", "/etc/kafka/secrets/admin.properties")
+    labctl.tool("kafka-topics.sh", *admin, "--delete", "--topic", "orders")
+    searched(labctl, env, secrets)
+
+
+def passwords(one):
+    return [path.read_text().strip() for path in one.state.glob("labs/*/secrets/*.password")]
+
+
+@pytest.mark.docker
+def test_no_secret_is_in_the_bundle_of_a_lab_in_docker(engine_labctl, derived):
+    """The container's environment has the setting; docker inspect tells it."""
+    config = f", config: {{my.plugin.password: {PLANTED['setting']}}}"
+    lines = []
+    plant(engine_labctl, PLANTED.values(), lines.append)
+    says = "; ".join(f"echo {shlex.quote(line)}" for line in lines)
+    image = derived("teller", f"CMD {json.dumps(['bash', '-c', f'{says}; exec /etc/kafka/docker/run'])}")
+    engine_labctl.spec(compose_lab("secrets", more=config, image=image).replace("checks: quick", "checks: none"))
+    env = {"MY_SERVICE_TOKEN": PLANTED["variable"]}
+    engine_labctl.run("up", env=env, check=True)
+    assert PLANTED["setting"] in docker("container", "inspect", "secrets-broker")
+
+    engine_labctl.tool("kafka-topics.sh", "--bootstrap-server", "broker:9092", "--delete", "--topic", "orders")
+    searched(engine_labctl, env, set(PLANTED.values()))
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_terminal_is_told_live(labctl, plain):
+    """A step that lasts is told while it does; with NO_COLOR no colour; elsewhere plain lines."""
+    labctl.spec("listeners: {external: {port: auto}}\nui: {kind: none}\n")
+    screen, terminal = pty.openpty()
+    env = labctl.env | {"TERM": "xterm"} | ({"NO_COLOR": "1"} if plain else {})
+    command = [sys.executable, "-m", "labctl", "up"]
+    process = subprocess.Popen(command, cwd=labctl.folder, env=env, stderr=terminal, stdout=subprocess.DEVNULL)
+    os.close(terminal)
+    told = b""
+    while process.poll() is None or select.select([screen], [], [], 0)[0]:
+        if select.select([screen], [], [], 0.1)[0]:
+            try:
+                told += os.read(screen, 65536)
+            except OSError:
+                break
+    os.close(screen)
+    assert process.wait() == 0
+    text = told.decode()
+    assert "0:00:0" in text  # the time of the step that lasts
+    assert ("\x1b[32m" in text) is not plain
+    assert "ready, verified" in text

@@ -1,0 +1,680 @@
+"""Faults made for real, and what labctl names as their cause: written into docs/faults.md by a run of all of them."""
+
+import contextlib
+import fcntl
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from labctl.diagnosis import KNOWN_FAULTS, NodeTrace, diagnose
+from labctl.kafkadist.locks import load_lock
+from labctl.runtime.docker_faults import DOCKER_FAULTS, docker_error
+from labctl.spec import default_spec
+from tests.integration.conftest import docker, lab_yaml
+from tests.integration.test_docker import OWN, compose_lab
+from tests.integration.test_faults import flip_a_byte
+from tests.test_diagnosis import RECORDED, RECORDED_OF_DOCKER
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "faults.md"
+AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
+CLOSED = "http://127.0.0.1:9/maven2"
+NEWEST = default_spec().kafka.version
+
+
+class Kit:
+    """What the makers of faults need: labctl in a folder of its own, and things to take back afterwards."""
+
+    def __init__(self, labctl, tmp_path, stack, derived=None):
+        self.labctl, self.tmp_path, self.stack, self.derived = labctl, tmp_path, stack, derived
+
+    def up(self, *arguments, text=AUTO, env=None, around=()):
+        """The document of an `up` that is to fail."""
+        self.labctl.spec(text)
+        if not around:
+            done = self.labctl.run("up", "--json", *arguments, env=env)
+        else:
+            command = [*around, sys.executable, "-m", "labctl", "up", "--json", *arguments]
+            done = subprocess.run(
+                command,
+                cwd=self.labctl.folder,
+                env=self.labctl.env | (env or {}),
+                capture_output=True,
+                text=True,
+                timeout=100,
+                check=False,
+            )
+        assert done.returncode in {1, 3, 4}, done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.stderr.splitlines()[-1].startswith("  all that is known of it: "), done.stderr
+        return json.loads(done.stdout)
+
+    def stopped(self, text=AUTO):
+        """A lab that was up and is stopped; the data folder of its first node."""
+        self.labctl.spec(text)
+        self.labctl.run("up", check=True)
+        self.labctl.run("stop", check=True)
+        return next(self.labctl.state.glob("labs/*/nodes/broker*/data"))
+
+    def while_starting(self, act, *arguments, text=AUTO, expect=(3, 4)):
+        """The document of an `up` whose first node has `act(pid)` done to it as soon as it runs."""
+        self.labctl.spec(text)
+        up = self.labctl.start("up", "--json", *arguments)
+        give_up = time.monotonic() + 30
+        while not (pids := list(self.labctl.state.glob("labs/*/nodes/broker*/pid.json"))):
+            assert time.monotonic() < give_up
+            time.sleep(0.005)
+        act(json.loads(pids[0].read_text())["pid"])
+        out, err = up.communicate(timeout=100)
+        assert up.returncode in expect, err
+        return json.loads(out)
+
+    def serve(self, answer):
+        """An HTTP server of this test; its port. `answer(path)` gives status, headers, body."""
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, headers, body = answer(self.path)
+                self.send_response(status)
+                for key, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    with contextlib.suppress(OSError):
+                        self.wfile.write(body)
+
+            do_HEAD = do_GET  # noqa: N815 - the name that http.server asks for
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.stack.callback(server.server_close)
+        self.stack.callback(server.shutdown)
+        return server.server_port
+
+    def take_port(self, address, port=0):
+        """Listen there until the test ends; the port."""
+        other = self.stack.enter_context(socket.socket())
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((address, port))
+        other.listen()
+        return other.getsockname()[1]
+
+    def own_cache(self, *, filled):
+        """The environment of a cache of its own."""
+        cache = self.tmp_path / "cache"
+        if filled:
+            source = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labctl"
+            shutil.copytree(source, cache / "labctl", copy_function=shutil.copy2)
+        home = self.tmp_path / "home"
+        home.mkdir()
+        return {"XDG_CACHE_HOME": str(cache), "HOME": str(home)}
+
+
+def edit(path, old, new):
+    """Replace in a file what must be there."""
+    text = path.read_text()
+    assert old in text, text
+    path.write_text(text.replace(old, new))
+
+
+def with_port(number):
+    return AUTO.replace("port: auto", f"port: {number}")
+
+
+def with_config(**settings):
+    return AUTO + "kafka: {config: {" + ", ".join(f"{key}: {value}" for key, value in settings.items()) + "}}\n"
+
+
+def named_rightly(document, fault, made, table):
+    """The one diagnosis is this fault's; the table has its row."""
+    (diagnosis,) = document["diagnosis"]
+    table[(fault, made.__name__)] = diagnosis["fault"]
+    assert diagnosis["fault"] == fault, diagnosis
+    assert diagnosis["remedy"]
+
+
+@pytest.fixture(scope="module")
+def table():
+    """What was named for each fault that was made; written down where all were."""
+    rows = {}
+    yield rows
+    if len(rows) == len(ROWS) + len(DOCKER_ROWS) + 3:
+        DOCUMENT.write_text(as_document(rows))
+
+
+def as_document(rows):
+    made = [
+        f"| {fault or 'none'} | made | {how.replace('_', ' ')} | {named or 'no known fault'} |"
+        for (fault, how), named in sorted(rows.items())
+    ]
+    for fault, log in RECORDED.items():
+        named = diagnose([NodeTrace("broker", "exited", "exit code 1", log)])
+        made.append(f"| {fault} | recorded | a node's log | {named.fault} |")
+    for fault, output in RECORDED_OF_DOCKER.items():
+        made.append(f"| {fault} | recorded | docker's words | {docker_error('docker', 1, output).fault} |")
+    known = [f"| {one.name} | {one.cause} | {one.remedy} |" for one in (*KNOWN_FAULTS, *DOCKER_FAULTS)]
+    return "\n".join([INTRODUCTION, *made, "", *KNOWN, *(row.replace("{0}", "…") for row in known), ""])
+
+
+INTRODUCTION = """\
+# Faults that labctl knows by name
+
+Written by a run of the tests (tests/integration/test_fault_table.py). `made`: the fault was made for real, on brokers
+and an engine; `recorded`: its words, kept from a real one. The name is in the report's `diagnosis`.
+
+| fault | how | what was done | named |
+| --- | --- | --- | --- |"""
+KNOWN = """\
+## Causes and remedies
+
+What nodes leave, and what docker says. Where labctl itself finds the fault before anything starts (a port, memory, the
+disk, Java, a download), its error says so.
+
+| fault | cause | remedy |
+| --- | --- | --- |""".splitlines()
+
+
+# -- on this machine, without Docker -----------------------------------------
+
+
+def port_taken(kit):
+    return kit.up(text=with_port(kit.take_port("127.0.0.1")))
+
+
+def port_taken_inside(kit):
+    kit.stopped()
+    identity = json.loads(next(kit.labctl.state.glob("labs/*/lab.json")).read_text())["identity"]
+    kit.take_port(f"{identity['loopback']}.1", identity["inside_port"])
+    return kit.up()
+
+
+def bad_setting(kit):
+    return kit.up(text=with_config(**{"log.retention.hours": "soon"}))
+
+
+def bad_setting_value(kit):
+    return kit.up(text=with_config(**{"compression.type": "zip9"}))
+
+
+def class_not_found(kit):
+    return kit.up(text=with_config(**{"metric.reporters": "no.such.Reporter"}))
+
+
+def class_not_found_authorizer(kit):
+    return kit.up(text=with_config(**{"authorizer.class.name": "no.such.Authorizer"}))
+
+
+def heap_too_small(kit):
+    return kit.up(text=AUTO + "kafka: {heap: 8m}\n")
+
+
+def heap_too_small_for_buffers(kit):
+    return kit.up(text=AUTO + "kafka: {heap: 64m, config: {log.cleaner.dedupe.buffer.size: 900000000}}\n")
+
+
+def too_many_files(kit):
+    return kit.up(around=["prlimit", "--nofile=200"])
+
+
+def too_many_files_of_topics(kit):
+    topics = "topics: [{name: many, partitions: 800}]\n"
+    return kit.up("--checks", "quick", "--timeout", "20", text=AUTO + topics, around=["prlimit", "--nofile=520"])
+
+
+def small_disk(kit, mebibytes):
+    folder = kit.tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small disk")
+    kit.stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+    return folder
+
+
+def disk_full(kit):
+    return kit.up(env={"XDG_STATE_HOME": str(small_disk(kit, 32))})
+
+
+def disk_full_while_starting(kit):
+    folder = small_disk(kit, 330)
+    kit.labctl.env["XDG_STATE_HOME"] = str(folder)
+    kit.labctl.spec(AUTO)
+    kit.labctl.run("up", check=True)
+    kit.labctl.run("stop", check=True)
+    next(kit.labctl.state.glob("labs/*/nodes/*/pid.json")).unlink()
+    return kit.while_starting(lambda _pid: fill(folder))
+
+
+def fill(folder):
+    with contextlib.suppress(OSError), (folder / "fill").open("wb") as file:
+        while True:
+            file.write(bytes(1 << 20))
+            file.flush()
+
+
+def not_writable(kit):
+    return kit.up(env={"XDG_STATE_HOME": "/proc/labctl"})
+
+
+def not_writable_a_file(kit):
+    (kit.tmp_path / "file").write_text("no folder")
+    return kit.up(env={"XDG_STATE_HOME": str(kit.tmp_path / "file")})
+
+
+def no_download(kit):
+    return kit.up(env=kit.own_cache(filled=False) | {"LABCTL_MAVEN_URL": CLOSED})
+
+
+def no_download_no_such_host(kit):
+    return kit.up(env=kit.own_cache(filled=False) | {"LABCTL_MAVEN_URL": "http://mirror.invalid/maven2"})
+
+
+def wrong_download(kit):
+    sizes = {jar.file_name: jar.bytes for jar in load_lock(NEWEST).jars}
+    port = kit.serve(lambda path: (200, {}, b"x" * sizes[path.rpartition("/")[2]]))
+    return kit.up(env=kit.own_cache(filled=False) | {"LABCTL_MAVEN_URL": f"http://127.0.0.1:{port}"})
+
+
+def wrong_download_a_login_page(kit):
+    port = kit.serve(lambda _path: (200, {"Content-Type": "text/html"}, b"<html>log in to this network</html>"))
+    return kit.up(env=kit.own_cache(filled=False) | {"LABCTL_MAVEN_URL": f"http://127.0.0.1:{port}"})
+
+
+def damaged_cache(kit):
+    env = kit.own_cache(filled=True)
+    flip_a_byte(env)
+    return kit.up(env=env | {"LABCTL_MAVEN_URL": CLOSED})
+
+
+def damaged_cache_a_jar_cut_short(kit):
+    env = kit.own_cache(filled=True)
+    jar = next(Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/{NEWEST}-*/jars/kafka-clients-*.jar"))
+    os.truncate(jar, 1000)
+    return kit.up(env=env | {"LABCTL_MAVEN_URL": CLOSED})
+
+
+def no_memory(kit):
+    return kit.up(text=AUTO + "kafka: {heap: 900g}\n")
+
+
+def no_memory_for_five(kit):
+    return kit.up(text=AUTO + "kafka: {heap: 200g, brokers: 5}\n")
+
+
+def other_cluster(kit):
+    meta = kit.stopped() / "meta.properties"
+    meta.write_text(re.sub("cluster.id=.*", "cluster.id=Vn1XM1uGRvWwgCzaQ6Ebxw", meta.read_text()))
+    return kit.up("--checks", "quick")
+
+
+def other_cluster_of_one_node(kit):
+    text = AUTO + "kafka: {brokers: 3}\n"
+    data = kit.stopped(text).parent.parent / "broker-3/data"
+    meta = data / "meta.properties"
+    meta.write_text(re.sub("cluster.id=.*", "cluster.id=Vn1XM1uGRvWwgCzaQ6Ebxw", meta.read_text()))
+    return kit.up("--timeout", "10", text=text)
+
+
+def other_node(kit):
+    edit(kit.stopped() / "meta.properties", "node.id=1", "node.id=7")
+    return kit.up()
+
+
+def other_node_in_a_cluster(kit):
+    data = kit.stopped(AUTO + "kafka: {brokers: 3}\n")
+    nodes = data.parent.parent
+    shutil.copyfile(nodes / "broker-2/data/meta.properties", nodes / "broker-3/data/meta.properties")
+    return kit.up(text=AUTO + "kafka: {brokers: 3}\n")
+
+
+def newer_data(kit):
+    kit.stopped()
+    return kit.up("--kafka", "3.9.2")
+
+
+def newer_data_by_one(kit):
+    kit.stopped()
+    return kit.up("--kafka", "4.1.2")
+
+
+def data_in_use(kit):
+    lock = kit.stack.enter_context((kit.stopped() / ".lock").open("w+b"))
+    fcntl.lockf(lock, fcntl.LOCK_EX)
+    return kit.up()
+
+
+def data_in_use_in_a_cluster(kit):
+    text = AUTO + "kafka: {brokers: 3}\n"
+    lock = kit.stack.enter_context((kit.stopped(text).parent.parent / "broker-3/data/.lock").open("w+b"))
+    fcntl.lockf(lock, fcntl.LOCK_EX)
+    return kit.up(text=text)
+
+
+def wrong_advertised(kit):
+    return kit.up("--timeout", "8", text=AUTO.replace("port: auto", "port: auto, advertise: 127.0.0.9"))
+
+
+def wrong_advertised_no_such_name(kit):
+    return kit.up("--timeout", "8", text=AUTO.replace("port: auto", "port: auto, advertise: no-such-host.invalid"))
+
+
+def frozen(kit):
+    return kit.while_starting(lambda pid: os.kill(pid, signal.SIGSTOP), "--timeout", "5")
+
+
+def frozen_in_a_cluster(kit):
+    return kit.while_starting(
+        lambda pid: os.kill(pid, signal.SIGSTOP), "--timeout", "8", text=AUTO + "kafka: {brokers: 3}\n"
+    )
+
+
+def killed(kit):
+    return kit.while_starting(lambda pid: os.kill(pid, signal.SIGKILL))
+
+
+def killed_in_a_cluster(kit):
+    return kit.while_starting(lambda pid: os.kill(pid, signal.SIGKILL), text=AUTO + "kafka: {brokers: 3}\n")
+
+
+def stopped_from_outside(kit):
+    return kit.while_starting(lambda pid: os.kill(pid, signal.SIGTERM))
+
+
+def stopped_in_a_cluster(kit):
+    return kit.while_starting(lambda pid: os.kill(pid, signal.SIGTERM), text=AUTO + "kafka: {brokers: 3}\n")
+
+
+def bad_certificate(kit):
+    data = kit.stopped(lab_yaml("secure"))
+    pem = data.parent.parent.parent / "secrets/nodes/broker/node.pem"
+    pem.write_text("no certificate\n")
+    return kit.up(text=lab_yaml("secure"))
+
+
+def bad_certificate_without_its_key(kit):
+    data = kit.stopped(lab_yaml("secure"))
+    folder = data.parent.parent.parent / "secrets/nodes/broker"
+    (folder / "node.pem").write_text((folder / "ca.pem").read_text())
+    return kit.up(text=lab_yaml("secure"))
+
+
+def lab_held(kit):
+    locks = kit.labctl.state / "locks"
+    locks.mkdir(parents=True)
+    kit.stack.enter_context(FileLock(locks / "homework.lock"))
+    return kit.up("--timeout", "1")
+
+
+def lab_held_by_a_frozen_labctl(kit):
+    kit.labctl.spec(AUTO)
+    first = kit.labctl.start("up")
+    give_up = time.monotonic() + 20
+    while not list(kit.labctl.state.glob("locks/homework.holder")) and time.monotonic() < give_up:
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
+    document = kit.up("--timeout", "1")
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=60)
+    return document
+
+
+LOCAL = {
+    "port-taken": (port_taken, port_taken_inside),
+    "bad-setting": (bad_setting, bad_setting_value),
+    "class-not-found": (class_not_found, class_not_found_authorizer),
+    "heap-too-small": (heap_too_small, heap_too_small_for_buffers),
+    "too-many-files": (too_many_files, too_many_files_of_topics),
+    "disk-full": (disk_full, disk_full_while_starting),
+    "not-writable": (not_writable, not_writable_a_file),
+    "no-download": (no_download, no_download_no_such_host),
+    "wrong-download": (wrong_download, wrong_download_a_login_page),
+    "damaged-cache": (damaged_cache, damaged_cache_a_jar_cut_short),
+    "no-memory": (no_memory, no_memory_for_five),
+    "other-cluster": (other_cluster, other_cluster_of_one_node),
+    "other-node": (other_node, other_node_in_a_cluster),
+    "newer-data": (newer_data, newer_data_by_one),
+    "data-in-use": (data_in_use, data_in_use_in_a_cluster),
+    "wrong-advertised": (wrong_advertised, wrong_advertised_no_such_name),
+    "node-frozen": (frozen, frozen_in_a_cluster),
+    "node-killed": (killed, killed_in_a_cluster),
+    "node-stopped": (stopped_from_outside, stopped_in_a_cluster),
+    "bad-certificate": (bad_certificate, bad_certificate_without_its_key),
+    "lab-held": (lab_held, lab_held_by_a_frozen_labctl),
+}
+ROWS = [(fault, made) for fault, makers in LOCAL.items() for made in makers]
+
+
+@pytest.mark.local
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("fault", "made"), ROWS, ids=lambda one: getattr(one, "__name__", str(one)))
+def test_a_local_fault(labctl, tmp_path, table, fault, made):
+    """Its cause is named, and no other."""
+    with contextlib.ExitStack() as stack:
+        named_rightly(made(Kit(labctl, tmp_path, stack)), fault, made, table)
+
+
+# -- in Docker ---------------------------------------------------------------
+
+
+def oom_killed(kit):
+    image = kit.derived("greedy", 'ENV KAFKA_OPTS="-Xms3g -Xmx3g -XX:+AlwaysPreTouch"')
+    return kit.up(text=compose_lab("greedy", image=image))
+
+
+def oom_killed_beside_the_heap(kit):
+    return kit.up(text=compose_lab("eater", image=kit.derived("eater", 'CMD ["tail", "/dev/zero"]')))
+
+
+def disk_full_in_a_container(kit):
+    fill = (
+        "mkdir /dev/shm/d; head -c 64m /dev/zero >/dev/shm/fill; KAFKA_LOG_DIRS=/dev/shm/d exec /etc/kafka/docker/run"
+    )
+    return kit.up(text=compose_lab("full", image=kit.derived("full", f'CMD ["bash", "-c", "{fill}"]')))
+
+
+def no_engine(kit):
+    return kit.up(text=compose_lab("none"), env={"DOCKER_HOST": f"unix://{kit.tmp_path}/docker.sock"})
+
+
+def no_engine_at_an_address(kit):
+    return kit.up(text=compose_lab("none"), env={"DOCKER_HOST": "tcp://127.0.0.1:9"})
+
+
+def hung(kit, script):
+    fake = kit.tmp_path / "bin" / "docker"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    return kit.up(text=compose_lab("hung"), env={"PATH": f"{fake.parent}:{kit.labctl.env['PATH']}"})
+
+
+def docker_hung(kit):
+    return hung(kit, "exec sleep 600")
+
+
+def docker_hung_at_inspect(kit):
+    real = shutil.which("docker")
+    return hung(kit, f'case "$*" in *inspect*labctl*|*"container inspect"*) exec sleep 600;; esac; exec {real} "$@"')
+
+
+def image_not_here(kit):
+    return kit.up(text=compose_lab("never", more=", pull: never", image="labctl-test/nothing"))
+
+
+def image_not_here_by_digest(kit):
+    return kit.up(text=compose_lab("never", more=", pull: never", image=f"kafka@sha256:{'0' * 64}"))
+
+
+def no_registry(kit):
+    return kit.up(text=compose_lab("nopull", image="127.0.0.1:9/kafka"))
+
+
+def no_registry_of_that_name(kit):
+    return kit.up(text=compose_lab("nopull", image="registry.invalid/kafka"))
+
+
+def registry(kit, status, body):
+    """A registry on this machine, which every engine trusts, that answers each question with one refusal."""
+    headers = {"Docker-Distribution-Api-Version": "registry/2.0"}
+
+    def answer(path):
+        return (200, headers, b"{}") if path == "/v2/" else (status, headers, body)
+
+    return kit.up(text=compose_lab("refused", image=f"127.0.0.1:{kit.serve(answer)}/kafka"))
+
+
+def refusal(code, message):
+    return json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+
+
+def pull_limit(kit):
+    return registry(kit, 429, refusal("TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit."))
+
+
+def pull_limit_of_a_proxy(kit):
+    return registry(kit, 429, b"slow down")
+
+
+def no_such_image(kit):
+    return registry(kit, 404, refusal("MANIFEST_UNKNOWN", "manifest unknown"))
+
+
+def no_such_repository(kit):
+    return registry(kit, 404, refusal("NAME_UNKNOWN", "repository name not known to registry"))
+
+
+def no_such_image_for_this_user(kit):
+    return registry(kit, 403, refusal("DENIED", "requested access to the resource is denied"))
+
+
+def foreign_container(kit):
+    docker("run", "--detach", "--name", "strange-broker", f"{OWN}:{NEWEST}", "sleep", "600")
+    kit.stack.callback(docker, "rm", "--force", "strange-broker")
+    return kit.up(text=compose_lab("strange"))
+
+
+def foreign_container_that_never_ran(kit):
+    docker("create", "--name", "strange-broker", "--label", "labctl.lab=strange", f"{OWN}:{NEWEST}", "true")
+    kit.stack.callback(docker, "rm", "--force", "strange-broker")
+    return kit.up(text=compose_lab("strange"))
+
+
+def foreign_volume(kit):
+    docker("volume", "create", "labctl-other_broker-data")
+    kit.stack.callback(docker, "volume", "rm", "labctl-other_broker-data")
+    return kit.up(text=compose_lab("other"))
+
+
+def foreign_volume_of_a_lab(kit):
+    docker("volume", "create", "--label", "labctl.cluster=Vn1XM1uGRvWwgCzaQ6Ebxw", "labctl-other_broker-data")
+    kit.stack.callback(docker, "volume", "rm", "labctl-other_broker-data")
+    return kit.up(text=compose_lab("other"))
+
+
+def paused(kit):
+    return in_docker_while_starting(kit, "pause", "--timeout", "5")
+
+
+def killed_in_docker(kit):
+    return in_docker_while_starting(kit, "kill")
+
+
+def stopped_in_docker(kit):
+    return in_docker_while_starting(kit, "stop")
+
+
+def in_docker_while_starting(kit, verb, *arguments):
+    kit.labctl.spec(compose_lab("meddled"))
+    up = kit.labctl.start("up", "--json", *arguments)
+    give_up = time.monotonic() + 30
+    while docker("ps", "--quiet", "--filter", "name=meddled-broker", "--filter", "status=running") == "":
+        assert time.monotonic() < give_up
+    docker(verb, "meddled-broker")
+    out, err = up.communicate(timeout=100)
+    assert up.returncode == 4, err
+    return json.loads(out)
+
+
+DOCKER = {
+    "oom-killed": (oom_killed, oom_killed_beside_the_heap),
+    "disk-full": (disk_full_in_a_container,),
+    "no-engine": (no_engine, no_engine_at_an_address),
+    "docker-hung": (docker_hung, docker_hung_at_inspect),
+    "image-not-here": (image_not_here, image_not_here_by_digest),
+    "no-registry": (no_registry, no_registry_of_that_name),
+    "pull-limit": (pull_limit, pull_limit_of_a_proxy),
+    "no-such-image": (no_such_image, no_such_repository, no_such_image_for_this_user),
+    "foreign-container": (foreign_container, foreign_container_that_never_ran),
+    "foreign-volume": (foreign_volume, foreign_volume_of_a_lab),
+    "node-frozen": (paused,),
+    "node-killed": (killed_in_docker,),
+    "node-stopped": (stopped_in_docker,),
+}
+DOCKER_ROWS = [(fault, made) for fault, makers in DOCKER.items() for made in makers]
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("fault", "made"), DOCKER_ROWS, ids=lambda one: getattr(one, "__name__", str(one)))
+def test_a_fault_in_docker(engine_labctl, derived, tmp_path, table, fault, made):
+    """Its cause is named, and no other."""
+    with contextlib.ExitStack() as stack:
+        named_rightly(made(Kit(engine_labctl, tmp_path, stack, derived)), fault, made, table)
+
+
+# -- neither -----------------------------------------------------------------
+
+
+@pytest.mark.local
+def test_a_healthy_lab_has_no_fault(labctl, table):
+    """Nothing that its nodes wrote while they came up, were checked and lost a broker for a while is taken for one."""
+    labctl.spec(lab_yaml("isolated"))
+    labctl.run("up", timeout=180, check=True)
+    nodes = labctl.json("status")["nodes"]
+    traces = [
+        NodeTrace(one["name"], one["state"], "", labctl.run("logs", one["name"], check=True).stdout) for one in nodes
+    ]
+    assert all(len(trace.log) > 1000 for trace in traces)
+    named = diagnose(traces)
+    table[("", "a healthy lab")] = named and named.fault
+    assert named is None
+
+
+@pytest.mark.local
+def test_a_failed_check_of_a_healthy_lab_has_no_fault(labctl, table):
+    """A topic was deleted: that is none of the table, and what the check saw is told."""
+    labctl.spec(AUTO)
+    labctl.run("up", check=True)
+    labctl.tool("kafka-topics.sh", "--bootstrap-server", "broker:9092", "--delete", "--topic", "orders")
+    (diagnosis,) = labctl.json("check", "topics")["diagnosis"]
+    table[("", "a topic deleted")] = diagnosis["fault"]
+    assert diagnosis["fault"] == ""
+    assert "topic orders is not there" in diagnosis["cause"]
+
+
+@pytest.mark.docker
+def test_an_unknown_end_is_told_in_the_node_s_own_words(engine_labctl, derived, tmp_path, table):
+    """No known fault is named; the first error line of the node that died is."""
+    with contextlib.ExitStack() as stack:
+        kit = Kit(engine_labctl, tmp_path, stack, derived)
+        words = "ERROR the flux is out of bounds"
+        image = kit.derived("odd", f'CMD ["bash", "-c", "echo hello; echo {words}; echo bye; exit 3"]')
+        (diagnosis,) = kit.up(text=compose_lab("odd", image=image))["diagnosis"]
+    table[("", "a container that ends in words of its own")] = diagnosis["fault"]
+    assert diagnosis["fault"] == ""
+    assert diagnosis["evidence"][0] == f"node broker, exited (exit code 3): {words}"

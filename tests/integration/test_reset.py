@@ -1,0 +1,97 @@
+"""`labctl reset`: a pristine lab without a restart."""
+
+import time
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+pytestmark = pytest.mark.local
+
+LAB = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
+FIRST = [b"hello, kafka", b'{"orderid":1001,"amount":599.99}', b'{"orderid":1002,"amount":300}']
+
+
+@pytest.fixture
+def used(labctl):
+    """A lab that was worked in: a group with a member, one without, an open transaction, records, a topic more."""
+    labctl.spec(LAB)
+    labctl.run("up", check=True)
+    bootstrap = labctl.json("status")["endpoints"]["external"]
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic("mine", 2, 1)])["mine"].result(10)
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "left-open"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce("orders", b"never committed", partition=0)
+    producer.flush(10)
+    yield labctl, bootstrap, admin
+    del producer, admin
+
+
+def member(bootstrap, group, protocol):
+    """A consumer that has its partitions."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": protocol, "auto.offset.reset": "earliest"}
+    )
+    consumer.subscribe(["orders"])
+    give_up = time.monotonic() + 30
+    while not consumer.assignment() and time.monotonic() < give_up:
+        consumer.poll(0.1)
+    assert consumer.assignment()
+    return consumer
+
+
+def test_what_was_in_the_lab_is_gone(used, record_property):
+    """As another client sees it; the lab's own topic has its first records, the nodes are the same processes."""
+    labctl, bootstrap, admin = used
+    consumer = member(bootstrap, "live", "classic")
+    member(bootstrap, "left", "consumer").close()
+    before = labctl.json("status")["nodes"]
+    began = time.monotonic()
+    done = labctl.json("reset")
+    record_property("seconds", f"{time.monotonic() - began:.2f}")
+    assert set(done["removed"]) == {"transaction left-open", "group live", "group left", "topic mine", "topic orders"}
+    assert admin.list_consumer_groups().result(10).valid == []
+    assert {name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")} == {"orders"}
+    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "r", "isolation.level": "read_committed"})
+    reader.assign([TopicPartition("orders", number, 0) for number in range(3)])
+    assert [message.value() for message in reader.consume(3, timeout=30)] == FIRST
+    assert reader.consume(1, timeout=1) == []
+    reader.close()
+    after = labctl.json("status")["nodes"]
+    assert [(one["name"], one["id"]) for one in before] == [(one["name"], one["id"]) for one in after]
+    assert labctl.json("check", "transaction", "consumer-group", "topics")["status"] == "passed"
+    consumer.close()
+
+
+def test_a_group_that_can_t_be_emptied_is_named(used):
+    """A member by the new protocol can be taken out by nobody else: exit 4, what to do, and its topic is there."""
+    labctl, bootstrap, admin = used
+    consumer = member(bootstrap, "newcomer", "consumer")
+    refused = labctl.run("reset")
+    assert refused.returncode == 4
+    assert "group newcomer" in refused.stderr
+    assert "end the programs that consume" in refused.stderr
+    assert "mine" in admin.list_topics(timeout=10).topics
+    consumer.close()
+    assert "group newcomer" in labctl.run("reset", check=True).stderr
+
+
+def test_a_reset_is_quick(labctl, record_property):
+    """On a small lab 0.3 s inside a program that has the library already (twice that where CI is busy)."""
+    from labctl.lab import reset
+    from labctl.runlog import Silent
+    from labctl.store import LabStore
+
+    labctl.spec(LAB)
+    labctl.run("up", check=True)
+    store = LabStore(labctl.state)
+    reset("homework", store, Silent())
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        reset("homework", store, Silent())
+        took.append(time.monotonic() - began)
+    record_property("seconds", f"{min(took):.3f}")
+    assert min(took) < 0.6, took

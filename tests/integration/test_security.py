@@ -1,0 +1,335 @@
+"""A secure lab: who has what `labctl env` printed gets in, nobody else; a weakened one is named; no secret gets out."""
+
+import base64
+import contextlib
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labctl import lab
+from labctl.kafkadist.java import find_java
+from labctl.kafkadist.prepared import ensure_jars
+from labctl.report import FORMATS
+from labctl.runlog import Silent
+from labctl.store import LabStore
+from tests.integration.conftest import REAL_HOME, lab_yaml, make_labctl
+from tests.integration.test_clients import KAFKAJS, missing
+
+pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
+
+SECONDS = 40
+REFUSED = "invalid credentials"
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    """A running secure lab; `arguments` are those of every process that ran meanwhile."""
+    one = make_labctl(tmp_path_factory.mktemp("secure"))
+    one.spec(lab_yaml("secure"))
+    with sampled_arguments() as arguments:
+        one.up = one.run("up", "--runtime", "local", check=True)
+    one.arguments = arguments
+    yield one
+    one.run("down", check=True)
+
+
+@contextlib.contextmanager
+def sampled_arguments():
+    """The command lines of all processes, looked at again and again while the block runs."""
+    seen: set[str] = set()
+    enough = threading.Event()
+
+    def look():
+        while not enough.wait(0.02):
+            for process in psutil.process_iter(["cmdline"]):
+                seen.add(" ".join(process.info["cmdline"] or ()))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        enough.set()
+        looking.join()
+
+
+def env_of(one, form):
+    return one.run("env", "--format", form, check=True).stdout
+
+
+def password_of(one):
+    return (one.state / "labs/secure/secrets/student.password").read_text().strip()
+
+
+def altered(password):
+    return password[:-1] + ("a" if password[-1] != "a" else "b")
+
+
+def test_every_check_passes(secure):
+    """All earlier checks through the secured door, and the security check."""
+    seen = secure.json("check")
+    status = {check["name"]: check["status"] for check in seen["checks"]}
+    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "replication": "skipped"}, seen["checks"]
+
+
+def test_the_printed_tool_lines_work(secure):
+    """What `up` prints to produce and consume is typed as it stands."""
+    lines = dict(re.findall(r"^  (produce|consume): (.*)$", secure.up.stderr, re.MULTILINE))
+    words = lines["consume"].replace("labctl exec --name secure broker -- ", "").split()
+    secure.tool(*lines["produce"].partition(" -- ")[2].split(), input="typed\n")
+    assert "typed" in secure.tool(*words, "--timeout-ms", "10000", check=False).stdout.splitlines()
+
+
+@pytest.mark.parametrize("form", ["properties", "librdkafka"])
+def test_a_check_from_outside_with_a_client_s_file(secure, form):
+    """`check --bootstrap --client-config` gets in with what `env` printed, and not with another password."""
+    address = secure.json("status")["endpoints"]["external"]
+    config = secure.folder / f"admin.{form}"
+    config.write_text(secure.run("env", "--user", "admin", "--format", form, check=True).stdout)
+    done = secure.run("check", "json-records", "transaction", "--bootstrap", address, "--client-config", config)
+    assert done.returncode == 0, done.stderr
+    config.write_text(re.sub(r"(sasl\.jaas\.config=.*password=|sasl\.password=).*", r'\1"wrong";', config.read_text()))
+    refused = secure.run("check", "json-records", "--bootstrap", address, "--client-config", config)
+    assert (refused.returncode, f"password and CA in {config} fit" in refused.stderr) == (4, True), refused.stderr
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_confluent_kafka_with_librdkafka_s_form(secure, wrong):
+    """librdkafka gets in with the settings as printed, and not with one character of the password changed."""
+    from confluent_kafka import Producer
+
+    settings = dict(line.split("=", 1) for line in env_of(secure, "librdkafka").splitlines())
+    if wrong:
+        settings["sasl.password"] = altered(settings["sasl.password"])
+    errors = []
+    producer = Producer(settings | {"error_cb": errors.append, "message.timeout.ms": SECONDS * 1000})
+    delivered = []
+    producer.produce("orders", b"by librdkafka", on_delivery=lambda refusal, _message: delivered.append(refusal))
+    give_up = time.monotonic() + SECONDS
+    while not (errors or delivered) and time.monotonic() < give_up:
+        producer.poll(0.1)
+    assert REFUSED in str(errors) if wrong else (delivered, errors) == ([None], [])
+    producer.purge()
+
+
+@pytest.mark.network
+def test_kcat(labctl, tmp_path):
+    """Debian's kcat, on the oldest Kafka: its librdkafka 2.0 can't do SCRAM with Kafka 4 (mended in 2.6.1)."""
+    program = shutil.which("kcat")
+    missing(program, "kcat")
+    labctl.spec(lab_yaml("secure"))
+    labctl.run("up", "--runtime", "local", "--kafka", "3.9.2", "--checks", "none", timeout=200, check=True)
+    settings = tmp_path / "kcat.conf"
+    for wrong in (False, True):
+        text = env_of(labctl, "librdkafka")
+        settings.write_text(text.replace(password_of(labctl), altered(password_of(labctl))) if wrong else text)
+        command = [program, "-F", str(settings), "-P", "-t", "orders", "-X", "message.timeout.ms=8000"]
+        done = subprocess.run(command, input="by kcat\n", capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert (done.returncode == 0) != wrong, done.stderr
+        assert not wrong or REFUSED in done.stderr
+
+
+@pytest.mark.network
+def test_kafkajs_with_the_shell_s_form(secure, tmp_path):
+    """A Node.js program in a shell that evaluated `labctl env`."""
+    npm = shutil.which("npm")
+    missing(npm, "npm")
+    install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path), KAFKAJS]
+    subprocess.run(install, check=True, capture_output=True, timeout=110)
+    script = Path(__file__).with_name("kafkajs_secure.js")
+    environment = os.environ | {"NODE_PATH": str(tmp_path / "node_modules"), "KAFKAJS_NO_PARTITIONER_WARNING": "1"}
+    for wrong in (False, True):
+        change = f"KAFKA_SASL_PASSWORD={altered(password_of(secure))}\n" if wrong else ""
+        typed = f"{env_of(secure, 'shell')}{change}node {script} 'by kafkajs'"
+        done = subprocess.run(
+            ["sh", "-c", typed], capture_output=True, text=True, timeout=SECONDS, check=False, env=environment
+        )
+        assert done.returncode == int(wrong), done.stdout + done.stderr
+        assert not wrong or REFUSED in done.stdout
+
+
+def test_java_s_console_tools_with_the_properties_form(secure, tmp_path):
+    """Kafka's own consumer on the host, with the printed file; the password lies in another one."""
+    lock, jars = ensure_jars("4.3.1", Silent())
+    classpath = ":".join(str(jars / jar.file_name) for jar in lock.jars)
+    settings = tmp_path / "client.properties"
+    settings.write_text(env_of(secure, "properties"))
+    bootstrap = re.search(r"^bootstrap.servers=(.*)$", settings.read_text(), re.MULTILINE)[1]
+    java = [str(find_java().executable), "-XX:TieredStopAtLevel=1", "-cp", classpath]
+    tool = ["org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", bootstrap, "--topic", "orders"]
+    options = ["--from-beginning", "--max-messages", "1", "--timeout-ms", "20000", "--command-config", str(settings)]
+    secure.tool(
+        *("kafka-console-producer.sh", "--bootstrap-server", "broker:9092", "--topic", "orders"),
+        *("--command-config", "/etc/kafka/secrets/student.properties"),
+        input="for java\n",
+    )
+    done = subprocess.run([*java, *tool, *options], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.stdout.strip(), done.stderr
+    file = re.search(r"\$\{file:(.*?):password\}", settings.read_text())[1]
+    wrong = tmp_path / "wrong.properties"
+    wrong.write_text(Path(file).read_text().replace(password_of(secure), altered(password_of(secure))))
+    settings.write_text(settings.read_text().replace(file, str(wrong)))
+    done = subprocess.run([*java, *tool, *options], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert not done.stdout.strip()
+    assert REFUSED in done.stderr
+
+
+# -- weakened on purpose ---------------------------------------------------
+
+
+@contextlib.contextmanager
+def weakened(secure, monkeypatch, old, new):
+    """The lab with another text in its broker's settings, as somebody would have edited the file."""
+    monkeypatch.setenv("XDG_STATE_HOME", secure.env["XDG_STATE_HOME"])
+    monkeypatch.setenv("HOME", str(REAL_HOME))
+    _record, plan, runtime = lab.open_lab("secure", LabStore(), Silent())
+    settings = secure.folder / ".labctl" / "secure" / "broker" / "server.properties"
+    planned = settings.read_text()
+    assert old in planned
+    try:
+        settings.write_text(planned.replace(old, new))
+        runtime.stop()
+        runtime.up()
+        wait_for_port(plan.published)
+        yield
+    finally:
+        settings.write_text(planned)
+        runtime.stop()
+        secure.run("up", "--checks", "none", check=True)
+
+
+def wait_for_port(address):
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(address.rsplit(":", 1), 1)):
+            time.sleep(1)
+            return
+    raise AssertionError(f"{address} stays closed")
+
+
+WEAKENED = {
+    "no authorizer": (
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "",
+        "broker 1 runs with authorizer.class.name=",
+    ),
+    "everyone is allowed": (
+        "super.users=",
+        "allow.everyone.if.no.acl.found=true\nsuper.users=",
+        "the authorizer lets the user student write to a topic that no ACL allows",
+    ),
+    "a user who may everything": ("super.users=", "super.users=User:student;", "the authorizer lets the user student"),
+    "no certificate asked": (
+        "listener.name.controller.ssl.client.auth=required",
+        "listener.name.controller.ssl.client.auth=requested",
+        "door CONTROLLER of broker:9093 refuses a client without a certificate, but not for that: ",
+    ),
+    "no encryption outside": ("EXTERNAL:SASL_SSL", "EXTERNAL:SASL_PLAINTEXT", "is open: Kafka answers without TLS"),
+    "no encryption inside": ("INTERNAL:SASL_SSL", "INTERNAL:SASL_PLAINTEXT", "INTERNAL:SASL_PLAINTEXT"),
+}
+
+
+@pytest.mark.parametrize("weakness", WEAKENED)
+def test_a_weakened_lab_is_named(secure, monkeypatch, weakness):
+    """`check security` fails and says which door is open."""
+    old, new, said = WEAKENED[weakness]
+    with weakened(secure, monkeypatch, old, new):
+        seen = secure.json("check", "security")
+    (check,) = seen["checks"]
+    assert check["status"] == "failed", check
+    assert said in check["detail"], check
+    assert secure.run("check", "security").returncode == 0
+
+
+def test_an_acl_that_nobody_planned_is_named(secure, monkeypatch):
+    """One ACL more, by Kafka's own tool; taken away again all is well."""
+    admin = ("--bootstrap-server", "broker:9092", "--command-config", "/etc/kafka/secrets/admin.properties")
+    acl = ("--allow-principal", "User:student", "--operation", "Delete", "--topic", "orders")
+    secure.tool("kafka-acls.sh", *admin, "--add", *acl)
+    try:
+        seen = secure.json("check", "security")
+    finally:
+        secure.tool("kafka-acls.sh", *admin, "--remove", "--force", *acl)
+    assert seen["checks"][0]["detail"] == "an ACL that is not in lab.yaml lets student delete topic orders"
+    assert secure.run("check", "security").returncode == 0
+
+
+# -- secrets ---------------------------------------------------------------
+
+
+def secrets_of(one):
+    """Every secret of the lab in every dress: passwords plain and in base64, keys, SCRAM salts."""
+    folder = one.state / "labs" / "secure" / "secrets"
+    plain = [path.read_text().strip() for path in folder.glob("*.password")]
+    plain.append((folder / "nodes/broker/passwords.properties").read_text().partition("=")[2].strip())
+    keys = re.findall(
+        r"BEGIN PRIVATE KEY-----\n(.*?)\n-----END", (folder / "nodes/broker/node.pem").read_text(), re.DOTALL
+    )
+    lines = [line for key in keys for line in key.splitlines()]
+    data = one.state / "labs/secure/nodes/broker/data"
+    data = data if data.is_dir() else "/var/lib/kafka/data"
+    dump = ("kafka-dump-log.sh", "--cluster-metadata-decoder", "--files", f"{data}/bootstrap.checkpoint")
+    described = one.tool(*dump).stdout
+    salts = re.findall(r'"(?:salt|storedKey|serverKey)":"([^"]+)"', described)
+    assert len(plain) == 4
+    assert len(salts) >= 9
+    dressed = [base64.b64encode(one.encode()).decode().rstrip("=") for one in plain]
+    return {*plain, *dressed, *lines, *salts}
+
+
+def leaks(found, texts):
+    return sorted(where for where, text in texts.items() if any(secret in text for secret in found))
+
+
+def readable_by_others(folder):
+    """{path: text} of the files below `folder` that another user could open, from the root on."""
+    texts = {}
+    for path in Path(folder).rglob("*"):
+        if path.is_file() and path.stat().st_mode & stat.S_IROTH:
+            above = [parent for parent in path.parents if parent != folder and parent.is_relative_to(folder)]
+            if all(parent.stat().st_mode & stat.S_IXOTH for parent in above):
+                texts[str(path)] = path.read_text(errors="replace")
+    return texts
+
+
+def test_no_secret_gets_out(secure):
+    """Reports, rendered files, logs, arguments, environments, prints and files that others can read hold none."""
+    found = secrets_of(secure)
+    state = secure.state / "labs"
+    texts = {f"rendered {path.name}": path.read_text() for path in secure.folder.rglob("*") if path.is_file()}
+    texts |= {"up": secure.up.stderr + secure.up.stdout, "log": secure.run("logs", "broker").stdout}
+    texts |= {f"env {form}": env_of(secure, form) for form in ("shell", "dotenv", "json", "properties")}
+    texts |= {f"report {form}": secure.run("report", "--format", form).stdout for form in FORMATS}
+    texts["plan"] = secure.run("plan", "--json").stdout
+    texts["arguments"] = "\n".join(secure.arguments)
+    pid = int(re.search(r'"pid": (\d+)', (state / "secure/nodes/broker/pid.json").read_text())[1])
+    texts["environment"] = str(psutil.Process(pid).environ())
+    texts |= readable_by_others(secure.folder.parent)
+    assert "kafka.Kafka" in texts["arguments"]
+    assert "StorageTool" in texts["arguments"]
+    assert leaks(found, texts) == []
+    planted = secure.folder / "planted.txt"
+    planted.write_text(f"note to myself: {password_of(secure)}")
+    try:
+        texts = readable_by_others(secure.folder.parent) | {"in base64": min(found)}
+        assert leaks(found, texts) == [str(planted), "in base64"]
+    finally:
+        planted.unlink()
+
+
+def test_only_the_owner_can_enter(secure):
+    """The folders of the lab and of its secrets are closed to others; the CA's own key is nowhere."""
+    folder = secure.state / "labs" / "secure"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "secrets").stat().st_mode) == 0o700
+    keys = [path for path in folder.rglob("*.pem") if "PRIVATE KEY" in path.read_text()]
+    assert [path.name for path in keys] == ["node.pem"]

@@ -1,0 +1,169 @@
+"""What labctl accepts, Kafka accepts: rendered settings of many labs, read by Kafka's own class, oldest and newest."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from labctl.errors import SpecError
+from labctl.kafkadist.java import find_java
+from labctl.kafkadist.locks import versions
+from labctl.kafkadist.prepared import ensure_jars
+from labctl.kraft import node_settings
+from labctl.runlog import Silent
+from tests.fakes import HUGE, IDENTITY, a_plan
+
+pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
+
+WANTED = 300
+NAMES = st.text("abcXYZ019._-", min_size=1, max_size=12).filter(lambda name: name not in {".", ".."})
+COUNTS = st.integers(1, 5)
+BROKER_CONFIG = st.fixed_dictionaries(
+    {},
+    optional={
+        "log.retention.hours": st.integers(1, 10_000),
+        "num.network.threads": st.integers(1, 8),
+        "compression.type": st.sampled_from(["producer", "gzip", "zstd", "uncompressed"]),
+        "auto.create.topics.enable": st.booleans(),
+        "message.max.bytes": st.integers(1000, 10_000_000),
+        "min.insync.replicas": st.integers(1, 3),
+    },
+)
+OPERATIONS = st.lists(st.sampled_from(["all", "read", "write", "create", "describe"]), min_size=1, unique=True)
+ACLS = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({"topic": st.sampled_from(["*", "a*", "orders"]), "allow": OPERATIONS}),
+        st.fixed_dictionaries({"group": st.sampled_from(["*", "g-*", "g"]), "allow": OPERATIONS}),
+    ),
+    max_size=3,
+)
+SECURITY = st.one_of(
+    st.just({}),
+    st.just({"protocol": "sasl_ssl"}),
+    st.fixed_dictionaries(
+        {
+            "protocol": st.just("sasl_ssl"),
+            "users": st.lists(
+                st.fixed_dictionaries({"name": st.sampled_from(["ann", "bob", "c-1"])}, optional={"acls": ACLS}),
+                min_size=1,
+                max_size=3,
+            ),
+        }
+    ),
+)
+LABS = st.fixed_dictionaries(
+    {
+        "kafka": st.fixed_dictionaries(
+            {"brokers": COUNTS, "controllers": st.one_of(st.just("combined"), st.sampled_from([1, 2, 3, 5]))},
+            optional={"config": BROKER_CONFIG, "heap": st.sampled_from(["256m", "1g"])},
+        ),
+        "security": SECURITY,
+        "listeners": st.fixed_dictionaries(
+            {
+                "external": st.fixed_dictionaries(
+                    {"port": st.one_of(st.just("auto"), st.integers(1024, 65535))},
+                    optional={
+                        "advertise": st.sampled_from(["localhost", "kafka.example.org", "192.0.2.7"]),
+                        "bind": st.sampled_from(["127.0.0.1", "0.0.0.0"]),
+                    },
+                )
+            }
+        ),
+        "topics": st.lists(
+            st.fixed_dictionaries(
+                {"name": st.one_of(st.just("orders"), NAMES), "partitions": st.integers(1, 50)},
+                optional={"replication_factor": st.integers(1, 4)},
+            ),
+            max_size=3,
+        ),
+    }
+)
+
+
+class Kafka:
+    """Kafka's KafkaConfig of one version, in a JVM that stays."""
+
+    def __init__(self, version):
+        self.version = version
+        lock, jars = ensure_jars(version, Silent())
+        java = find_java().executable.parent.parent
+        library = next(java.rglob("libjvm.so"))
+        program = Path(__file__).with_name("kafka_config.py")
+        classpath = ":".join(str(jars / jar.file_name) for jar in lock.jars)
+        self.process = subprocess.Popen(
+            [sys.executable, str(program), str(library), classpath],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def refusal(self, node):
+        self.process.stdin.write(json.dumps(node) + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith("> "):
+                return line.removeprefix("> ").strip().removeprefix("ok")
+        raise AssertionError("the JVM ended")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def kafkas():
+    made = [Kafka(versions()[0]), Kafka(versions()[-1])]
+    yield made
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def state(tmp_path):
+    """A state folder with the secrets that the settings of any lab name."""
+    for node in ["broker", *(f"{role}-{number}" for role in ("broker", "controller") for number in range(1, 6))]:
+        folder = tmp_path / "secrets" / "nodes" / node
+        folder.mkdir(parents=True)
+        (folder / "passwords.properties").write_text("broker=secret\n")
+    return str(tmp_path)
+
+
+def test_kafka_accepts_what_labctl_accepts(kafkas, state):
+    """At least 300 accepted labs; every node's settings read by the oldest and the newest KafkaConfig."""
+    accepted = []
+
+    @settings(max_examples=1500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(LABS)
+    def each(lab):
+        if len(accepted) >= WANTED + 50:
+            return
+        try:
+            plans = [_plan(lab, kafka.version, state) for kafka in kafkas]
+        except SpecError:
+            return
+        for kafka, plan in zip(kafkas, plans, strict=True):
+            for node in plan.nodes:
+                told = node_settings(plan, node, f"{state}/data")
+                assert kafka.refusal(told) == "", (kafka.version, node.name, told)
+        accepted.append(lab)
+
+    each()
+    assert len(accepted) >= WANTED
+
+
+def test_kafka_refuses_what_is_wrong(kafkas, state):
+    """The same question finds a setting that Kafka does not take."""
+    plan = _plan({"kafka": {"brokers": 1, "config": {"num.network.threads": 0}}}, versions()[-1], state)
+    assert "num.network.threads" in kafkas[1].refusal(node_settings(plan, plan.nodes[0], f"{state}/data"))
+
+
+def _plan(lab, version, state):
+    lab = lab | {"kafka": lab["kafka"] | {"version": version}}
+    return a_plan(json.dumps(lab), facts=HUGE, identity=replace(IDENTITY, state=state))

@@ -1,0 +1,40 @@
+"""A project's tests with the plugin: they know fixtures and no more."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+
+
+def passed_through(bootstrap, topic, value):
+    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    producer.send(topic, value).get(timeout=10)
+    producer.close()
+    consumer = KafkaConsumer(
+        topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=10_000, group_id=None
+    )
+    found = next(consumer).value
+    consumer.close()
+    return found
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_record_goes_through(kafka_bootstrap, kafka_topic, number):
+    value = f"order {number}".encode()
+    assert passed_through(kafka_bootstrap, kafka_topic, value) == value
+
+
+def test_a_worker_dies_once(kafka_lab):
+    """With KILLED naming a file that is not there yet, this worker is killed."""
+    killed = os.environ.get("KILLED")
+    if killed and not Path(killed).exists():
+        Path(killed).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.kafka(version="4.0.2")
+def test_another_version(kafka_lab):
+    assert kafka_lab.plan.kafka_version == "4.0.2"
+    assert kafka_lab.environment["KAFKA_BOOTSTRAP_SERVERS"] == kafka_lab.bootstrap

@@ -1,0 +1,82 @@
+import ssl
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from labctl import credentials
+from labctl.credentials import library_settings, make_credentials, password
+from labctl.environment import ENV_FORMATS, client_settings
+from labctl.errors import HostError
+from labctl.kraft import node_settings
+from labctl.security import node_secrets, secrets_folder, user_files
+from tests.fakes import IDENTITY, a_plan
+
+SECURE = "security: {protocol: sasl_ssl}\nlisteners: {external: {advertise: kafka.example.org}}\n"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return a_plan(SECURE, identity=replace(IDENTITY, state=str(tmp_path)))
+
+
+def test_a_plaintext_lab_has_no_secrets(tmp_path):
+    """Nothing is made, and a client needs nothing."""
+    plain = a_plan("", identity=replace(IDENTITY, state=str(tmp_path / "state")))
+    make_credentials(plain, renew=True)
+    assert not (tmp_path / "state").exists()
+    assert library_settings(plain) == {}
+
+
+def test_a_node_s_certificate_has_every_name_that_clients_use(plan):
+    """localhost, the inside name, the advertised one; by the lab's own CA, for 30 days."""
+    from cryptography import x509
+
+    make_credentials(plan, renew=True)
+    text = (node_secrets(plan, plan.nodes[0]) / "node.pem").read_bytes()
+    own, ca = x509.load_pem_x509_certificates(text)
+    names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert set(names.get_values_for_type(x509.DNSName)) == {"localhost", "broker", "kafka.example.org"}
+    assert {str(one) for one in names.get_values_for_type(x509.IPAddress)} == {"127.0.0.1", "127.77.1.1"}
+    own.verify_directly_issued_by(ca)
+    assert timedelta(days=29) < own.not_valid_after_utc - datetime.now(UTC) <= timedelta(days=30)
+    assert b"BEGIN PRIVATE KEY" in text
+    ssl.create_default_context(cafile=str(secrets_folder(plan) / "ca.pem"))
+
+
+def test_secrets_are_kept_and_renewed_in_time(plan, monkeypatch):
+    """Again: the same ones. Certificates that end soon are made anew where no node runs with them."""
+    make_credentials(plan, renew=True)
+    first = {path: path.read_text() for path in secrets_folder(plan).rglob("*") if path.is_file()}
+    make_credentials(plan, renew=True)
+    assert {path: path.read_text() for path in first} == first
+    monkeypatch.setattr(credentials, "RENEW_DAYS", 31)
+    make_credentials(plan, renew=False)
+    assert {path: path.read_text() for path in first} == first
+    make_credentials(plan, renew=True)
+    changed = {path.name for path, text in first.items() if path.read_text() != text}
+    assert changed == {"ca.pem", "node.pem"}
+
+
+def test_only_the_owner_reads_a_password(plan):
+    """Files of 0600 in a folder of 0700; gone, the error says what to do."""
+    make_credentials(plan, renew=True)
+    files = user_files(plan, "student")
+    assert stat.S_IMODE(secrets_folder(plan).stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (files.password, files.provider)} == {0o600}
+    files.password.unlink()
+    with pytest.raises(HostError, match="nobody knows the password of student"):
+        password(plan, "student")
+
+
+def test_no_setting_and_no_print_but_librdkafka_s_holds_a_password(plan):
+    """server.properties and four of the five forms of `env` name files."""
+    make_credentials(plan, renew=True)
+    secret = password(plan, "student")
+    inter_broker = password(plan, "broker")
+    settings = str(node_settings(plan, plan.nodes[0], "/data"))
+    assert secret not in settings
+    assert inter_broker not in settings
+    assert {form for form in ENV_FORMATS if secret in client_settings(plan, form, None)} == {"librdkafka"}
+    assert client_settings(plan, "dotenv", "admin").count("admin") > 1

@@ -1,0 +1,130 @@
+"""The compose runtime without an engine: what docker's words mean, what `auto` chooses, a remote engine's addresses."""
+
+from dataclasses import replace
+
+import pytest
+
+from labctl.errors import HostError, RuntimeFailed, SpecError
+from labctl.runtime import choose
+from labctl.runtime.docker_faults import docker_error
+from labctl.runtime.engine import Engine, _pasteable
+from tests.fakes import IDENTITY, a_plan
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
+            "no Docker Engine answers",
+        ),
+        ("permission denied while trying to connect to the Docker daemon socket at unix:///x", "no permission"),
+        ("toomanyrequests: You have reached your pull rate limit.", "refuses more pulls for now"),
+        ("manifest for apache/kafka:9.9.9 not found: manifest unknown", "has no such image"),
+        ("Get https://registry/v2/: dial tcp: lookup registry: no such host", "can't be reached"),
+        ("Bind for 127.0.0.1:9094 failed: port is already allocated", "port 9094 is taken by another program"),
+        (
+            'Conflict. The container name "/broker" is already in use by container "1f"',
+            "a container broker that labctl",
+        ),
+        ("failed to create: mkdir /x: no space left on device", "disk that holds the Docker Engine's data is full"),
+    ],
+)
+def test_what_docker_says_becomes_a_sentence_and_a_remedy(said, told):
+    """Exit 3, docker's own words behind ours."""
+    error = docker_error("docker compose up", 1, f"something before\n{said}\n")
+    assert isinstance(error, HostError)
+    assert told in error.message
+    assert said in error.message
+    assert error.hint
+
+
+def test_an_unknown_failure_keeps_the_command_pasteable():
+    """Without labctl's own deadline and mark."""
+    command = ["/usr/bin/env", "LABCTL_LAB=/x", "/usr/bin/timeout", "90.0", "docker", "compose", "-f", "a b.yml", "up"]
+    error = docker_error(_pasteable(command), 1, "no such thing as a cat")
+    assert isinstance(error, RuntimeFailed)
+    assert error.message == "`docker compose -f 'a b.yml' up` ended with exit code 1: no such thing as a cat"
+
+
+class FakeEngine:
+    """An engine by script."""
+
+    def __init__(self, *, answers=None, image=False, manifest=False):
+        self.answers = answers
+        self.image = image
+        self.manifest = manifest
+
+    def __call__(self):
+        return self
+
+    def version(self, _seconds):
+        if self.answers:
+            raise HostError(self.answers)
+        return "27.1"
+
+    def has_image(self, _image):
+        return self.image
+
+    def has_manifest(self, _image, _seconds):
+        return self.manifest
+
+
+@pytest.mark.parametrize(
+    ("engine", "pull", "runtime", "reason"),
+    [
+        (FakeEngine(answers="no Docker Engine answers: x"), "missing", "local", "no Docker Engine answers: x"),
+        (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 answers and has kafka:1"),
+        (FakeEngine(manifest=True), "missing", "compose", "answers and can pull kafka:1"),
+        (FakeEngine(manifest=True), "never", "local", "kafka.pull is never"),
+        (FakeEngine(), "missing", "local", "kafka:1 is not here and no registry tells of it"),
+    ],
+)
+def test_auto_takes_compose_where_it_can_work(monkeypatch, engine, pull, runtime, reason):
+    """An engine that answers, and the image here or to be had; the reason is told."""
+    monkeypatch.setattr("labctl.runtime.engine.Engine", engine)
+    chosen = choose("auto", "kafka:1", pull=pull)
+    assert chosen.name == runtime
+    assert reason in chosen.reason
+
+
+def test_plan_does_not_ask_a_registry(monkeypatch):
+    """It says what it depends on."""
+    monkeypatch.setattr("labctl.runtime.engine.Engine", FakeEngine())
+    assert choose("auto", "kafka:1", ask_registry=False).reason.endswith("if kafka:1 can be pulled")
+
+
+def test_without_docker_on_path_the_error_says_so():
+    """And names the runtime that needs none."""
+    with pytest.raises(HostError, match="no docker command on PATH") as caught:
+        Engine().version()
+    assert "--runtime local" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("unix:///var/run/docker.sock", ""),
+        ("tcp://127.0.0.1:2375", ""),
+        ("ssh://me@build.example.org", "build.example.org"),
+        ("tcp://10.1.2.3:2376", "10.1.2.3"),
+    ],
+)
+def test_the_engine_s_machine_is_told_by_docker_host(monkeypatch, url, host):
+    """A socket is this machine."""
+    monkeypatch.setenv("DOCKER_HOST", url)
+    assert Engine().host() == host
+
+
+def test_a_remote_engine_s_host_is_advertised():
+    """Clients here reach the ports that are published there."""
+    identity = replace(IDENTITY, engine_host="build.example.org")
+    plan = a_plan("listeners: {external: {bind: 0.0.0.0}}\n", runtime="compose", identity=identity)
+    assert plan.external == "build.example.org:9094"
+
+
+def test_a_remote_engine_with_a_door_on_its_own_loopback_is_refused():
+    """Nothing here could reach it."""
+    identity = replace(IDENTITY, engine_host="build.example.org")
+    with pytest.raises(SpecError, match="can't be reached from here"):
+        a_plan(runtime="compose", identity=identity)

@@ -1,0 +1,129 @@
+"""What the probes make of machines that are not this one."""
+
+import platform
+import resource
+import socket
+from datetime import UTC, datetime
+
+import pytest
+
+from labctl import doctor
+from labctl.errors import HostError
+from labctl.runtime.engine import Engine
+from labctl.spec import parse_spec
+from labctl.store import LabStore
+
+
+def probe(name, text=""):
+    return doctor._probed(name, doctor.PROBES[name], parse_spec(text), LabStore())
+
+
+def resolved(*addresses):
+    return lambda *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in addresses]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "status"),
+    [(["127.0.0.1"], "ok"), (["127.0.0.1", "::1"], "ok"), (["::1", "127.0.0.1"], "warn"), (["::1"], "fail")],
+)
+def test_localhost(monkeypatch, addresses, status):
+    """Kafka listens on IPv4: a localhost that is ::1 first is warned of, one that is ::1 alone fails."""
+    monkeypatch.setattr(socket, "getaddrinfo", resolved(*addresses))
+    found = probe("localhost")
+    assert (found.status, bool(found.remedy)) == (status, status != "ok")
+
+
+@pytest.mark.parametrize(("hard", "status"), [(100, "fail"), (1024, "warn"), (1 << 20, "ok"), (-1, "ok")])
+def test_open_files(monkeypatch, hard, status):
+    """Java raises the limit to the hard one: that is the one that counts."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (64, hard))
+    assert probe("files").status == status
+
+
+def test_up_refuses_a_machine_before_all_else(monkeypatch):
+    """Exit 3, with the fault's name."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (64, 64))
+    with pytest.raises(HostError, match="64 open files allowed") as refused:
+        doctor.refuse_unfit(parse_spec(""), LabStore())
+    assert refused.value.fault == "too-many-files"
+
+
+class Clock(datetime):
+    """A clock that says 1999."""
+
+    @classmethod
+    def now(cls, zone=None):
+        return datetime(1999, 1, 1, tzinfo=zone)
+
+
+def test_a_clock_of_the_last_century(monkeypatch):
+    """Certificates and downloads would be refused."""
+    monkeypatch.setattr(doctor, "datetime", Clock)
+    found = probe("clock")
+    assert found.status == "fail"
+    assert "1999-01-01" in found.detail
+
+
+def test_a_clock_that_the_engine_does_not_share(monkeypatch):
+    """In a virtual machine that slept."""
+    monkeypatch.setattr(Engine, "clock", lambda *_: datetime(2026, 1, 1, tzinfo=UTC))
+    assert probe("clock").status == "warn"
+
+
+@pytest.mark.parametrize(("release", "told"), [("6.1.0", "no WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])
+def test_wsl(monkeypatch, release, told):
+    """Told by the kernel's name."""
+    monkeypatch.setattr(platform, "release", lambda: release)
+    assert told in probe("wsl").detail
+
+
+def test_apple_silicon_behind_rosetta(monkeypatch):
+    """An x86-64 Python on an arm64 Mac."""
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(doctor, "_translated", lambda: True)
+    assert probe("architecture").status == "warn"
+
+
+def test_proxies(monkeypatch):
+    """One that is asked for localhost too is warned of; its password is not told."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert probe("proxies").detail == "none"
+    monkeypatch.setenv("https_proxy", "http://me:tulips@proxy:3128")
+    found = probe("proxies")
+    assert found.status == "warn"
+    assert "tulips" not in found.detail
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+    assert probe("proxies").status == "ok"
+
+
+def test_without_docker_nothing_of_it_is_needed():
+    """auto has the local runtime; compose asked for fails."""
+    assert {name: probe(name).status for name in ("engine", "compose", "image")} == dict.fromkeys(
+        ("engine", "compose", "image"), "ok"
+    )
+    assert probe("engine", "runtime: compose\n").status == "fail"
+    assert "--runtime local" in probe("engine", "runtime: compose\n").remedy
+
+
+def test_memory_counts_every_node():
+    """Controllers of their own too."""
+    assert "the lab may take 4608 MiB" in probe("memory", "kafka: {brokers: 3, controllers: 3}\n").detail
+
+
+def test_the_page_s_port_counts_too():
+    """`up` would refuse it."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        found = probe("ports", f"listeners: {{external: {{port: auto}}}}\nui: {{port: {port}}}\n")
+    assert (found.status, str(port) in found.detail) == ("fail", True)
+
+
+def test_in_docker_neither_java_nor_jars_are_needed():
+    """Of a version that has no lock, too."""
+    for name in ("java", "cache"):
+        found = probe(name, 'runtime: compose\nkafka: {version: "4.2.0"}\n')
+        assert (found.status, found.detail) == ("ok", "not needed: the lab runs in Docker")

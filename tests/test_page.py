@@ -1,0 +1,212 @@
+"""The lab page without a server: what it shows, and whom it refuses."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from labctl.kafka_client import Record
+from labctl.page.app import LARGEST_FORM, make_app
+from labctl.page.look import shown_text
+from tests.fakes import FakeKafka, a_plan
+
+HOME = "http://localhost:8088"
+EVIL = b"<script>alert(1)</script>"
+
+
+class Kafka(FakeKafka):
+    """A Kafka with records to look at."""
+
+    def ranges(self, partitions):
+        return {topic: {n: (0, len(self.of(topic, n))) for n in range(count)} for topic, count in partitions.items()}
+
+    def of(self, topic, number):
+        kept = self.records.get(topic, [])
+        return [Record(number, at, key, value, 1_700_000_000_000) for at, (key, value) in enumerate(kept)] * (
+            number == 0
+        )
+
+    def peek(self, topic, *, numbers, partition, offset, limit):
+        self._ask("peek")
+        found = self.of(topic, partition or 0)
+        return found[-limit:] if offset is None else found[offset : offset + limit]
+
+    def groups(self):
+        return ["readers"]
+
+    def committed(self, _group):
+        return {("orders", 0): 1}
+
+
+@pytest.fixture
+def kafka():
+    one = Kafka(a_plan("name: lab\n"))
+    one.create_topics({"orders": (3, 1, {})})
+    one.produce("orders", [(None, b'{"orderid":1}'), (b"key", EVIL), (None, b"\x00\xff")])
+    return one
+
+
+@pytest.fixture
+def page(kafka, tmp_path):
+    return TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=True)
+
+
+def token(page):
+    return re.search(r'name="token" value="([^"]+)"', page.get("/").text)[1]
+
+
+def sent(page, path, origin=HOME, **fields):
+    return page.post(
+        path,
+        data={"token": token(page)} | fields,
+        headers={"Origin": origin} if origin else {},
+        follow_redirects=False,
+    )
+
+
+def test_the_overview_has_nodes_addresses_and_topics(page):
+    """All that a client needs, and what there is."""
+    text = page.get("/").text
+    for expected in ("localhost:9094", "broker:9092", "leader", 'href="/topics/orders"', "led and in sync"):
+        assert expected in text
+
+
+def test_records_are_shown_as_what_they_are(page):
+    """JSON laid out, binary in hexadecimal, markup as text."""
+    text = page.get("/topics/orders").text
+    assert '<pre class="json">{\n  &#34;orderid&#34;: 1\n}</pre>' in text
+    assert '<pre class="binary">00 ff</pre>' in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize(
+    ("query", "offsets"),
+    [("?count=2", ["1", "2"]), ("?from=oldest&count=1", ["0"]), ("?from=offset&offset=1&count=1", ["1"])],
+)
+def test_a_window_of_the_records(page, query, offsets):
+    """The newest, from the beginning, from an offset on."""
+    text = page.get(f"/topics/orders{query}&part=records").text
+    assert re.findall(r'<tr><td class="number">\d+</td><td class="number">(\d+)</td>', text) == offsets
+
+
+@pytest.mark.parametrize(
+    "query", ["from=x", "partition=3", "partition=-1", "offset=x", "count=0", "count=201", f"offset={'9' * 30}"]
+)
+def test_a_window_that_can_t_be(page, query):
+    """400, with what is allowed."""
+    answer = page.get(f"/topics/orders?{query}")
+    assert answer.status_code == 400
+    assert "That can&#39;t be done" in answer.text or "That can't be done" in answer.text
+
+
+def test_groups_and_their_lag(page):
+    """Committed 1 of 3."""
+    assert "readers: 2 records behind" in page.get("/groups").text
+
+
+def test_produce_and_create(page, kafka):
+    """A record, a topic; back to where they are seen."""
+    assert sent(page, "/topics/orders/records", value="fresh", key="k").headers["location"] == "/topics/orders"
+    assert kafka.records["orders"][-1] == (b"k", b"fresh")
+    assert sent(page, "/topics", name="new", partitions="2").status_code == 303
+    assert kafka.made["new"][0] == 2
+    assert sent(page, "/topics", name="new", partitions="2").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "http://localhost:9999", "null", "https://localhost:8088", None]
+)
+def test_another_site_s_form_is_refused(page, kafka, origin):
+    """Origin and port; with the right token even."""
+    assert sent(page, "/topics", origin=origin, name="new", partitions="1").status_code == 403
+    assert "new" not in kafka.made
+
+
+def test_a_form_without_the_token_is_refused(page, kafka):
+    """A page that can send from this origin's name, and does not know it."""
+    for fields in ({}, {"token": ""}, {"token": "x" * 32}, {"token": "ä"}):
+        answer = page.post("/topics", data={"name": "new", "partitions": "1"} | fields, headers={"Origin": HOME})
+        assert answer.status_code == 403
+    assert "new" not in kafka.made
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "[::1]:8088", ""])
+def test_another_host_s_name_is_refused(page, host):
+    """DNS rebinding: the name of another site that leads to this machine."""
+    assert page.get("/", headers={"Host": host}).status_code == 400
+
+
+def test_malformed_and_oversized_forms(page, kafka):
+    """Each a clear refusal, none a crash."""
+    headers = {"Origin": HOME, "Content-Type": "application/x-www-form-urlencoded"}
+    assert page.post("/topics", content=b"x" * (LARGEST_FORM + 1), headers=headers).status_code == 413
+    assert page.post("/topics", content=b"\xff\xfe", headers=headers).status_code == 400
+    assert page.post("/topics", content=b"&".join([b"a=1"] * 50), headers=headers).status_code == 400
+    assert (
+        page.post("/topics", content=b"{}", headers=headers | {"Content-Type": "application/json"}).status_code == 415
+    )
+    assert sent(page, "/topics", name="n", partitions="1000000").status_code == 400
+    assert sent(page, "/topics/orders/records", value="x", partition="7").status_code == 400
+    assert sent(page, "/topics/none/records", value="x").status_code == 404
+    assert page.get("/topics/none").status_code == 404
+    assert page.get("/assets/..%2f..%2fspec.py").status_code == 404
+    assert page.get("/nothing").status_code == 404
+    assert list(kafka.made) == ["orders"]
+
+
+def test_nothing_may_be_loaded_from_elsewhere(page):
+    """The header of each answer says so; nobody may frame the page."""
+    policy = page.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.findall(r'(?:src|href)="(?!/|data:)', page.get("/topics/orders").text)
+
+
+def test_a_secure_lab_s_page_asks_for_the_key(kafka, tmp_path):
+    """It opens to who shows the key once; to nobody else; the key does not stay in the address."""
+    locked = TestClient(make_app(kafka.plan, kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
+    for path in (
+        "/",
+        "/topics/orders",
+        "/report",
+        "/?key=other",
+        "/?key=",
+        "/assets",
+        f"{HOME}//evil.example/",
+    ):
+        refused = locked.get(path)
+        assert (refused.status_code, "orders" in refused.text) == (403, False), path
+        assert "labctl ui --name lab" in refused.text
+    assert locked.post("/topics", data={"name": "mine"}, headers={"Origin": HOME}).status_code == 403
+    assert locked.get("/health").status_code == 200
+    disguised = locked.get("/topics/orders", headers={"Host": "localhost:1/health?"})
+    assert disguised.status_code in {400, 403}
+    assert locked.get("/", headers={"Cookie": "labctl-8088=the-key"}).status_code == 403
+    assert locked.get("/", headers={"Authorization": "Bearer the-key"}).status_code == 200
+    opened = locked.get("/topics/orders?key=the-key&from=oldest")
+    assert "the-key" not in opened.headers["set-cookie"]
+    assert (opened.status_code, opened.headers["location"]) == (303, "/topics/orders")
+    assert locked.get(f"{HOME}//evil.example/?key=the-key").headers["location"] == "/evil.example/"
+    for word in ("HttpOnly", "SameSite=lax"):
+        assert word in opened.headers["set-cookie"]
+    assert "orders" in locked.get("/").text
+
+
+def test_a_kafka_that_is_away_is_said(page, kafka):
+    """503 while it is, and back by itself."""
+    kafka.refuses["advertised"] = "nothing listens on 127.0.0.1:9094"
+    answer = page.get("/")
+    assert answer.status_code == 503
+    assert "nothing listens on 127.0.0.1:9094" in answer.text
+    kafka.refuses.clear()
+    assert page.get("/").status_code == 200
+
+
+def test_a_long_value_is_cut():
+    """Its length is told."""
+    shown = shown_text(b"x" * 20_000)
+    assert shown.text.endswith("… (10000 characters more)")
+    assert shown_text(b"[" * 5000).kind == "text"
+    assert (shown_text(None).kind, shown_text(b"\x80" * 20_000).kind) == ("null", "binary")

@@ -1,0 +1,154 @@
+"""The views of a run: each from one data model, each readable by parsers that this project did not write."""
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from junit2htmlreport.parser import Junit
+
+from labctl.report import FORMATS, add_to_summary
+from labctl.report.html import timeline
+from labctl.report.json_format import from_json, json_schema
+from labctl.results import (
+    CheckResult,
+    Diagnosis,
+    Endpoints,
+    ListenerResult,
+    MachineResult,
+    NodeResult,
+    Partition,
+    RunResult,
+    RuntimeResult,
+    StepResult,
+    TopicResult,
+)
+
+EVIL = "</pre><script>alert(1)</script> & `|` \x1b[31m\x00"
+DOORS = (
+    ListenerResult("INTERNAL", "PLAINTEXT", "broker", 9092, "broker:9092"),
+    ListenerResult("CONTROLLER", "PLAINTEXT", "broker", 9093, None),
+    ListenerResult("EXTERNAL", "PLAINTEXT", "127.0.0.1", 9094, "localhost:9094"),
+)
+RUN = RunResult(
+    schema_version=1,
+    labctl_version="0.1.0",
+    lab="lab",
+    command="up",
+    runtime=RuntimeResult("local", "asked for"),
+    kafka_version="4.3.1",
+    status="failed",
+    started_at="2026-11-23T09:00:00+00:00",
+    seconds=3.0,
+    nodes=(
+        NodeResult(
+            "broker", 1, ("broker", "controller"), "running", "", 300 << 20, DOORS, {"node.id": "1", "log.dirs": EVIL}
+        ),
+    ),
+    endpoints=Endpoints("localhost:9094", "broker:9092", None),
+    steps=(
+        StepResult("prepare", "passed", 0.5, at=0.0),
+        StepResult("ready: quorum", "passed", 0.7, 3, "leader 1", at=0.6),
+        StepResult("ready", "passed", 0.9, at=0.6),
+        StepResult("checks", "passed", 1.0, at=1.6),
+    ),
+    checks=(
+        CheckResult("topics", "passed", 0.1, "1 as planned", at=1.7),
+        CheckResult("console-to-host", "failed", 0.8, EVIL, (f"$ kafka-console-producer.sh\n{EVIL}",), at=1.7),
+        CheckResult("quorum", "error", 0.2, "no answer", at=1.8),
+        CheckResult("ui", "skipped", 0.0, "the lab has no web page"),
+    ),
+    diagnosis=(Diagnosis(f"cause {EVIL}", "do this", "", ("node broker: said this",)),),
+    topics=(TopicResult("orders", (Partition(0, 1, (1,), (1,)), Partition(1, -1, (1,), ()))),),
+    versions={"labctl": "0.1.0", "Kafka": "4.3.1"},
+    machine=MachineResult("Linux 6 x86_64", 2, 8 << 30, 4 << 30),
+)
+
+
+def test_json_is_read_back_as_it_was():
+    """One document, both ways; the published schema accepts it."""
+    import jsonschema
+
+    text = FORMATS["json"](RUN)
+    assert from_json(text) == RUN
+    jsonschema.validate(json.loads(text), json_schema())
+
+
+def test_the_published_schema_is_the_one_of_the_code():
+    """docs/report.schema.json is what `labctl schema report` prints."""
+    published = Path(__file__).parent.parent / "docs" / "report.schema.json"
+    assert json.loads(published.read_text()) == json_schema()
+
+
+def test_junit_keeps_failed_error_and_skipped_apart(tmp_path):
+    """As another project's parser reads it."""
+    path = tmp_path / "report.xml"
+    path.write_text(FORMATS["junit"](RUN))
+    steps, checks = Junit(str(path)).suites
+    outcomes = {case.name: case.outcome() for case in checks.all() if True}
+    assert outcomes == {"topics": "passed", "console-to-host": "failed", "quorum": "failed", "ui": "skipped"}
+    assert len(steps.all()) == 4
+    tree = ET.parse(path).getroot()
+    assert {key: tree.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "8",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "1",
+    }
+    assert tree.find(".//testcase[@name='quorum']/error").get("message") == "no answer"
+
+
+class Outline(HTMLParser):
+    """Tags, and every address that a browser would load."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.loads = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.loads += [value for key, value in attrs if key in {"src", "href", "action", "data"}]
+
+
+def test_html_is_one_file_that_runs_nothing():
+    """What nodes and checks said is text; nothing is loaded from outside."""
+    outline = Outline()
+    text = FORMATS["html"](RUN)
+    outline.feed(text)
+    assert "script" not in outline.tags
+    assert outline.loads == ["data:,"]
+    for expected in (
+        "localhost:9094",
+        "orders-0",
+        "leader",
+        "$ kafka-console-producer.sh",
+        "log.dirs",
+        "Linux 6 x86_64",
+    ):
+        assert expected in text
+
+
+def test_the_timeline_lies_within_the_run():
+    """Each bar within the chart; a layer stands below its step, a check below the step `checks`."""
+    bars = timeline(RUN)
+    assert [bar.name for bar in bars] == ["prepare", "ready", "quorum", "checks", "topics", "console-to-host", "quorum"]
+    assert all(bar.left >= 0 and bar.left + bar.width <= 100.1 for bar in bars)
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_every_view_tells_of_a_run_that_had_no_lab(form):
+    """It failed before anything was decided."""
+    bare = RunResult(1, "0.1.0", "lab", "up", None, None, "error", "2026-11-23T09:00:00+00:00", 0.1)
+    assert FORMATS[form](bare)
+
+
+def test_a_markdown_cell_stays_a_cell(tmp_path, monkeypatch):
+    """What a check said can't end its table row; the step summary grows by one report."""
+    row = next(line for line in FORMATS["md"](RUN).splitlines() if line.startswith("| console-to-host"))
+    assert row.count(" | ") == 3
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    add_to_summary(RUN)
+    add_to_summary(replace(RUN, status="passed"))
+    assert (tmp_path / "summary").read_text().count("## ") == 2

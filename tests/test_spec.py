@@ -1,0 +1,58 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import SpecError
+from labctl.render import render_template
+from labctl.spec import LabSpec, load_spec, overridden, parse_spec
+
+SPECS = Path(__file__).parent / "specs"
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("valid-*.yaml")), ids=lambda path: path.stem)
+def test_a_valid_file_is_read(path):
+    """Every tests/specs/valid-*.yaml is accepted."""
+    assert load_spec(path).version == 1
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("invalid-*.yaml")), ids=lambda path: path.stem)
+def test_an_invalid_file_is_refused_with_every_problem_at_its_place(path):
+    """Every tests/specs/invalid-*.yaml is refused with exactly the problems that its `# expect:` lines name."""
+    expected = re.findall(r"^# expect: (.*)$", path.read_text(), re.MULTILINE)
+    with pytest.raises(SpecError) as refused:
+        load_spec(path)
+    assert [line.removeprefix(f"{path}:") for line in refused.value.problems] == expected
+    assert refused.value.exit_code == 2
+
+
+def test_an_empty_file_is_the_homework_lab():
+    """Without any key lab.yaml is the homework of product.md."""
+    spec = parse_spec("")
+    assert (spec.name, spec.listeners.external.port, spec.ui.port) == ("homework", 9094, 8088)
+    assert [(topic.name, topic.partitions, len(topic.records)) for topic in spec.topics] == [("orders", 3, 3)]
+
+
+def test_the_commented_file_that_init_writes_is_the_default():
+    """What `labctl init` writes says the defaults, not something near them."""
+    assert parse_spec(render_template("init/homework.yaml")) == LabSpec()
+
+
+def test_a_missing_file_is_refused_with_the_way_out():
+    """`-f nowhere.yaml` says that there is no such file and which command writes one."""
+    with pytest.raises(SpecError) as refused:
+        load_spec(Path("nowhere.yaml"))
+    assert "no such file" in refused.value.message
+    assert "labctl init" in refused.value.hint
+
+
+def test_the_command_line_is_checked_like_the_file():
+    """`--name` with a space is refused before anything starts."""
+    with pytest.raises(SpecError, match="--name: a lab's name"):
+        overridden(LabSpec(), name="my lab")
+
+
+def test_the_command_line_wins():
+    """--ports auto, --checks and --kafka replace what the file says."""
+    spec = overridden(LabSpec(), ports="auto", checks="quick", kafka="4.2.1", name="b")
+    assert (spec.listeners.external.port, spec.checks, spec.kafka.version, spec.name) == ("auto", "quick", "4.2.1", "b")

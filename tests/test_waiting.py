@@ -1,0 +1,60 @@
+import pytest
+
+from labctl.errors import NodeDied, ReadinessTimeout
+from labctl.waiting import Deadline, NotReady, few_times, wait_until
+
+
+def test_not_yet_is_asked_again_until_it_is_so():
+    """NotReady means once more; the number of attempts is told."""
+    answers = [NotReady("no"), NotReady("no"), "yes"]
+    pauses = []
+
+    def probe():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    waited = wait_until(probe, what="it", deadline=Deadline.after(5), sleep=pauses.append)
+    assert (waited.answer, waited.attempts, len(pauses)) == ("yes", 3, 2)
+
+
+def test_a_fatal_answer_passes_through_at_once():
+    """A dead node ends the wait without a pause."""
+
+    def probe():
+        raise NodeDied("gone")
+
+    with pytest.raises(NodeDied, match="gone"):
+        wait_until(probe, what="it", deadline=Deadline.after(5), sleep=None)
+
+
+def test_a_wait_that_runs_out_says_what_was_last_seen():
+    """The message has what was waited for, how long, and the last answer."""
+    seen = iter(f"{n} of 3" for n in range(1000))
+
+    def probe():
+        raise NotReady(next(seen))
+
+    with pytest.raises(ReadinessTimeout, match=r"quorum: not so after 0 s; last seen: 0 of 3") as late:
+        wait_until(probe, what="quorum", deadline=Deadline.after(0), sleep=lambda _s: None)
+    assert late.value.exit_code == 4
+
+
+def test_few_times_gives_up_with_the_last_answer():
+    """A download is tried again a few times, pausing longer each time."""
+    pauses = []
+
+    def action():
+        raise NotReady(f"attempt {len(pauses) + 1}")
+
+    with pytest.raises(NotReady, match="attempt 3"):
+        few_times(action, attempts=3, sleep=pauses.append)
+    assert len(pauses) == 2
+    assert pauses[0] < pauses[1]
+
+
+def test_a_deadline_can_be_shortened_never_lengthened():
+    """`within` keeps the earlier end."""
+    assert Deadline.after(1).within(100).left <= 1
+    assert Deadline.after(100).within(1).left <= 1
