@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import logging
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from labctl.errors import AccessDenied, KafkaFailed
+from labctl.parallel import in_time
 from labctl.plan import AclPlan
 from labctl.results import Partition
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 REQUEST_SECONDS = 10
 RETRY_MILLISECONDS = 20
 METADATA_MILLISECONDS = 5  # each new consumer waits for it once
-LONGEST_JOIN_MILLISECONDS = 4000
+POLL_SECONDS = 10.0  # a member whose poll ends while it joins forgets to go on: a poll outlasts any join
+GRACE_SECONDS = 2.0  # for the library's own words on why an answer did not come
+CLOSE_SECONDS = 2.0  # kafka-python's take up to 120 s where the broker is gone
 PEEK_SECONDS = 2.0
 EARLIEST, LATEST = -2, -1  # the offsets that ListOffsets tells for these times
 FETCH_MILLISECONDS = 20  # how long the broker may hold a fetch that finds nothing: a client that ends waits for it
@@ -101,6 +108,25 @@ def _translated(what: str) -> Iterator[None]:
         raise KafkaFailed(f"{what}: {error}") from error
 
 
+def _in_time(verb: Callable[Concatenate[KafkaClient, P], T]) -> Callable[Concatenate[KafkaClient, P], T]:
+    """Ask in a thread of its own, and end at the deadline whatever kafka-python does.
+
+    It drives its connections in the thread that asks: there it swallows interrupts, and some of its calls never return.
+    """
+
+    @functools.wraps(verb)
+    def ask(self: KafkaClient, /, *args: P.args, **options: P.kwargs) -> T:
+        own = options.get("seconds")
+        seconds = self.patience + (float(own) if isinstance(own, (int, float)) else 0.0)
+        try:
+            return in_time(functools.partial(verb, self, *args, **options), seconds)
+        except TimeoutError:
+            self.close()
+            raise KafkaFailed(f"{verb.__name__.replace('_', ' ')}: no answer within {seconds:.0f} s") from None
+
+    return ask
+
+
 def load_library() -> None:
     """Import kafka-python in a thread of its own: 0.2 s that pass while nodes are started."""
     threading.Thread(target=importlib.import_module, args=("kafka",), daemon=True).start()
@@ -110,7 +136,7 @@ class KafkaClient:
     """One client of one Kafka, for all threads. `bootstrap` is HOST:PORT[,HOST:PORT…]; `settings` are kafka-python's.
 
     Each verb raises KafkaFailed where Kafka refuses, or does not answer within `seconds`; the first one, where it can't
-    be connected to within `connect` seconds.
+    be connected to within `connect` seconds. A thread that kafka-python keeps longer is left behind.
     """
 
     def __init__(
@@ -138,6 +164,7 @@ class KafkaClient:
             **(settings or {}),
         }
         self._seconds = seconds
+        self.patience = connect + seconds + GRACE_SECONDS  # for one verb, in seconds
         self._making = threading.Lock()
         self._reading = threading.Lock()
         self._admin: Any = None
@@ -151,26 +178,27 @@ class KafkaClient:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connections."""
-        with contextlib.suppress(Exception):
-            if self._producer:
-                _end_producer(self._producer)
-        with contextlib.suppress(Exception):
-            if self._admin:
-                self._admin.close()
-        with contextlib.suppress(Exception):
-            if self._reader:
-                self._reader.close()
+        """Let go of the connections; the next verb connects anew."""
+        producer, admin, reader = self._producer, self._admin, self._reader
         self._admin = self._producer = self._reader = None
+        self._making, self._reading = threading.Lock(), threading.Lock()  # who was left behind may hold the old ones
+        _close(
+            [
+                *([functools.partial(_end_producer, producer)] if producer else []),
+                *(one.close for one in (admin, reader) if one),
+            ]
+        )
 
     # -- asking ------------------------------------------------------------
 
+    @_in_time
     def cluster_id(self) -> str:
         """The cluster's id."""
         from kafka.protocol.metadata import MetadataRequest
 
         return str(self._ask(MetadataRequest(topics=[]), "cluster id").cluster_id)
 
+    @_in_time
     def advertised(self) -> dict[int, str]:
         """What each unfenced broker tells clients to connect to, as the bootstrap address says: {id: HOST:PORT}."""
         from kafka.protocol.metadata import MetadataRequest
@@ -178,10 +206,12 @@ class KafkaClient:
         answer = self._ask(MetadataRequest(topics=[]), "brokers")
         return {broker.node_id: f"{broker.host}:{broker.port}" for broker in answer.brokers}
 
+    @_in_time
     def quorum(self) -> Quorum:
         """The metadata quorum as its leader sees it."""
         return _quorum(self._ask(_describe_quorum(), "metadata quorum"))
 
+    @_in_time
     def quorums(self) -> dict[str, Quorum]:
         """The metadata quorum as the controllers that each broker follows tell of it: {bootstrap address: quorum}."""
         request = _describe_quorum()
@@ -193,6 +223,7 @@ class KafkaClient:
                 seen[address] = _quorum(manager.run(manager.send, request, broker.node_id))
         return seen
 
+    @_in_time
     def topics(self, names: Sequence[str] | None = None) -> dict[str, tuple[Partition, ...]]:
         """The partitions of the topics `names` (all where None); a topic that is not there is not in the answer."""
         from kafka.protocol.metadata import MetadataRequest
@@ -210,6 +241,7 @@ class KafkaClient:
             if not topic.error_code
         }
 
+    @_in_time
     def known(self, names: Sequence[str]) -> list[set[str]]:
         """Which of the topics `names` each bootstrap address that answers knows: brokers learn of them one by one."""
         from kafka.protocol.metadata import MetadataRequest
@@ -219,10 +251,12 @@ class KafkaClient:
         answers = self._ask_each(request, "describe topics")
         return [{topic.name for topic in answer.topics if not topic.error_code} for answer in answers]
 
+    @_in_time
     def topic_config(self, name: str) -> dict[str, str]:
         """The settings of a topic, defaults included."""
         return self._config("topic", name)
 
+    @_in_time
     def broker_config(self, broker: int) -> dict[str, str]:
         """The settings of a broker, defaults included."""
         return self._config("broker", str(broker))
@@ -236,17 +270,20 @@ class KafkaClient:
             )
         return {key: str(entry["value"]) for key, entry in answer.get(kind, {}).get(name, {}).items()}
 
+    @_in_time
     def open_transactions(self) -> list[str]:
         """The transactional ids that have a transaction open now."""
         with _translated("list transactions"):
             listed = self._connected().list_transactions(state_filters=["Ongoing"])
         return sorted({str(one.transactional_id) for found in listed.values() for one in found})
 
+    @_in_time
     def groups(self) -> list[str]:
         """The names of all groups."""
         with _translated("list groups"):
             return [str(group["group_id"]) for group in self._connected().list_groups()]
 
+    @_in_time
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         """The offsets that a consumer group has committed."""
         with _translated(f"offsets of group {group}"):
@@ -256,6 +293,7 @@ class KafkaClient:
 
     # -- changing ----------------------------------------------------------
 
+    @_in_time
     def create_topics(self, topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> list[str]:
         """Make {name: (partitions, replication factor, settings)}; the names that were not there before."""
         if not topics:
@@ -279,6 +317,7 @@ class KafkaClient:
             made.append(str(topic["name"]))
         return made
 
+    @_in_time
     def delete_topics(self, names: Sequence[str]) -> None:
         """Delete topics; one that is not there is no error."""
         with _translated("delete topics"):
@@ -286,12 +325,14 @@ class KafkaClient:
                 return
             self._connected().delete_topics(list(names), raise_errors=False)
 
+    @_in_time
     def delete_groups(self, groups: Sequence[str]) -> dict[str, str]:
         """Delete groups; {group: why not} of those that are still there."""
         with _translated("delete groups"):
             answers = self._connected().delete_groups(list(groups)) if groups else {}
         return {group: why for group, why in answers.items() if why not in {"OK", "GroupIdNotFoundError"}}
 
+    @_in_time
     def remove_members(self, group: str) -> int:
         """Make the members of a classic group leave it; how many there were. They may join again."""
         from kafka.admin import MemberToRemove
@@ -302,6 +343,7 @@ class KafkaClient:
             self._connected().remove_group_members(group, leaving)
         return len(leaving)
 
+    @_in_time
     def abort_transaction(self, transactional_id: str) -> None:
         """Abort what is open under the id: a new producer fences the old one out."""
         with _translated(f"transaction of {transactional_id}"):
@@ -311,6 +353,7 @@ class KafkaClient:
             finally:
                 _end_producer(producer)
 
+    @_in_time
     def set_group_config(self, group: str, config: Mapping[str, str]) -> None:
         """Change settings of a group."""
         from kafka.admin import ConfigResource, ConfigResourceType
@@ -323,6 +366,7 @@ class KafkaClient:
         if refusal != "OK":
             raise KafkaFailed(f"settings of group {group}: {refusal}")
 
+    @_in_time
     def wake_coordinators(self) -> None:
         """Have Kafka make the topics of consumer groups and transactions, before a first one has to wait for them.
 
@@ -334,6 +378,7 @@ class KafkaClient:
             request = FindCoordinatorRequest(key_type=kind.value, coordinator_keys=["labctl"], min_version=4)
             self._ask(request, f"{kind.name.lower()} coordinator")
 
+    @_in_time
     def wake_share_coordinator(self, group: str) -> None:
         """Have Kafka make the topic that share groups keep their state in, before a first member has to wait for it.
 
@@ -345,6 +390,7 @@ class KafkaClient:
         request = FindCoordinatorRequest(key_type=CoordinatorType.SHARE.value, coordinator_keys=[key], min_version=6)
         self._ask(request, "share coordinator")
 
+    @_in_time
     def acls(self) -> set[AclPlan]:
         """Every permission that the cluster has; one that denies, or is for one host alone, is not among them."""
         from kafka.admin import (
@@ -374,6 +420,7 @@ class KafkaClient:
             if one.permission_type is ACLPermissionType.ALLOW
         }
 
+    @_in_time
     def create_acls(self, acls: Collection[AclPlan]) -> None:
         """Give these permissions; one that is there already stays."""
         new = [_acl(one) for one in sorted(acls)]
@@ -382,11 +429,13 @@ class KafkaClient:
         if answer["failed"]:
             raise KafkaFailed(f"create ACLs: {answer['failed'][0]}")
 
+    @_in_time
     def delete_acls(self, acls: Collection[AclPlan]) -> None:
         """Take these permissions away; one that is not there is no error."""
         with _translated("delete ACLs"):
             self._connected().delete_acls([_acl(one) for one in acls])
 
+    @_in_time
     def add_users(self, passwords: Mapping[str, str]) -> None:
         """Let in by SCRAM-SHA-512 those of {user: password} whom the cluster does not know yet."""
         from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
@@ -405,6 +454,7 @@ class KafkaClient:
 
     # -- records -----------------------------------------------------------
 
+    @_in_time
     def produce(
         self, topic: str, records: Sequence[tuple[bytes | None, bytes]], *, partition: int | None = None
     ) -> list[tuple[int, int]]:
@@ -415,6 +465,7 @@ class KafkaClient:
             written = [future.get(self._seconds) for future in sent]
         return [(one.partition, one.offset) for one in written]
 
+    @_in_time
     def produce_transactions(
         self, topic: str, transactional_id: str, transactions: Sequence[tuple[bytes, bool]]
     ) -> None:
@@ -430,6 +481,7 @@ class KafkaClient:
             finally:
                 _end_producer(producer)
 
+    @_in_time
     def read(
         self,
         topic: str,
@@ -473,6 +525,7 @@ class KafkaClient:
                 consumer.close()
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
+    @_in_time
     def ranges(self, partitions: Mapping[str, int]) -> dict[str, dict[int, tuple[int, int]]]:
         """{topic: {partition: (first offset, offset after the last record)}} of {topic: number of partitions}."""
         from kafka import TopicPartition
@@ -493,6 +546,7 @@ class KafkaClient:
             for topic, count in partitions.items()
         }
 
+    @_in_time
     def peek(
         self, topic: str, *, numbers: Sequence[int], partition: int | None, offset: int | None, limit: int
     ) -> list[Record]:
@@ -538,17 +592,7 @@ class KafkaClient:
             self._reader.assign(list(partitions))
             yield self._reader
 
-    def consume(self, topic: str, *, group: str, count: int, seconds: float) -> list[Record]:
-        """Up to `count` records of `topic` as a member of `group`, committed; fewer where `seconds` run out."""
-        with self.member(topic, group) as member:
-            found: dict[tuple[int, int], Record] = {}
-            give_up = time.monotonic() + seconds
-            while time.monotonic() < give_up:
-                found |= {(record.partition, record.offset): record for record in member.poll(100)}
-                if len(found) >= count and member.commit():
-                    break
-        return list(found.values())
-
+    @_in_time
     def member(self, topic: str, group: str) -> GroupMember:
         """A new member of the consumer group `group`, subscribed to `topic`."""
         from kafka import KafkaConsumer
@@ -569,9 +613,9 @@ class KafkaClient:
             try:
                 self._partition_numbers(consumer, topic)
             except BaseException:
-                consumer.close(autocommit=False)
+                _close([functools.partial(consumer.close, autocommit=False)])
                 raise
-        return GroupMember(consumer, group)
+        return GroupMember(consumer, group, self._seconds)
 
     def _partition_numbers(self, consumer: Any, topic: str) -> set[int]:
         numbers: set[int] | None = consumer.partitions_for_topic(topic)
@@ -625,31 +669,32 @@ class KafkaClient:
 
 
 class GroupMember:
-    """A member of a consumer group that is driven by its `poll`."""
+    """A member of a consumer group that is driven by its `poll`: in a thread of its own, while records come in.
 
-    def __init__(self, consumer: Any, group: str) -> None:
+    Raises KafkaFailed where Kafka refuses.
+    """
+
+    def __init__(self, consumer: Any, group: str, seconds: float) -> None:
         self._consumer = consumer
         self._what = f"group {group}"
-        self._join_milliseconds = 0
+        self._seconds = seconds
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(Exception):
-            self._consumer.close(autocommit=False)
+        self.close()
 
-    def poll(self, milliseconds: int) -> list[Record]:
-        """The records that came within `milliseconds`.
+    def close(self) -> None:
+        """Leave the group, without a commit."""
+        _close([functools.partial(self._consumer.close, autocommit=False)])
 
-        kafka-python begins a join again that takes longer than one poll: while this member has no partitions, each poll
-        gives it twice the time of the last, so that a slow machine joins too.
+    def poll(self, seconds: float = POLL_SECONDS) -> list[Record]:
+        """The records that came, as soon as there is one; none after `seconds`.
+
+        One whose time runs out while the member joins or is given partitions anew may leave it without any for ever.
         """
-        wait = max(milliseconds, self._join_milliseconds)
-        with _translated(self._what):
-            records = _records(self._consumer.poll(timeout_ms=wait))
-        self._join_milliseconds = 0 if self.partitions() else min(2 * wait, LONGEST_JOIN_MILLISECONDS)
-        return records
+        return _records(self._asked(lambda: self._consumer.poll(timeout_ms=int(seconds * 1000)), seconds))
 
     def partitions(self) -> set[int]:
         """The partitions that this member has now."""
@@ -659,12 +704,22 @@ class GroupMember:
         """Commit what was polled; False where the group is sharing its partitions out again: poll on, then again."""
         from kafka.errors import CommitFailedError, RebalanceInProgressError
 
-        with _translated(self._what):
+        def commit() -> bool:
             try:
                 self._consumer.commit()
             except (CommitFailedError, RebalanceInProgressError):
                 return False
-        return True
+            return True
+
+        return self._asked(commit)
+
+    def _asked(self, question: Callable[[], T], seconds: float = 0.0) -> T:
+        """The answer, `seconds` and an answer's time later at most."""
+        with _translated(self._what):
+            try:
+                return in_time(question, seconds + self._seconds)
+            except TimeoutError:
+                raise KafkaFailed(f"{self._what}: no answer within {seconds + self._seconds:.0f} s") from None
 
 
 def _connecting(kind: Any, *topics: str, **settings: Any) -> Any:
@@ -677,6 +732,19 @@ def _connecting(kind: Any, *topics: str, **settings: Any) -> Any:
             net.close()
         raise
     return client
+
+
+def _close(closings: Sequence[Callable[[], object]]) -> None:
+    """Close one after another, CLOSE_SECONDS in all: what takes longer goes on behind."""
+
+    def close() -> None:
+        for one in closings:
+            with contextlib.suppress(Exception):
+                one()
+
+    if closings:
+        with contextlib.suppress(TimeoutError):
+            in_time(close, CLOSE_SECONDS)
 
 
 def _end_producer(producer: Any) -> None:

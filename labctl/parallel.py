@@ -12,6 +12,29 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
+def in_time(job: Callable[[], T], seconds: float) -> T:
+    """The answer of `job` from a thread of its own, which is left behind after `seconds`. Raises TimeoutError then.
+
+    The one who waits can be interrupted; a library that swallows interrupts can't swallow this one.
+    """
+    answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put((job(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            answers.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        answer, error = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"not done after {seconds:.0f} s") from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]
+
+
 def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
     """The answers of two jobs, side by side. Raises what the first to fail raised."""
     jobs: list[Callable[[], Any]] = [one, other]

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM."""
 
+import os
 import signal
 import sys
 import threading
@@ -9,6 +10,7 @@ import pytest
 
 from labctl.errors import Interrupted
 from labctl.interrupts import SIGNALS, heed_no_more, interrupt_once
+from labctl.parallel import in_time
 
 
 class Thing:
@@ -65,3 +67,20 @@ def test_anything_else_that_is_dropped_is_said(capsys):
     _watched = weakref.ref(thing, lambda _gone: 1 / 0)
     del thing
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_who_waits_for_kafka_is_interrupted(number):
+    """The library would swallow what a signal raises; it works in another thread than the one that waits."""
+    interrupt_once()
+
+    def swallow():
+        try:
+            os.kill(os.getpid(), number)
+            threading.Event().wait(5)
+        except BaseException:  # noqa: BLE001 - as kafka-python's loop does
+            threading.Event().wait(5)
+
+    with pytest.raises(Interrupted) as interrupted:
+        in_time(swallow, 5)
+    assert interrupted.value.signal_number == number

@@ -179,6 +179,13 @@ def _take_topics_away(context: CheckContext, own: Collection[str]) -> None:
 
     Last of all: as long as a client goes on asking for a topic, Kafka makes it anew.
     """
-    with contextlib.suppress(KafkaFailed):
-        stale = [name for name in context.client.topics() if name.startswith(TOPIC_PREFIX)] if context.own else []
-        context.client.delete_topics(sorted({*own, *stale}))
+    with contextlib.suppress(CheckFailed):  # the checks have said what is wrong with this Kafka
+        eventually(min(context.seconds, SETTLE_SECONDS), "the checks' topics deleted", lambda: _delete(context, own))
+
+
+def _delete(context: CheckContext, own: Collection[str]) -> None:
+    """Asked again until they are gone: a controller that has just changed may refuse, or never answer."""
+    left = [name for name in context.client.topics() if name in own or (context.own and name.startswith(TOPIC_PREFIX))]
+    if left:
+        context.client.delete_topics(left)
+        raise NotReady(f"still there: {', '.join(left)}")

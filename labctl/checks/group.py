@@ -2,86 +2,119 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Mapping
 from functools import partial
 
 from labctl.checks.base import CheckContext, CheckFailed, Found
+from labctl.checks.writer import Writer
 from labctl.kafka_client import GroupMember, KafkaClient
 from labctl.parallel import run_all
 
 PARTITIONS = 3
-EACH = 2
-POLL_MILLISECONDS = 20
+MEMBERS = 2
+JOIN_SECONDS = 15.0  # kafka-python may leave a member without partitions for ever: then another one takes its place
 
 
 def consumer_group(context: CheckContext) -> Found:
-    """Two members share three partitions, read every record and commit; a third one resumes behind the last commit."""
+    """Two members share three partitions, read on and commit; a third one goes on exactly where they had committed."""
     topic = context.topic("consumer-group")
     group = f"{context.prefix}group"
     client = context.client
-    first = {
-        context.mark(f"{partition}/{number}"): partition for partition in range(PARTITIONS) for number in range(EACH)
-    }
-    second = {context.mark(f"{partition}/{EACH}"): partition for partition in range(PARTITIONS)}
-    shares = _share(client, topic, group, first, context.seconds)
-    _write(client, topic, second)
-    resumed = client.consume(topic, group=group, count=PARTITIONS, seconds=context.seconds)
-    again = [record for record in resumed if record.value in first]
-    if again:
-        raise CheckFailed(
-            f"{len(again)} records came again to the group that had committed them: offsets were not kept"
-        )
-    if sorted(record.value or b"" for record in resumed) != sorted(second):
-        raise CheckFailed(f"the group resumed with {len(resumed)} of {len(second)} new records")
-    return Found(f"2 members shared {shares}, read {len(first)} records, resumed with {len(second)} new ones")
-
-
-def _write(client: KafkaClient, topic: str, values: Mapping[bytes, int]) -> None:
-    """{value: its partition}, all partitions at once: a new partition's first write waits for its copies."""
-    jobs = [
-        partial(
-            client.produce, topic, [(None, value) for value, at in values.items() if at == number], partition=number
-        )
-        for number in range(PARTITIONS)
-    ]
-    run_all(jobs, PARTITIONS)
-
-
-def _share(client: KafkaClient, topic: str, group: str, expected: Mapping[bytes, int], seconds: float) -> str:
-    """Two members join, and read what is written meanwhile, until both have partitions and all of it is committed.
-
-    Raises CheckFailed with what was last seen.
-    """
-    give_up = time.monotonic() + seconds
-    read: set[bytes | None] = set()
-    offsets: dict[tuple[str, int], int] = {}
-    wanted = {(topic, partition): EACH for partition in range(PARTITIONS)}
-    with client.member(topic, group) as one, client.member(topic, group) as other:
-        members = (one, other)
-        shares: dict[GroupMember, set[int]] = {}
-        writing = [partial(_write, client, topic, expected)]
-
-        def drive(member: GroupMember) -> None:
-            while not (_shared(shares) and read.issuperset(expected)) and time.monotonic() < give_up:
-                read.update(record.value for record in member.poll(POLL_MILLISECONDS))
-                shares[member] = member.partitions()
-
-        while time.monotonic() < give_up:
-            run_all([*writing, *(partial(drive, member) for member in members)], 1 + len(members))
-            if all(member.commit() for member in members):
-                offsets = client.committed(group)
-                if offsets == wanted:
-                    return " + ".join(str(len(shares[member])) for member in members) + " partitions"
-            shares, writing = {}, []
-        seen = [sorted(member.partitions()) for member in members]
-    raise CheckFailed(
-        f"after {seconds:.0f} s the two members have the partitions {seen[0]} and {seen[1]}, "
-        f"{len(read)} of {len(expected)} records came, committed are {sorted(offsets.items())}"
+    # polls return while records come in: see GroupMember
+    with Writer(client, topic, context.mark("grouped").decode()):
+        sharing = _Sharing(client, topic, group, context.seconds)
+        shares = sharing.until_shared()
+        committed = {partition: offset for (_topic, partition), offset in client.committed(group).items()}
+        _every_record_was_read(sharing.read, committed)
+        resumed = _resume(client, topic, group, context.seconds)
+    if again := sorted(one for one in resumed if resumed[one] < committed[one]):
+        count = sum(committed[one] - resumed[one] for one in again)
+        raise CheckFailed(f"{count} records came again to the group that had committed them: offsets were not kept")
+    if left_out := sorted(one for one in resumed if resumed[one] > committed[one]):
+        raise CheckFailed(f"the group left records of the partitions {left_out} out when it resumed")
+    told = " + ".join(str(len(one)) for one in shares)
+    return Found(
+        f"{MEMBERS} members shared {told} partitions, read and committed {sum(committed.values())} records, "
+        "the next member resumed there"
     )
 
 
-def _shared(shares: dict[GroupMember, set[int]]) -> bool:
-    """Whether two members have partitions, each one its own, and all of them."""
-    owned = [number for partitions in shares.values() for number in partitions]
-    return len(shares) == 2 and all(shares.values()) and sorted(owned) == list(range(PARTITIONS))
+class _Sharing:
+    """Members of one group, each in a thread of its own. `read` has the place of every record that came."""
+
+    def __init__(self, client: KafkaClient, topic: str, group: str, seconds: float) -> None:
+        self._new_member = partial(client.member, topic, group)
+        self._seconds = seconds
+        self._give_up = time.monotonic() + seconds
+        self._shares: list[set[int]] = [set() for _ in range(MEMBERS)]
+        self._shared = threading.Event()
+        self.read: set[tuple[int, int]] = set()  # (partition, offset)
+
+    def until_shared(self) -> list[set[int]]:
+        """The partitions of each member, once each has its own, has read some of each and has committed what it read.
+
+        Raises CheckFailed with what was last seen.
+        """
+        with contextlib.ExitStack() as members:  # one that leaves early would have the others share anew
+            done = run_all([partial(self._drive, number, members) for number in range(MEMBERS)], MEMBERS)
+        if not all(done):
+            raise CheckFailed(
+                f"after {self._seconds:.0f} s the members have the partitions "
+                f"{' and '.join(str(sorted(one)) for one in self._shares)}, {len(self.read)} records came"
+            )
+        return self._shares
+
+    def _drive(self, number: int, members: contextlib.ExitStack) -> bool:
+        while time.monotonic() < self._give_up:
+            member = members.enter_context(self._new_member())
+            if self._take_part(number, member):
+                return True
+            member.close()
+        return False
+
+    def _take_part(self, number: int, member: GroupMember) -> bool:
+        """Whether it came to its end; not where `member` was given no partitions, or time is over."""
+        joined_by = time.monotonic() + JOIN_SECONDS
+        while time.monotonic() < self._give_up:
+            self.read.update((record.partition, record.offset) for record in member.poll())
+            self._shares[number] = member.partitions()
+            if _all_shared(self._shares):
+                self._shared.set()
+            whole = self._shares[number] <= {partition for partition, _offset in self.read}
+            if member.commit() and whole and self._shared.is_set():
+                return True
+            if not self._shares[number] and time.monotonic() > joined_by:
+                return False
+        return False
+
+
+def _all_shared(shares: list[set[int]]) -> bool:
+    """Whether each has partitions, each one its own, and all of them."""
+    return all(shares) and sorted(number for one in shares for number in one) == list(range(PARTITIONS))
+
+
+def _every_record_was_read(read: set[tuple[int, int]], committed: Mapping[int, int]) -> None:
+    """Raises CheckFailed where a partition has no commit, or one beyond what came. Groups read at least once."""
+    if sorted(committed) != list(range(PARTITIONS)):
+        raise CheckFailed(f"committed are the partitions {sorted(committed)} of {PARTITIONS}")
+    unread = [(one, offset) for one in committed for offset in range(committed[one]) if (one, offset) not in read]
+    if unread:
+        raise CheckFailed(
+            f"{len(unread)} records were committed and never came, partition and offset {unread[0]} first"
+        )
+
+
+def _resume(client: KafkaClient, topic: str, group: str, seconds: float) -> dict[int, int]:
+    """{partition: the first offset} that a new member reads. Raises CheckFailed where one has none."""
+    give_up = time.monotonic() + seconds
+    first: dict[int, int] = {}
+    with client.member(topic, group) as member:
+        while len(first) < PARTITIONS and time.monotonic() < give_up:
+            for record in member.poll():
+                first[record.partition] = min(record.offset, first.get(record.partition, record.offset))
+    if len(first) < PARTITIONS:
+        raise CheckFailed(f"after {seconds:.0f} s the group resumed in the partitions {sorted(first)} of {PARTITIONS}")
+    return first

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections import Counter
-from typing import Self
 
 from labctl.checks.base import CheckContext, CheckFailed, Found, Skipped, eventually
-from labctl.errors import KafkaFailed
+from labctl.checks.writer import BATCH, Writer
 from labctl.kafka_client import KafkaClient
 from labctl.results import Partition
 from labctl.waiting import NotReady
 
 FEWEST_BROKERS = 3
-BATCH = 5
-PAUSE = 0.02  # seconds between batches: the log must outlast the fail-over, not fill the disk
 
 
 def replication(context: CheckContext) -> Found:
@@ -28,7 +23,7 @@ def replication(context: CheckContext) -> Found:
         raise Skipped("a broker has to be stopped, and labctl stops only what it started")
     topic = context.topic("replication")
     victim = eventually(context.seconds, "a leader of each partition", lambda: _victim(client, topic))
-    with _Writer(client, topic, context.mark("replicated").decode()) as writer:
+    with Writer(client, topic, context.mark("replicated").decode()) as writer:
         eventually(context.seconds, "records before the outage", lambda: _more_than(0, writer))
         with context.outage(victim):
             eventually(
@@ -54,40 +49,6 @@ def replication(context: CheckContext) -> Found:
     )
 
 
-class _Writer(contextlib.AbstractContextManager["_Writer"]):
-    """Writes batches beside the caller until the block ends. `acknowledged` holds what Kafka said it has."""
-
-    def __init__(self, client: KafkaClient, topic: str, mark: str) -> None:
-        self._client = client
-        self._topic = topic
-        self._mark = mark
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._write, daemon=True)
-        self.acknowledged: list[bytes] = []
-        self.refusal = ""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._enough.set()
-        if kind is None or issubclass(kind, Exception):  # an interrupt waits for no answer of Kafka's
-            self._thread.join()
-
-    def _write(self) -> None:
-        number = 0
-        while not self._enough.wait(PAUSE):
-            batch = [f"{self._mark} {number + one}".encode() for one in range(BATCH)]
-            number += BATCH
-            try:
-                self._client.produce(self._topic, [(value, value) for value in batch])
-            except KafkaFailed as error:
-                self.refusal = self.refusal or error.message
-            else:
-                self.acknowledged += batch
-
-
 def _victim(client: KafkaClient, topic: str) -> int:
     """A leader; that of the metadata quorum too where it leads here, so that the quorum fails over as well.
 
@@ -100,7 +61,7 @@ def _victim(client: KafkaClient, topic: str) -> int:
     return min(leaders & {client.quorum().leader} or leaders)
 
 
-def _more_than(count: int, writer: _Writer) -> None:
+def _more_than(count: int, writer: Writer) -> None:
     if len(writer.acknowledged) <= count:
         raise NotReady(f"{len(writer.acknowledged)} acknowledged; {writer.refusal or 'none refused'}")
 

@@ -117,10 +117,10 @@ def _work(plan: LabPlan) -> None:
         client.read("training-transactions", until=1, committed_only=True)
         _tool(plan, "kafka-console-producer.sh", b"four\nfive\n")
         _tool(plan, "kafka-console-consumer.sh", None, "--from-beginning", "--max-messages", "5", "--group", "training")
-        with client.member("training", "training-host") as other:
-            other.poll(500)
-            client.consume("training", group="training-host", count=5, seconds=2)
-            other.poll(500)
+        with client.member("training", "training-host") as one, client.member("training", "training-host") as other:
+            for member in (one, other, one, other):
+                member.poll(1)
+                member.commit()
         client.committed("training-host")
         client.groups()
         client.topics()

@@ -161,16 +161,22 @@ def test_keyed_order(wrong_lab, ask):
 
 
 def test_consumer_group(wrong_lab, ask):
-    """The group's offsets, reset to the beginning."""
+    """The group's offsets, reset to the beginning before the next member comes."""
+    joined = []
 
-    def reset(topic, *, group, **_):
+    def reset_before_the_third(topic, group):
+        joined.append(group)
+        if len(joined) == 3:
+            reset(topic, group)
+
+    def reset(topic, group):
         wrong_lab.tool(
             *("kafka-consumer-groups.sh", *SERVER, "--group", group, "--topic", topic),
             *("--reset-offsets", "--to-earliest", "--execute"),
         )
 
     assert ask("consumer-group").status == "passed"
-    failed = ask("consumer-group", consume=reset)
+    failed = ask("consumer-group", member=reset_before_the_third)
     assert failed.status == "failed"
     assert "came again to the group that had committed them" in failed.detail
 

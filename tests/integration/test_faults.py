@@ -270,7 +270,7 @@ def slow_repository():
 
 
 def interrupted(labctl, up, number):
-    """Interrupt `up`: it has cleaned up and ended with the signal's exit code (how soon: `make bench`)."""
+    """Interrupt `up`: it has cleaned up and ended with the signal's exit code."""
     up.send_signal(number)
     _out, err = up.communicate(timeout=60)
     assert up.returncode == 128 + number, err
