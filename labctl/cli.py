@@ -244,7 +244,7 @@ def init(console: Console, path: Path, preset: str, force: bool) -> None:
         path.write_text(render_template(f"init/{preset}.yaml"), encoding="utf-8")
     except OSError as error:
         raise SpecError([f"{path} can't be written: {error.strerror}"]) from None
-    console.line(f"wrote {path}; next: labctl up")
+    console.line(f"wrote {path}; next: labctl up" + ("" if path == Path("lab.yaml") else f" -f {path}"))
 
 
 @cli.command()
@@ -266,7 +266,7 @@ def schema(what: str) -> None:
 @plan_options
 @json_option
 def plan(file: Path | None, name: str | None, as_json: bool, **overrides: Any) -> None:
-    """Show what would be started: nodes, listeners, ports, topics, runtime."""
+    """Show what would be started: nodes, ports, topics, runtime."""
     from dataclasses import asdict
 
     from labctl.views import plan_text, planned
@@ -281,7 +281,10 @@ def plan(file: Path | None, name: str | None, as_json: bool, **overrides: Any) -
 @click.option("-o", "--output", metavar="DIR", help="Where to write (default: .labctl/NAME; - prints).")
 @click.pass_obj
 def render(console: Console, /, file: Path | None, name: str | None, output: str | None, **overrides: Any) -> None:
-    """Write the lab's files: docker-compose.yml, or server.properties of each node."""
+    """Write the lab's files and start nothing.
+
+    docker-compose.yml, or server.properties of each node.
+    """
     from labctl.errors import unwritable
     from labctl.render import render as render_files
     from labctl.views import planned
@@ -354,7 +357,10 @@ def check(
     expect: Path | None,
     as_json: bool,
 ) -> None:
-    """Run the checks (NAMES, or all) on a running lab, or on any Kafka."""
+    """Check a running lab, or any Kafka.
+
+    NAMES are the checks to run; all of them without.
+    """
     from labctl import lab
     from labctl.errors import SpecError
     from labctl.report.words import headline
@@ -383,7 +389,10 @@ def check(
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 @click.pass_obj
 def run(console: Console, /, file: Path | None, name: str | None, command: tuple[str, ...], **overrides: Any) -> None:
-    """Bring up a lab, run COMMAND with KAFKA_BOOTSTRAP_SERVERS and the like, take the lab away."""
+    """Bring up a lab, run COMMAND with it, take the lab away.
+
+    COMMAND has KAFKA_BOOTSTRAP_SERVERS and the like in its environment; its exit code comes back.
+    """
     from labctl import owned
 
     wish = _wish(file, name, **overrides)
@@ -398,7 +407,7 @@ def run(console: Console, /, file: Path | None, name: str | None, command: tuple
 @click.option("--older-than", metavar="AGE", help="Labs that were made before that too: 30m, 2h, 1d.")
 @click.pass_obj
 def collect(console: Console, older_than: str | None) -> None:
-    """Take away what nobody waits for: half-made labs, and those whose `run` is gone."""
+    """Take away half-made labs, and those whose `run` is gone."""
     from labctl import owned
 
     nothing = "nothing is left over"
@@ -425,7 +434,10 @@ def _age(text: str) -> Any:
 @lab_options
 @json_option
 def status(file: Path | None, name: str | None, as_json: bool) -> None:
-    """Show the lab's nodes, quorum and endpoints; exit 4 where it is not running."""
+    """Show the lab's nodes, quorum and endpoints.
+
+    Exit code 4 where it is not running.
+    """
     from labctl.views import lab_status, status_text
 
     seen = lab_status(_name(file, name), _store())
@@ -471,7 +483,10 @@ def logs(
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 @click.pass_obj
 def exec_(console: Console, file: Path | None, name: str | None, node: str, command: tuple[str, ...]) -> None:
-    """Run a Kafka tool or a program inside NODE: labctl exec broker -- kafka-topics.sh --list."""
+    """Run a Kafka tool or a program inside NODE.
+
+    labctl exec broker -- kafka-topics.sh --list --bootstrap-server broker:9092
+    """
     from labctl.errors import LabStopped, SpecError
     from labctl.lab import open_lab
 
@@ -519,7 +534,7 @@ def stop(console: Console, file: Path | None, name: str | None) -> None:
 @json_option
 @click.pass_obj
 def reset(console: Console, file: Path | None, name: str | None, as_json: bool) -> None:
-    """Empty the running lab and make its topics anew, without a restart."""
+    """Empty the running lab without a restart: its topics are new."""
     from labctl import lab
 
     chosen = _name(file, name)
@@ -605,7 +620,7 @@ def ui(console: Console, file: Path | None, name: str | None) -> None:
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @click.pass_obj
 def notebook(console: Console, file: Path | None, name: str | None, run: bool, output: Path, force: bool) -> None:
-    """Write a Jupyter notebook that talks to the lab from Python, explained."""
+    """Write a notebook that talks to the lab from Python."""
     from labctl.errors import SpecError
     from labctl.lab import open_lab
     from labctl.notebook import make_notebook, run_notebook, write_notebook
@@ -633,7 +648,10 @@ def notebook(console: Console, file: Path | None, name: str | None, run: bool, o
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @click.pass_obj
 def evidence(console: Console, file: Path | None, name: str | None, output: Path, force: bool) -> None:
-    """Make the folder to hand in: compose file, console transcripts, notebook, pictures, report."""
+    """Make the folder to hand in.
+
+    Compose file, console transcripts, notebook, pictures, report.
+    """
     from labctl.errors import LabStopped, SpecError
     from labctl.evidence import make_evidence, remove_evidence
     from labctl.lab import open_lab, plan_in_docker, state
@@ -658,7 +676,10 @@ def evidence(console: Console, file: Path | None, name: str | None, output: Path
 @lab_options
 @json_option
 def doctor(file: Path | None, name: str | None, as_json: bool) -> None:
-    """Is this machine fit for the lab? Each probe: ok, warn or fail, with what to do."""
+    """Say whether this machine is fit for the lab.
+
+    Each probe: ok, warn or fail, with what to do.
+    """
     from dataclasses import asdict
 
     from labctl.doctor import examine, probe_text

@@ -10,6 +10,7 @@ from labctl.results import Diagnosis
 
 _ERROR_LINE = re.compile(r"\b(SEVERE|ERROR|FATAL)\b")
 _WARNING_LINE = re.compile(r"\b(WARN|WARNING)\b")
+_ROUTINE = re.compile(r"Performing controller activation")  # Kafka warns of it at the first start of each lab
 _EXCEPTION = re.compile(
     r"^(?:Caused by: |Exception in thread \"[^\"]*\" )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)\b.*)"
 )
@@ -136,7 +137,7 @@ KNOWN_FAULTS = (
         "data-in-use",
         re.compile(r"Failed to acquire lock on file \.lock in (\S+?)\. A Kafka instance"),
         "another Kafka works in the data folder {0}",
-        "end that other process (ps aux | grep kafka.Kafka), then bring the lab up again",
+        "end that other process (pgrep -f kafka.Kafka), then bring the lab up again",
     ),
     KnownFault(
         "bad-certificate",
@@ -256,7 +257,8 @@ def _complaints(log: str) -> str:
     complaint = False  # Kafka's own lines begin with [time]; others are a JVM's
     for line in log.splitlines():
         if not line.startswith((" ", "\t")):  # what begins so goes on with the line before
-            complaint = not line.startswith("[") or bool(_ERROR_LINE.search(line) or _WARNING_LINE.search(line))
+            complains = _ERROR_LINE.search(line) or (_WARNING_LINE.search(line) and not _ROUTINE.search(line))
+            complaint = not line.startswith("[") or bool(complains)
         if complaint:
             kept.append(line)
     return "\n".join(kept)

@@ -35,17 +35,19 @@ def gather() -> HostFacts:
 
 def refuse_taken_ports(plan: LabPlan, *, page_too: bool = True) -> None:
     """Raise HostError naming each port of the plan that another program has, and the program where it is told."""
-    taken = []
+    taken, ways = [], []
     for node in plan.brokers:
         door = node.listener("EXTERNAL")
         if not can_bind(plan.bind, door.port):
             taken.append(f"port {door.port} on {plan.bind} is taken{who_has(door.port)}")
+            ways = ["listeners.external.port"]
     if page_too and plan.ui.port and not can_bind("127.0.0.1", plan.ui.port):
         taken.append(f"port {plan.ui.port} of the lab page is taken{who_has(plan.ui.port)}")
+        ways.append("ui.port")
     if taken:
         raise HostError(
             "; ".join(taken),
-            "end that program, set listeners.external.port, or try: labctl up --ports auto",
+            f"end that program, set {' and '.join(ways)} in lab.yaml, or try: labctl up --ports auto",
             "port-taken",
         )
 

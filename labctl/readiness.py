@@ -80,9 +80,11 @@ def refuse_dead_nodes(runtime: Runtime) -> str:
         log = runtime.logs(node.name, tail=LOG_TAIL)
         known = diagnose([NodeTrace(node.name, node.state, node.reason, log)])
         how = f" ({node.reason})" if node.reason else ""
-        why = f"{known.cause}; its log: " if known else ""
+        said = first_error(log)
+        quoted = known.cause.partition(": ")[2] if known else ""
+        why = said if known is None else known.cause if quoted and quoted in said else f"{known.cause}; its log: {said}"
         hint = known.remedy if known else f"read its log: labctl logs {node.name}"
-        raise NodeDied(f"node {node.name} ended{how}: {why}{first_error(log)}", hint, known.fault if known else "")
+        raise NodeDied(f"node {node.name} ended{how}: {why}", hint, known.fault if known else "")
     return f"{len(states)} running"
 
 

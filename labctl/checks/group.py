@@ -37,8 +37,7 @@ def consumer_group(context: CheckContext) -> Found:
         raise CheckFailed(f"the group left records of the partitions {left_out} out when it resumed")
     told = " + ".join(str(len(one)) for one in shares)
     return Found(
-        f"{MEMBERS} members shared {told} partitions, read and committed {sum(committed.values())} records, "
-        "the next member resumed there"
+        f"{MEMBERS} members shared {told} partitions, {sum(committed.values())} records committed, resumed there"
     )
 
 

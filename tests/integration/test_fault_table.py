@@ -168,7 +168,7 @@ def as_document(rows):
     for fault, output in RECORDED_OF_DOCKER.items():
         made.append(f"| {fault} | recorded | docker's words | {docker_error('docker', 1, output).fault} |")
     known = [f"| {one.name} | {one.cause} | {one.remedy} |" for one in (*KNOWN_FAULTS, *DOCKER_FAULTS)]
-    return "\n".join([INTRODUCTION, *made, "", *KNOWN, *(row.replace("{0}", "…") for row in known), ""])
+    return "\n".join([INTRODUCTION, *made, "", *KNOWN, *(re.sub(r"(\{\d\})+", "…", row) for row in known), ""])
 
 
 INTRODUCTION = """\
