@@ -62,7 +62,7 @@ def test_a_member_whose_poll_never_returns_ends_at_its_deadline(never):
 
 def test_a_client_that_can_t_be_closed_is_left_behind(never, monkeypatch):
     """kafka-python's close takes up to two minutes where a broker is gone; the next verb connects anew."""
-    monkeypatch.setattr("labctl.kafka_client.CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr("labctl.kafka_client.border.CLOSE_SECONDS", 0.01)
 
     class Admin:
         def close(self):

@@ -1,0 +1,175 @@
+"""Records in and out."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from labctl.errors import KafkaFailed
+from labctl.kafka_client.asking import Asking
+from labctl.kafka_client.border import close_all, connecting, end_producer, ends_in_time, translated
+from labctl.kafka_client.member import GroupMember, read_records
+from labctl.kafka_client.values import Record
+
+PEEK_SECONDS = 2.0
+FETCH_MILLISECONDS = 20  # how long the broker may hold a fetch that finds nothing: a client that ends waits for it
+
+
+class Records(Asking):
+    """The verbs that write and read."""
+
+    @ends_in_time
+    def produce(
+        self, topic: str, records: Sequence[tuple[bytes | None, bytes]], *, partition: int | None = None
+    ) -> list[tuple[int, int]]:
+        """Write (key, value) records with acks=all, in order; (partition, offset) of each."""
+        with translated(f"write to {topic}"):
+            producer = self._writer()
+            sent = [producer.send(topic, key=key, value=value, partition=partition) for key, value in records]
+            written = [future.get(self._seconds) for future in sent]
+        return [(one.partition, one.offset) for one in written]
+
+    @ends_in_time
+    def produce_transactions(
+        self, topic: str, transactional_id: str, transactions: Sequence[tuple[bytes, bool]]
+    ) -> None:
+        """Write each (value, commit) in a transaction of its own, committed or aborted."""
+        with translated(f"transaction on {topic}"):
+            producer = self._make_producer(transactional_id=transactional_id)
+            try:
+                producer.init_transactions()
+                for value, commit in transactions:
+                    producer.begin_transaction()
+                    producer.send(topic, value=value).get(self._seconds)
+                    producer.commit_transaction() if commit else producer.abort_transaction()
+            finally:
+                end_producer(producer)
+
+    @ends_in_time
+    def read(
+        self,
+        topic: str,
+        *,
+        partitions: int | None = None,
+        until: int | None = None,
+        seconds: float | None = None,
+        committed_only: bool = False,
+    ) -> list[Record]:
+        """Every record of `topic` that is there now, without a group; sorted by partition and offset.
+
+        With `until`, waits up to `seconds` (the client's where None) for that many records. Where `partitions` tells
+        how many there are, the cluster is not asked: it says of a forbidden topic that there is none.
+        """
+        from kafka import KafkaConsumer, TopicPartition
+
+        isolation = "read_committed" if committed_only else "read_uncommitted"
+        with translated(f"read {topic}"):
+            consumer = connecting(
+                KafkaConsumer,
+                **self._settings,
+                group_id=None,
+                isolation_level=isolation,
+                auto_offset_reset="earliest",
+                fetch_max_wait_ms=FETCH_MILLISECONDS,
+            )
+            try:
+                numbers = range(partitions) if partitions else sorted(self._partition_numbers(consumer, topic))
+                assigned = [TopicPartition(topic, number) for number in numbers]
+                consumer.assign(assigned)
+                consumer.seek_to_beginning(*assigned)
+                ends = consumer.end_offsets(assigned)
+                found: list[Record] = []
+                give_up = time.monotonic() + (self._seconds if seconds is None else seconds)
+                while time.monotonic() < give_up:
+                    at_end = all(consumer.position(one) >= ends[one] for one in assigned)
+                    if (at_end and until is None) or (until is not None and len(found) >= until):
+                        break
+                    found += read_records(consumer.poll(timeout_ms=100))
+            finally:
+                consumer.close()
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    @ends_in_time
+    def peek(
+        self, topic: str, *, numbers: Sequence[int], partition: int | None, offset: int | None, limit: int
+    ) -> list[Record]:
+        """Up to `limit` records: from `offset` on in each partition, or the newest where it is None; newest last.
+
+        Of `partition`, or of all `numbers` where it is None.
+        """
+        from kafka import TopicPartition
+
+        asked = [TopicPartition(topic, number) for number in ([partition] if partition is not None else numbers)]
+        ranges = self.ranges({topic: len(numbers)})[topic]
+        found: list[Record] = []
+        with translated(f"read {topic}"), self._reader_at(asked) as reader:
+            for at in asked:
+                first, end = ranges[at.partition]
+                start = max(first, end - limit) if offset is None else max(first, offset)
+                reader.seek(at, min(start, end))
+            give_up = time.monotonic() + PEEK_SECONDS
+            while time.monotonic() < give_up:
+                if all(
+                    reader.position(at) >= ranges[at.partition][1] or _of(found, at.partition) >= limit for at in asked
+                ):
+                    break
+                found += read_records(reader.poll(timeout_ms=100))
+        # across partitions only time orders records
+        found.sort(key=lambda one: (one.timestamp or 0, one.partition, one.offset))
+        return found[-limit:] if offset is None else found[:limit]
+
+    @contextlib.contextmanager
+    def _reader_at(self, partitions: Sequence[Any]) -> Iterator[Any]:
+        """The one consumer without a group, for one reader at a time."""
+        from kafka import KafkaConsumer
+
+        with self._reading:
+            reader = self._reader
+            if reader is None:
+                reader = self._reader = connecting(
+                    KafkaConsumer,
+                    **self._settings,
+                    group_id=None,
+                    auto_offset_reset="earliest",
+                    fetch_max_wait_ms=FETCH_MILLISECONDS,
+                )
+            reader.assign(list(partitions))
+            yield reader
+
+    @ends_in_time
+    def member(self, topic: str, group: str) -> GroupMember:
+        """A new member of the consumer group `group`, subscribed to `topic`."""
+        from kafka import KafkaConsumer
+
+        with translated(f"group {group}"):
+            consumer = connecting(
+                KafkaConsumer,
+                topic,
+                **self._settings,
+                group_id=group,
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                fetch_max_wait_ms=FETCH_MILLISECONDS,
+                heartbeat_interval_ms=50,
+            )
+            # kafka-python joins without knowing the partitions, has to join again, and where its poll ends meanwhile it
+            # forgets to: it never reads anything
+            try:
+                self._partition_numbers(consumer, topic)
+            except BaseException:
+                close_all([functools.partial(consumer.close, autocommit=False)])
+                raise
+        return GroupMember(consumer, group, self._seconds)
+
+    def _partition_numbers(self, consumer: Any, topic: str) -> set[int]:
+        numbers: set[int] | None = consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise KafkaFailed(f"read {topic}: there is no such topic")
+        return numbers
+
+
+def _of(records: Sequence[Record], partition: int) -> int:
+    return sum(one.partition == partition for one in records)
