@@ -44,7 +44,7 @@ WALKS = {
         ),
         engine=True,
     ),
-    "Clusters": Walk(said=("ready, verified", "removed node broker-1", "wrote lab.yaml")),
+    "Clusters": Walk(said=("ready, verified", "removed node broker-1", "wrote cluster.yaml")),
     "Locked doors": Walk(said=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
     "In tests and CI": Walk(said=("1 passed", "localhost:")),
 }
