@@ -17,22 +17,8 @@ def in_time(job: Callable[[], T], seconds: float) -> T:
 
     The one who waits can be interrupted; a library that swallows interrupts can't swallow this one.
     """
-    answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            answers.put((job(), None))
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            answers.put((None, error))
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        answer, error = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"not done after {seconds:.0f} s") from None
-    if error is not None:
-        raise error
-    return answer  # type: ignore[return-value]
+    (answer,) = run_all([job], workers=1, seconds=seconds)
+    return answer
 
 
 def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
@@ -42,8 +28,11 @@ def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
     return first, second
 
 
-def run_all(jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
-    """The answers of `jobs`, in their order, from `workers` threads at most. Raises what the first to fail raised."""
+def run_all(jobs: Sequence[Callable[[], T]], workers: int, seconds: float | None = None) -> list[T]:
+    """The answers of `jobs`, in their order, from `workers` threads at most. Raises what the first to fail raised.
+
+    Raises TimeoutError where one of them is not done `seconds` after the one before.
+    """
     waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()
     for numbered in enumerate(jobs):
@@ -64,7 +53,10 @@ def run_all(jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
         threading.Thread(target=work, daemon=True).start()
     answers: dict[int, T] = {}
     while len(answers) < len(jobs):
-        number, answer, error = done.get()
+        try:
+            number, answer, error = done.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError(f"not done after {seconds} s") from None
         if error is not None:
             raise error
         answers[number] = answer  # type: ignore[assignment]

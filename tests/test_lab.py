@@ -532,3 +532,24 @@ def test_an_interrupted_check_leaves_nothing_in_somebody_else_s_kafka(world):
     with pytest.raises(Interrupted):
         checks.run_checks(context, [interrupt])
     assert [name for name in world.kafka.topics() if name.startswith("labctl-check-")] == []
+
+
+@pytest.mark.parametrize("answer", ["a refusal", "yes, and nothing happens"])
+def test_the_checks_topics_are_deleted_until_they_are_gone(world, monkeypatch, answer):
+    """A controller that has just changed may refuse, or forget."""
+    world.up()
+    delete, asked = world.kafka.delete_topics, []
+
+    def delete_at_the_second_try(names):
+        asked.append(names)
+        if len(asked) == 1 and answer == "a refusal":
+            raise KafkaFailed("delete topics: NotControllerError")
+        if len(asked) > 1:
+            delete(names)
+
+    monkeypatch.setattr(world.kafka, "delete_topics", delete_at_the_second_try)
+    passing = replace(checks.CHECKS["json-records"], run=lambda _context: checks.Found("passed"))
+    context = CheckContext(run="1", bootstrap="localhost:1", client=world.kafka, seconds=1, answers=lambda _: None)
+    assert [one.status for one in checks.run_checks(context, [passing])] == ["passed"]
+    assert asked == [["labctl-check-1-json-records"]] * 2
+    assert [name for name in world.kafka.topics() if name.startswith("labctl-check-")] == []

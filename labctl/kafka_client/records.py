@@ -89,7 +89,7 @@ class Records(Asking):
                         break
                     found += read_records(consumer.poll(timeout_ms=100))
             finally:
-                consumer.close()
+                close_all([consumer.close])
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
     @ends_in_time
