@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-all unit lint golden bench soak clean
+.PHONY: help lab clean-lab test test-docker test-all unit lint golden bench soak clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: $(BIN)/labctl ## bring up the homework lab: Kafka on localhost:9094, checked
 	@$(BIN)/labctl up
@@ -17,6 +17,9 @@ clean-lab: $(BIN)/labctl ## take the homework lab away
 
 test: $(BIN)/.dev lint ## run lint, the unit tests and a few tests on a real local broker: minutes, and sure
 	$(BIN)/pytest -p no:randomly -m "unit or gate and not docker"
+
+test-docker: $(BIN)/.dev ## run a few tests on a real Docker Engine (LABCTL_REQUIRE_DOCKER=1: fail where none answers)
+	$(BIN)/pytest -p no:randomly -m "gate and docker"
 
 test-all: $(BIN)/.dev lint ## run all tests: fault matrices, version tables, browsers, foreign clients, Docker
 	$(BIN)/pytest

@@ -1,6 +1,6 @@
 """Build labctl-test/stock-like:VERSION, with apache/kafka's ways, where no registry is reached: for tests and bench.
 
-Needs Debian, root, mmdebstrap and a Docker Engine (scripts/docker-engine).
+Needs Debian, root, mmdebstrap and a Docker Engine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def main() -> None:
         return
     if not engine.has_image(BASE):
         system = "mmdebstrap --quiet --variant=minbase --include=openjdk-17-jre-headless bookworm -"
-        subprocess.run(f"{system} | docker import - {BASE}", shell=True, check=True, stdout=sys.stderr)
+        made = ["bash", "-o", "pipefail", "-c", f"{system} | docker import - {BASE}"]
+        subprocess.run(made, check=True, stdout=sys.stderr)
     lock, jars = ensure_jars(version, Silent())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

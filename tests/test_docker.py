@@ -27,16 +27,28 @@ from tests.fakes import IDENTITY, a_plan
             'Conflict. The container name "/broker" is already in use by container "1f"',
             "a container broker that labctl",
         ),
+        ("docker: 'compose' is not a docker command.", "the docker command has no Compose"),
+        ("docker: unknown command: docker compose", "the docker command has no Compose"),
         ("failed to create: mkdir /x: no space left on device", "disk that holds the Docker Engine's data is full"),
     ],
 )
 def test_what_docker_says_becomes_a_sentence_and_a_remedy(said, told):
     """Exit 3, docker's own words behind ours."""
-    error = docker_error("docker compose up", 1, f"something before\n{said}\n")
+    error = docker_error("docker compose up", 1, f"something before\n{said}\nsomething after\n")
     assert isinstance(error, HostError)
     assert told in error.message
     assert said in error.message
     assert error.hint
+
+
+def test_a_docker_that_takes_compose_s_flags_for_its_own_has_no_compose():
+    """Docker 26 and 28 without the plugin; the line that tells is quoted, not the usage below it."""
+    usage = "\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information\n"
+    for flag in ("unknown flag: --file", "unknown shorthand flag: 'f' in -f"):
+        error = docker_error("docker compose --file x up", 125, flag + usage)
+        assert error.message == f"the docker command has no Compose: {flag}"
+    strange = docker_error("docker compose --file x up --quite", 16, "unknown flag: --quite")
+    assert isinstance(strange, RuntimeFailed)
 
 
 def test_an_unknown_failure_keeps_the_command_pasteable():
@@ -50,8 +62,9 @@ def test_an_unknown_failure_keeps_the_command_pasteable():
 class FakeEngine:
     """An engine by script."""
 
-    def __init__(self, *, answers=None, image=False, manifest=False):
+    def __init__(self, *, answers=None, compose=None, image=False, manifest=False):
         self.answers = answers
+        self.compose = compose
         self.image = image
         self.manifest = manifest
 
@@ -62,6 +75,11 @@ class FakeEngine:
         if self.answers:
             raise HostError(self.answers)
         return "27.1"
+
+    def compose_version(self):
+        if self.compose:
+            raise HostError(self.compose)
+        return "2.26.1"
 
     def has_image(self, _image):
         return self.image
@@ -74,6 +92,7 @@ class FakeEngine:
     ("engine", "pull", "runtime", "reason"),
     [
         (FakeEngine(answers="no Docker Engine answers: x"), "missing", "local", "no Docker Engine answers: x"),
+        (FakeEngine(compose="the docker command has no Compose: x", image=True), "missing", "local", "no Compose: x"),
         (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 answers and has kafka:1"),
         (FakeEngine(manifest=True), "missing", "compose", "answers and can pull kafka:1"),
         (FakeEngine(manifest=True), "never", "local", "kafka.pull is never"),

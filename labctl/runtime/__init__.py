@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.errors import LabError, SpecError
+from labctl.parallel import both
 from labctl.plan import Choice, LabPlan
 from labctl.render import ui_container
 from labctl.runtime.base import Progress, Runtime
@@ -105,7 +106,8 @@ def _automatic(image: str, pull: str, *, ask_registry: bool) -> Choice:
     engine = Engine()
     try:
         answers = f"Docker Engine {engine.version(ENGINE_SECONDS)} answers"
-        if engine.has_image(image):
+        here, _compose = both(lambda: engine.has_image(image), engine.compose_version)
+        if here:
             return Choice("compose", f"auto: {answers} and has {image}")
         if pull == "never":
             return Choice("local", f"auto: {answers}, {image} is not here and kafka.pull is never")

@@ -21,6 +21,15 @@ class DockerFault:
 OTHER_RUNTIME = "or take the runtime that needs no Docker: --runtime local"
 DOCKER_FAULTS = (
     DockerFault(
+        "no-compose",
+        re.compile(
+            r"'compose' is not a docker command|unknown command: docker compose"
+            r"|unknown (?:shorthand )?flag: .*\s+Usage:\s+docker \[OPTIONS\]"
+        ),
+        "the docker command has no Compose",
+        f"install Compose's plugin (docker-compose-plugin, docker-compose-v2), {OTHER_RUNTIME}",
+    ),
+    DockerFault(
         "no-docker-permission",
         re.compile(r"permission denied while trying to connect", re.IGNORECASE),
         "this user has no permission for the Docker Engine's socket",
@@ -92,7 +101,8 @@ def docker_error(command: str, exit_status: int | None, output: str) -> LabError
     for fault in DOCKER_FAULTS:
         match = fault.pattern.search(output)
         if match:
-            return HostError(f"{fault.cause.format(*match.groups())}: {_last_line(output)}", fault.remedy, fault.name)
+            cause = fault.cause.format(*match.groups())
+            return HostError(f"{cause}: {_line_of(output, match.start())}", fault.remedy, fault.name)
     if exit_status is None:
         return RuntimeFailed(
             command, None, output, "is the Docker Engine overloaded or hung? docker info", "docker-hung"
@@ -100,6 +110,5 @@ def docker_error(command: str, exit_status: int | None, output: str) -> LabError
     return RuntimeFailed(command, exit_status, output)
 
 
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"
+def _line_of(output: str, place: int) -> str:
+    return output[:place].rpartition("\n")[2].lstrip() + output[place:].partition("\n")[0].rstrip()[:300]

@@ -1,11 +1,13 @@
 """Real labs: each test has its own state folder, lab names and free ports, and leaves nothing."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from labctl.render import render_template
 from tests.integration import browser, snapshot
 
+SOURCE = Path(__file__).parent.parent.parent
 REAL_HOME = Path.home()
 OWN_IMAGE = "labctl/kafka"
 NO_ENGINE = "unix:///nonexistent/docker.sock"  # what is tested with the local runtime must not find one
@@ -100,6 +103,33 @@ def make_labctl(folder):
     return Labctl(work, env | {"XDG_STATE_HOME": str(folder / "state"), "DOCKER_HOST": NO_ENGINE})
 
 
+def engine_of(one):
+    """The environment in which the labctl `one` sees the engine that this run has."""
+    seen = {key: value for key, value in one.env.items() if key != "DOCKER_HOST"}
+    return seen | {key: os.environ[key] for key in ("DOCKER_HOST",) if key in os.environ}
+
+
+def a_docker_on_path(folder, script):
+    """An environment whose docker command is the shell script `script`."""
+    fake = folder / "bin" / "docker"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    return {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
+
+
+@contextlib.contextmanager
+def docker_as_nobody(folder):
+    """An environment whose docker command is run as the user nobody, who may not use the engine's socket."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory() as readable:  # pytest's own folders are root's alone
+        Path(readable).chmod(0o755)
+        copy = shutil.copy(shutil.which("docker"), readable)
+        nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups env -u DOCKER_CONFIG HOME=/nonexistent"
+        yield a_docker_on_path(folder, f'exec {nobody} {copy} "$@"')
+
+
 def docker(*arguments, input=None, env=None):
     """A docker command; what it printed."""
     done = subprocess.run(
@@ -122,22 +152,44 @@ def lab_objects(name):
 
 
 @pytest.fixture(scope="session")
-def docker_engine():
-    """A real engine: tests without one are skipped, or fail where LABCTL_REQUIRE_DOCKER=1 says that one must be."""
-    found = shutil.which("docker")
-    if found and subprocess.run([found, "version"], capture_output=True, timeout=30, check=False).returncode == 0:
-        return
-    assert os.environ.get("LABCTL_REQUIRE_DOCKER") != "1", "no Docker Engine answers"
-    pytest.skip("no Docker Engine answers")
+def docker_engine(prepared, tmp_path_factory):
+    """A real engine, with the project's image as this checkout makes it.
+
+    Tests without an engine are skipped, or fail where LABCTL_REQUIRE_DOCKER=1 says that one must be.
+    """
+    missing = _missing_of_docker()
+    assert not missing or os.environ.get("LABCTL_REQUIRE_DOCKER") != "1", missing
+    if missing:
+        pytest.skip(missing)
+    builder = make_labctl(tmp_path_factory.mktemp("image"))
+    builder.env = engine_of(builder)
+    builder.run("image", "build", timeout=300, check=True)
+
+
+def _missing_of_docker():
+    if not shutil.which("docker"):
+        return "there is no docker command"
+    # an engine whose containerd died answers too
+    for question, word in (("version", "containerd"), ("compose version", "v")):
+        done = subprocess.run(["docker", *question.split()], capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode or word not in done.stdout:
+            return f"`docker {question}` fails: {done.stderr.strip() or 'no containerd'}"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def stock_like(docker_engine):
+    """An image with apache/kafka's ways, made here where it is not yet."""
+    if os.getuid() != 0 or not shutil.which("mmdebstrap"):
+        pytest.skip("scripts/stock_like_image.py needs root and mmdebstrap")
+    subprocess.run([sys.executable, SOURCE / "scripts" / "stock_like_image.py"], timeout=390, check=True)
 
 
 @pytest.fixture
 def engine_labctl(tmp_path, docker_engine):
     """A fresh labctl that sees the engine; nothing of its labs is left there."""
     one = make_labctl(tmp_path / "labctl")
-    one.env.pop("DOCKER_HOST")
-    if "DOCKER_HOST" in os.environ:
-        one.env["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
+    one.env = engine_of(one)
     yield one
     one.end_started()
     names = [folder.name for folder in (one.state / "labs").glob("[!.]*")]

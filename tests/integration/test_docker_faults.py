@@ -1,18 +1,13 @@
 """Faults of the compose runtime, made for real: one sentence, a remedy, the right exit code, nothing left."""
 
-import os
 import random
-import shutil
 import signal
 import socket
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
-from labctl.runtime.docker_faults import docker_error
-from tests.integration.conftest import docker, lab_objects
+from tests.integration.conftest import a_docker_on_path, docker, docker_as_nobody, lab_objects
 from tests.integration.test_docker import OWN, compose_lab
 
 pytestmark = pytest.mark.docker
@@ -23,6 +18,7 @@ def nothing_in_docker(name):
     assert not any(left.values()), left
 
 
+@pytest.mark.gate
 def test_a_taken_port_names_the_program(engine_labctl):
     """Exit 3, before anything starts."""
     with socket.socket() as other:
@@ -36,6 +32,7 @@ def test_a_taken_port_names_the_program(engine_labctl):
     nothing_in_docker("taken")
 
 
+@pytest.mark.gate
 def test_no_engine(engine_labctl):
     """Exit 3; auto takes the local runtime and says why."""
     engine_labctl.spec(compose_lab("noengine"))
@@ -50,29 +47,21 @@ def test_no_engine(engine_labctl):
     assert "no Docker Engine answers" in planned["runtime"]["reason"]
 
 
-def test_a_socket_that_this_user_may_not_use(docker_engine):
-    """As another user: docker's own words are known."""
-    if os.getuid() != 0:
-        pytest.skip("only root can become another user")
-    copy = Path("/tmp/labctl-test-docker")
-    shutil.copy(shutil.which("docker"), copy)
-    try:
-        done = subprocess.run(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(copy), "version"],
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    finally:
-        copy.unlink()
-    assert done.returncode != 0
-    error = docker_error("docker version", done.returncode, done.stderr)
-    assert error.exit_code == 3
-    assert "no permission for the Docker Engine's socket" in error.message
+@pytest.mark.gate
+def test_a_socket_that_this_user_may_not_use(engine_labctl):
+    """As another user: exit 3, and what to do."""
+    engine_labctl.spec(compose_lab("refused"))
+    with docker_as_nobody(engine_labctl.folder) as refused:
+        done = engine_labctl.run("up", env=refused)
+        auto = engine_labctl.run("plan", "--runtime", "auto", env=refused, check=True)
+    assert done.returncode == 3
+    assert "this user has no permission for the Docker Engine's socket: permission denied" in done.stderr
+    assert "usermod -aG docker" in done.stderr
+    assert "local (auto: this user has no permission" in auto.stdout
+    nothing_in_docker("refused")
 
 
+@pytest.mark.gate
 def test_an_image_that_is_not_here_and_must_not_be_pulled(engine_labctl):
     """Exit 3, with the ways out."""
     engine_labctl.spec(compose_lab("never", more=", pull: never", image="labctl-test/nothing"))
@@ -95,6 +84,7 @@ def test_an_image_that_can_t_be_pulled(engine_labctl):
     assert engine_labctl.json("status")["runtime"]["name"] == "local"
 
 
+@pytest.mark.gate
 def test_a_container_that_exits_at_once(engine_labctl):
     """Exit 4 with Kafka's own message."""
     engine_labctl.spec(compose_lab("exits", more=", config: {log.retention.hours: soon}"))
@@ -128,14 +118,11 @@ def test_a_full_disk(engine_labctl, derived):
     nothing_in_docker("full")
 
 
+@pytest.mark.gate
 def test_a_docker_command_that_hangs(engine_labctl):
     """It is ended at its deadline: exit 4, the command pasteable."""
-    fake = engine_labctl.folder / "bin" / "docker"
-    fake.parent.mkdir()
-    fake.write_text("#!/bin/sh\nexec sleep 600\n")
-    fake.chmod(0o755)
     engine_labctl.spec(compose_lab("hangs"))
-    hung = {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    hung = a_docker_on_path(engine_labctl.folder, "exec sleep 600")
     done = engine_labctl.run("up", env=hung)
     assert done.returncode == 4
     assert "did not end in time" in done.stderr
@@ -157,6 +144,7 @@ def test_a_volume_of_another_cluster(engine_labctl):
         docker("volume", "rm", "labctl-other_broker-data")
 
 
+@pytest.mark.gate
 def test_a_foreign_container_with_our_name(engine_labctl):
     """Exit 3; it lives on."""
     engine_labctl.spec(compose_lab("homework"))
@@ -172,6 +160,7 @@ def test_a_foreign_container_with_our_name(engine_labctl):
         docker("rm", "--force", "broker")
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_takes_everything_away(engine_labctl, number):
     """With the exit code of the signal."""

@@ -22,7 +22,7 @@ from labctl.diagnosis import KNOWN_FAULTS, NodeTrace, diagnose
 from labctl.kafkadist.locks import load_lock
 from labctl.runtime.docker_faults import DOCKER_FAULTS, docker_error
 from labctl.spec import default_spec
-from tests.integration.conftest import docker, lab_yaml
+from tests.integration.conftest import a_docker_on_path, docker, docker_as_nobody, lab_yaml
 from tests.integration.test_docker import OWN, compose_lab
 from tests.integration.test_faults import flip_a_byte
 from tests.test_diagnosis import RECORDED, RECORDED_OF_DOCKER
@@ -496,11 +496,22 @@ def no_engine_at_an_address(kit):
 
 
 def hung(kit, script):
-    fake = kit.tmp_path / "bin" / "docker"
-    fake.parent.mkdir()
-    fake.write_text(f"#!/bin/sh\n{script}\n")
-    fake.chmod(0o755)
-    return kit.up(text=compose_lab("hung"), env={"PATH": f"{fake.parent}:{kit.labctl.env['PATH']}"})
+    return kit.up(text=compose_lab("hung"), env=a_docker_on_path(kit.tmp_path, script))
+
+
+def no_compose(kit):
+    bare = {"DOCKER_CONFIG": str(kit.tmp_path)}
+    there = subprocess.run(
+        ["docker", "compose", "version"], env=os.environ | bare, capture_output=True, timeout=30, check=False
+    )
+    if there.returncode == 0:
+        pytest.skip("Compose is installed for all users of this machine")
+    return kit.up(text=compose_lab("none"), env=bare)
+
+
+def no_docker_permission(kit):
+    with docker_as_nobody(kit.tmp_path) as env:
+        return kit.up(text=compose_lab("none"), env=env)
 
 
 def docker_hung(kit):
@@ -614,6 +625,8 @@ DOCKER = {
     "oom-killed": (oom_killed, oom_killed_beside_the_heap),
     "disk-full": (disk_full_in_a_container,),
     "no-engine": (no_engine, no_engine_at_an_address),
+    "no-compose": (no_compose,),
+    "no-docker-permission": (no_docker_permission,),
     "docker-hung": (docker_hung, docker_hung_at_inspect),
     "image-not-here": (image_not_here, image_not_here_by_digest),
     "no-registry": (no_registry, no_registry_of_that_name),
