@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from labctl.errors import HostError
+from labctl.errors import HostError, Interrupted
 from labctl.kafkadist.java import Java, find_java
 from labctl.kafkadist.jvm import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
 from labctl.kafkadist.locks import Lock
@@ -16,6 +16,7 @@ from labctl.runtime.engine import Engine
 
 DEFAULT_BASE = "debian:bookworm-slim"
 REPOSITORY = "labctl/kafka"
+NO_BASE = {"no-registry", "no-such-image", "pull-limit"}
 DOCKER_FILES = ("run", "train", "server.properties")
 # Kafka's wrapper reads these and writes them back whether or not anything uses them; slf4j-simple logs here, not log4j2
 UNUSED_FILES = ("log4j2.yaml", "tools-log4j2.yaml")
@@ -30,15 +31,24 @@ Configuration:
 
 def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
     """Build the image of Kafka `version` on `base`; its name. Raises SpecError, HostError or RuntimeFailed."""
-    engine = Engine()
-    engine.version()
+    Engine().version()
     java = _own_java()
     lock, jars = ensure_jars(version, progress)
     name = tag or f"{REPOSITORY}:{version}"
     progress.note(f"building {name} on {base}: Kafka {version}, Java {java.version}")
     with tempfile.TemporaryDirectory(prefix="labctl-image-") as folder:
         _write_context(Path(folder), lock, base)
-        engine.build(Path(folder), name, {"java": java.executable.parent.parent, "jars": jars})
+        engine = Engine(mark=folder)
+        try:
+            engine.build(Path(folder), name, {"java": java.executable.parent.parent, "jars": jars})
+        except Interrupted:
+            engine.end_commands()
+            raise
+        except HostError as error:
+            if error.fault in NO_BASE:
+                hint = f"bring {base} here (docker pull, docker load), or name one that is: --base IMAGE"
+                raise HostError(error.message, hint, error.fault) from None
+            raise
     return name
 
 

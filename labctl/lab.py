@@ -33,7 +33,7 @@ from labctl.redaction import secrets_in
 from labctl.render import COMPOSE_FILE, render
 from labctl.results import RunResult
 from labctl.runlog import RunLog, Say
-from labctl.runtime import choose, choose_ui, engine_host, open_container, open_runtime
+from labctl.runtime import choose, choose_ui, find_engine, open_container, open_runtime
 from labctl.runtime.base import NodeState, Runtime
 from labctl.security import secrets_folder, secrets_inside
 from labctl.spec import LabSpec, default_spec
@@ -301,14 +301,14 @@ def _find_or_make(
     facts = host.gather()
     runtime = choose(wish.spec.runtime, image_name(wish.spec), pull=wish.spec.kafka.pull)
     say.note(f"runtime {runtime.name}, {runtime.reason}")
-    host_of_engine = engine_host(runtime)
+    engine = find_engine(runtime)
     made = store.create(
         wish.spec,
         source=wish.source,
         folder=wish.folder,
         runtime=runtime,
-        engine_host=host_of_engine,
-        ui=choose_ui(wish.spec, runtime, host_of_engine),
+        engine=engine,
+        ui=choose_ui(wish.spec, runtime, engine[1]),
         facts=facts,
         created_at=log.started_at,
         owner=owner,

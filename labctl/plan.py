@@ -50,6 +50,7 @@ class Identity:
     inside_port: int  # of the first node; 9092 wherever each node has an address of its own
     controller_port: int
     external_port: int
+    engine: str = ""  # DOCKER_HOST=… or DOCKER_CONTEXT=…: the Docker Engine that the lab was made on
     engine_host: str = ""  # the machine of a remote Docker Engine; "": this one
     ui_port: int = 0
     ui: Choice | None = None  # the web page that `auto` came to; None: labctl's own
@@ -140,6 +141,7 @@ class LabPlan:
     bind: str
     cluster_id: str
     state: str
+    engine: str
     engine_host: str
     nodes: tuple[NodePlan, ...]
     topics: tuple[TopicPlan, ...]
@@ -207,6 +209,7 @@ def make_plan(spec: LabSpec, runtime: Choice, facts: HostFacts, identity: Identi
         bind=spec.listeners.external.bind,
         cluster_id=identity.cluster_id,
         state=identity.state,
+        engine=identity.engine,
         engine_host=identity.engine_host,
         nodes=_nodes(spec, runtime.name, facts, identity),
         topics=plan_topics(spec),

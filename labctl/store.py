@@ -164,13 +164,16 @@ class LabStore:
         source: str,
         folder: Path,
         runtime: Choice,
-        engine_host: str,
+        engine: tuple[str, str],
         ui: Choice,
         facts: HostFacts,
         created_at: str,
         owner: ProcessId | None = None,
     ) -> LabRecord:
-        """Make the lab's identity, find free ports and keep both. Raises HostError where no port is free."""
+        """Make the lab's identity, find free ports and keep both. Raises HostError where no port is free.
+
+        `engine` is what `runtime.find_engine` told.
+        """
         with self.locked("machine:ports", doing="up", seconds=30, note=lambda _text: None):
             others = [record for name in self.names() if (record := self.load(name))]
             identity = Identity(
@@ -178,7 +181,8 @@ class LabStore:
                 state=str(self.lab_folder(spec.name)),
                 external_port=_external_port(spec, others),
                 ui_port=_ui_port(spec, others),
-                engine_host=engine_host,
+                engine=engine[0],
+                engine_host=engine[1],
                 ui=ui,
                 **inside_address(spec.kafka.nodes, facts, {other.identity.loopback for other in others}),
             )

@@ -19,6 +19,12 @@ def pytest_collection_modifyitems(items):
         item.add_marker(SECOND_TRIES if INTEGRATION in item.path.parents else "unit")
 
 
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.section(f"tried again: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "unit: no sleep, no Docker, no JVM (every test outside tests/integration)")
 

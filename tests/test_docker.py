@@ -29,6 +29,9 @@ from tests.fakes import IDENTITY, a_plan
         ),
         ("docker: 'compose' is not a docker command.", "the docker command has no Compose"),
         ("docker: unknown command: docker compose", "the docker command has no Compose"),
+        ("failed to bind host port 127.0.0.1:9094/tcp: address already in use", "port 9094 is taken by another"),
+        ("failed to bind host port for 127.0.0.1:9094:172.18.0.2:9094/tcp: address already in use", "9094 is taken"),
+        ("can't set healthcheck.start_interval as feature require Docker Engine v25 or later", "Engine is too old"),
         ("failed to create: mkdir /x: no space left on device", "disk that holds the Docker Engine's data is full"),
     ],
 )
@@ -44,9 +47,12 @@ def test_what_docker_says_becomes_a_sentence_and_a_remedy(said, told):
 def test_a_docker_that_takes_compose_s_flags_for_its_own_has_no_compose():
     """Docker 26 and 28 without the plugin; the line that tells is quoted, not the usage below it."""
     usage = "\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information\n"
-    for flag in ("unknown flag: --file", "unknown shorthand flag: 'f' in -f"):
-        error = docker_error("docker compose --file x up", 125, flag + usage)
+    older = "\nSee 'docker --help'.\n\nUsage:  docker [OPTIONS] COMMAND\n\n  --tlscacert string   Trust certs\n"
+    for flag, help_ in (("unknown flag: --file", older), ("unknown shorthand flag: 'f' in -f", usage)):
+        error = docker_error("docker compose --file x up", 125, flag + help_)
         assert error.message == f"the docker command has no Compose: {flag}"
+    error = docker_error("docker buildx build --build-context x", 125, "unknown flag: --build-context" + usage)
+    assert error.message == "the docker command has no buildx, which builds images: unknown flag: --build-context"
     strange = docker_error("docker compose --file x up --quite", 16, "unknown flag: --quite")
     assert isinstance(strange, RuntimeFailed)
 
@@ -62,8 +68,9 @@ def test_an_unknown_failure_keeps_the_command_pasteable():
 class FakeEngine:
     """An engine by script."""
 
-    def __init__(self, *, answers=None, compose=None, image=False, manifest=False):
+    def __init__(self, *, answers=None, version="27.1", compose=None, image=False, manifest=False):
         self.answers = answers
+        self.told = version
         self.compose = compose
         self.image = image
         self.manifest = manifest
@@ -74,7 +81,7 @@ class FakeEngine:
     def version(self, _seconds):
         if self.answers:
             raise HostError(self.answers)
-        return "27.1"
+        return self.told
 
     def compose_version(self):
         if self.compose:
@@ -93,6 +100,13 @@ class FakeEngine:
     [
         (FakeEngine(answers="no Docker Engine answers: x"), "missing", "local", "no Docker Engine answers: x"),
         (FakeEngine(compose="the docker command has no Compose: x", image=True), "missing", "local", "no Compose: x"),
+        (
+            FakeEngine(version="20.10.24+dfsg1", image=True),
+            "missing",
+            "local",
+            "20.10.24+dfsg1 answers, and version 25 is",
+        ),
+        (FakeEngine(version="dev", image=True), "missing", "compose", "Docker Engine dev answers"),
         (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 answers and has kafka:1"),
         (FakeEngine(manifest=True), "missing", "compose", "answers and can pull kafka:1"),
         (FakeEngine(manifest=True), "never", "local", "kafka.pull is never"),
@@ -127,12 +141,23 @@ def test_without_docker_on_path_the_error_says_so():
         ("tcp://127.0.0.1:2375", ""),
         ("ssh://me@build.example.org", "build.example.org"),
         ("tcp://10.1.2.3:2376", "10.1.2.3"),
+        ("10.1.2.3:2375", "10.1.2.3"),
     ],
 )
 def test_the_engine_s_machine_is_told_by_docker_host(monkeypatch, url, host):
     """A socket is this machine."""
     monkeypatch.setenv("DOCKER_HOST", url)
-    assert Engine().host() == host
+    assert Engine().place() == (f"DOCKER_HOST={url}", host)
+
+
+def test_a_lab_s_engine_is_the_one_it_was_made_on(monkeypatch, tmp_path):
+    """Whatever DOCKER_HOST or context there is by now."""
+    (tmp_path / "docker").touch(mode=0o755)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
+    env = Engine("/lab", pin="DOCKER_CONTEXT=far").command("ps")
+    assert env[1:] == ["-u", "DOCKER_HOST", "LABCTL_LAB=/lab", "DOCKER_CONTEXT=far", "docker", "ps"]
+    env = Engine("/lab", pin="DOCKER_HOST=unix:///x").command("ps")
+    assert env[1:] == ["LABCTL_LAB=/lab", "DOCKER_HOST=unix:///x", "docker", "ps"]
 
 
 def test_a_remote_engine_s_host_is_advertised():

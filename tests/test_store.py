@@ -18,7 +18,7 @@ def make(store, name="lab", source="/a/lab.yaml"):
         source=source,
         folder=store.root,
         runtime=Choice("local", "test"),
-        engine_host="",
+        engine=("", ""),
         ui=Choice("page", "test"),
         facts=FACTS,
         created_at="2026-01-01",

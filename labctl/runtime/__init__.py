@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from labctl.runtime.container import Container
 
 ENGINE_SECONDS = 1.0
+OLDEST_ENGINE = 25  # the first with a health check's start_interval
 MANIFEST_SECONDS = 5.0
 
 
@@ -76,13 +78,13 @@ def _kafbat_at_hand(spec: LabSpec, *, ask_registry: bool) -> str:
     return ""
 
 
-def engine_host(runtime: Choice) -> str:
-    """The machine whose ports the runtime's nodes open; "" for this one. Raises HostError where no engine tells."""
+def find_engine(runtime: Choice) -> tuple[str, str]:
+    """The engine that the runtime's nodes will be on, and its machine: what `Engine.place` tells. Raises HostError."""
     if runtime.name != "compose":
-        return ""
+        return "", ""
     from labctl.runtime.engine import Engine
 
-    return Engine().host()
+    return Engine().place()
 
 
 def open_container(name: str) -> Container:
@@ -105,16 +107,23 @@ def _automatic(image: str, pull: str, *, ask_registry: bool) -> Choice:
 
     engine = Engine()
     try:
-        answers = f"Docker Engine {engine.version(ENGINE_SECONDS)} answers"
+        version = engine.version(ENGINE_SECONDS)
         here, _compose = both(lambda: engine.has_image(image), engine.compose_version)
-        if here:
-            return Choice("compose", f"auto: {answers} and has {image}")
-        if pull == "never":
-            return Choice("local", f"auto: {answers}, {image} is not here and kafka.pull is never")
-        if not ask_registry:
-            return Choice("compose", f"auto: {answers}, if {image} can be pulled")
-        if engine.has_manifest(image, MANIFEST_SECONDS):
-            return Choice("compose", f"auto: {answers} and can pull {image}")
+        asked = not here and pull != "never" and ask_registry
+        told = asked and engine.has_manifest(image, MANIFEST_SECONDS)
     except LabError as error:
         return Choice("local", f"auto: {error.message.splitlines()[0]}")
-    return Choice("local", f"auto: {answers}, but {image} is not here and no registry tells of it")
+    major = re.match(r"\d+", version)
+    if major and int(major[0]) < OLDEST_ENGINE:
+        name, reason = "local", f", and version {OLDEST_ENGINE} is needed"
+    elif here:
+        name, reason = "compose", f" and has {image}"
+    elif pull == "never":
+        name, reason = "local", f", {image} is not here and kafka.pull is never"
+    elif not asked:
+        name, reason = "compose", f", if {image} can be pulled"
+    elif told:
+        name, reason = "compose", f" and can pull {image}"
+    else:
+        name, reason = "local", f", but {image} is not here and no registry tells of it"
+    return Choice(name, f"auto: Docker Engine {version} answers{reason}")

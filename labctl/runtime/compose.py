@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labctl import processes
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.kafka_client import load_library
 from labctl.parallel import run_all
@@ -18,10 +17,12 @@ from labctl.plan import MEBIBYTE, LabPlan, NodePlan
 from labctl.render import CLUSTER_LABEL, COMPOSE_FILE, container_name, project_name, ui_container
 from labctl.runtime.base import Completed, NodeState, Progress
 from labctl.runtime.container import Container
-from labctl.runtime.engine import MARK, Engine, load_client, moment
+from labctl.runtime.engine import UNNAMED, Engine, load_client, moment
 
 STOP_SECONDS = 10
 DOWN_SECONDS = 60
+HELD_SECONDS = 2
+PAUSE_SECONDS = 0.1
 
 
 class ComposeRuntime:
@@ -31,7 +32,7 @@ class ComposeRuntime:
         self._plan = plan
         self._file = files / COMPOSE_FILE
         self._progress = progress
-        self._engine = Engine(mark=plan.state)
+        self._engine = Engine(mark=plan.state, pin=plan.engine)
         self._containers = {node.name: container_name(plan, node) for node in plan.nodes}
         self._page = [ui_container(plan.name)] if plan.ui.kind == "kafbat" else []
         self._label = f"{CLUSTER_LABEL}={plan.cluster_id}"
@@ -65,18 +66,16 @@ class ComposeRuntime:
 
     def down(self) -> list[str]:
         """Remove containers, volumes and network at once: nothing is gained by asking Kafka first."""
-        # docker processes of a labctl that was killed may still be creating
-        processes.kill(processes.with_environment(MARK, self._plan.state))
+        self._engine.end_commands()
         removed: list[str] = []
-        give_up = time.monotonic() + DOWN_SECONDS
+        began = time.monotonic()
         while any((found := self._engine.objects(self._label)).values()):
-            if time.monotonic() > give_up:
-                left = ", ".join(f"{kind} {name}" for kind, names in found.items() for name in names)
-                raise RuntimeFailed("labctl down", None, f"still there: {left}", "labctl down again")
+            self._refuse_what_stays(found, time.monotonic() - began)
+            if removed:
+                time.sleep(PAUSE_SECONDS)
             self._engine.remove(found)
-            removed += [
-                text for kind, names in found.items() for name in names if (text := f"{kind} {name}") not in removed
-            ]
+            named = [f"{kind} {name}" for kind, names in found.items() if kind != UNNAMED for name in names]
+            removed += [text for text in named if text not in removed]
         return removed
 
     def nodes(self, *, memory: bool = False) -> list[NodeState]:
@@ -154,6 +153,21 @@ class ComposeRuntime:
                     "labctl up --name NAME",
                     "foreign-volume",
                 )
+
+    def _refuse_what_stays(self, found: dict[str, list[str]], seconds: float) -> None:
+        """Raise where a container that is not ours to remove holds a network or volume, or after DOWN_SECONDS."""
+        if seconds > HELD_SECONDS:
+            for kind in ("network", "volume"):
+                for name in found[kind]:
+                    if others := set(self._engine.holders(kind, name)) - set(found["container"]):
+                        raise HostError(
+                            f"the lab's {kind} {name} is in use by {' and '.join(sorted(others))}, not of this lab",
+                            f"docker rm -f {' '.join(sorted(others))}, then labctl down again",
+                            "held",
+                        )
+        if seconds > DOWN_SECONDS:
+            left = ", ".join(f"{kind} {name}" for kind, names in found.items() for name in names)
+            raise RuntimeFailed("labctl down", None, f"still there: {left}", "labctl down again")
 
     def _container(self, node: str) -> str:
         if node not in self._containers:

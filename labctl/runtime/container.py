@@ -20,13 +20,18 @@ LIBRARIES_FOLDER = "/opt/kafka/libs"
 SIGNAL_SECONDS = 10
 LOOK_SECONDS = 20
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Inside: a shell that notes its pid, so that the program it becomes can be ended from outside. apache/kafka's image has
-# its server's CDS archive, which halves the start of the tools too: they have the same classpath.
+# Inside, apache/kafka's image has its server's CDS archive, which halves the start of the tools too: they have the same
+# classpath.
 INSIDE = """\
-echo $$ >"$0"
 archive=/opt/kafka/kafka.jsa
 [ ! -f "$archive" ] || export KAFKA_JVM_PERFORMANCE_OPTS="$KAFKA_JVM_PERFORMANCE_OPTS -XX:SharedArchiveFile=$archive"
 exec "$@"
+"""
+RUN = "LABCTL_RUN"  # in the environment of a program inside, so that it can be ended from outside
+SIGNAL = """\
+for one in /proc/[0-9]*; do
+  if grep -q "$1" "$one/environ" 2>/dev/null; then kill -"$0" "${one#/proc/}"; fi
+done
 """
 
 
@@ -39,23 +44,23 @@ class Container:
 
     def exec(self, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
         """Run a program; ended there after `seconds`."""
-        note = _note()
-        options = ["-i"] if stdin is not None else []
-        command = self._engine.command("exec", *options, self._name, "sh", "-c", INSIDE, note, *_program(argv))
-        return run_bounded(command, argv, stdin, seconds, end=lambda: self._signal(note, "KILL"))
+        run = _run()
+        options = ["-i", "-e", run] if stdin is not None else ["-e", run]
+        command = self._engine.command("exec", *options, self._name, "sh", "-c", INSIDE, "sh", *_program(argv))
+        return run_bounded(command, argv, stdin, seconds, end=lambda: self._signal(run, "KILL"))
 
     def attach(self, argv: list[str], *, tty: bool) -> int:
         """Run a program on this terminal; its exit code. Without one docker passes no signals on: labctl does."""
-        note = _note()
+        run = _run()
         path = f"PATH={SCRIPTS_FOLDER}:{self._variables().get('PATH', DEFAULT_PATH)}"
-        how = ["-it"] if tty else ["-i"]
-        command = self._engine.command("exec", *how, "-e", path, self._name, "sh", "-c", INSIDE, note, *_program(argv))
+        options = ["-it" if tty else "-i", "-e", run, "-e", path]
+        command = self._engine.command("exec", *options, self._name, "sh", "-c", INSIDE, "sh", *_program(argv))
         process = subprocess.Popen(command, start_new_session=not tty)
         while True:
             try:
                 return process.wait()
             except Interrupted as interrupted:
-                self._signal(note, signal.Signals(interrupted.signal_number).name.removeprefix("SIG"))
+                self._signal(run, signal.Signals(interrupted.signal_number).name.removeprefix("SIG"))
                 interrupt_once()
 
     # -- what is inside ----------------------------------------------------
@@ -88,20 +93,21 @@ class Container:
         return found[1] if found else None
 
     def _seen(self) -> dict[str, Any]:
-        return self._engine.containers([self._name]).get(self._name, {})
+        # by name or by id
+        return next(iter(self._engine.containers([self._name]).values()), {})
 
     def _variables(self) -> dict[str, str]:
         return dict(one.split("=", 1) for one in self._seen().get("Config", {}).get("Env") or [])
 
-    def _signal(self, note: str, name: str) -> None:
-        """Send a signal to the program that `note` tells the pid of."""
-        command = self._engine.command("exec", self._name, "sh", "-c", f'kill -{name} "$(cat {note})"')
+    def _signal(self, run: str, name: str) -> None:
+        """Send a signal to the program that was started as `run`, and to those that it started."""
+        command = self._engine.command("exec", self._name, "sh", "-c", SIGNAL, name, run)
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run(command, capture_output=True, timeout=SIGNAL_SECONDS, check=False)
 
 
-def _note() -> str:
-    return f"/tmp/labctl-{uuid.uuid4().hex[:12]}"  # noqa: S108 - in the container
+def _run() -> str:
+    return f"{RUN}={uuid.uuid4().hex[:12]}"
 
 
 def _program(argv: list[str]) -> list[str]:

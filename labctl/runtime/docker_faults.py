@@ -10,24 +10,44 @@ from labctl.errors import HostError, LabError, RuntimeFailed
 
 @dataclass(frozen=True, slots=True)
 class DockerFault:
-    """A failure that is recognised by docker's own words; `cause` may quote the pattern's groups: {0}, {1}."""
+    """A failure that is recognised by docker's own words; `cause` may quote the pattern's groups: {0}, {1}.
+
+    Where `command` is given, only a command with these words fails in this way.
+    """
 
     name: str
     pattern: re.Pattern[str]
     cause: str
     remedy: str
+    command: str = ""
 
 
+# a docker without a plugin takes the plugin's flags for its own
+PLUGIN_MISSING = (
+    r"is not a docker command|unknown command: docker"
+    r"|unknown (?:shorthand )?flag: .*\s+(?:See .*\s+)?Usage:\s+docker \[OPTIONS\]"
+)
 OTHER_RUNTIME = "or take the runtime that needs no Docker: --runtime local"
 DOCKER_FAULTS = (
     DockerFault(
         "no-compose",
-        re.compile(
-            r"'compose' is not a docker command|unknown command: docker compose"
-            r"|unknown (?:shorthand )?flag: .*\s+Usage:\s+docker \[OPTIONS\]"
-        ),
+        re.compile(PLUGIN_MISSING),
         "the docker command has no Compose",
         f"install Compose's plugin (docker-compose-plugin, docker-compose-v2), {OTHER_RUNTIME}",
+        "docker compose",
+    ),
+    DockerFault(
+        "no-buildx",
+        re.compile(PLUGIN_MISSING),
+        "the docker command has no buildx, which builds images",
+        "install its plugin (docker-buildx-plugin, docker-buildx)",
+        "docker buildx",
+    ),
+    DockerFault(
+        "old-engine",
+        re.compile(r"start_interval"),
+        "this Docker Engine is too old: the lab's health check needs version 25",
+        f"install a newer one, {OTHER_RUNTIME}",
     ),
     DockerFault(
         "no-docker-permission",
@@ -64,16 +84,19 @@ DOCKER_FAULTS = (
         "no-registry",
         re.compile(
             r"no such host|dial tcp|i/o timeout|TLS handshake timeout|network is unreachable|certificate|EOF"
-            r"|Client\.Timeout exceeded|proxyconnect",
+            r"|Client\.Timeout exceeded|proxyconnect|failed to do request|no byte came for",
         ),
         "the image registry can't be reached",
         f"check the network, or make an image of your own: labctl image build; {OTHER_RUNTIME}",
     ),
     DockerFault(
         "port-taken",
-        re.compile(r"(?:Bind for \S+?:|listen tcp4? \S+?:)(\d+)\S*(?: failed)?:? .*(?:allocated|in use)"),
+        re.compile(
+            r"(?:Bind for \S+?:|listen tcp4? \S+?:|bind host port (?:for )?[\d.]+:)(\d+)\S*(?: failed)?:? "
+            r".*(?:allocated|in use)"
+        ),
         "port {0} is taken by another program",
-        "end that program, set listeners.external.port, or try: labctl up --ports auto",
+        "end that program, set the port's key (listeners.external.port, ui.port), or try: labctl up --ports auto",
     ),
     DockerFault(
         "foreign-container",
@@ -99,7 +122,7 @@ DOCKER_FAULTS = (
 def docker_error(command: str, exit_status: int | None, output: str) -> LabError:
     """The error for a docker command that failed; RuntimeFailed with docker's own words where it is not a known one."""
     for fault in DOCKER_FAULTS:
-        match = fault.pattern.search(output)
+        match = fault.pattern.search(output) if fault.command in command else None
         if match:
             cause = fault.cause.format(*match.groups())
             return HostError(f"{cause}: {_line_of(output, match.start())}", fault.remedy, fault.name)

@@ -21,27 +21,41 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from labctl import processes
 from labctl.errors import HostError, RuntimeFailed
 from labctl.parallel import run_all
 from labctl.runtime.docker_faults import OTHER_RUNTIME, docker_error
+from labctl.runtime.spoken import run_while_it_speaks
 
 ASK_SECONDS = 10
 CHANGE_SECONDS = 90
-PULL_SECONDS = 1800
+STALLED_SECONDS = 60  # of a pull: without a byte
 BUILD_SECONDS = 1800
 TIMED_OUT = 124  # the exit code of timeout(1) where it ended the command
+# an engine that is not there is told as "no such host", or "no such file or directory"
+NOT_THERE = re.compile(r"no such (?:container|volume|network|object)|(?:network|volume) \S+ not found", re.IGNORECASE)
+NO_FAILURE = re.compile(f"{NOT_THERE.pattern}|has active endpoints|is in use|already in progress", re.IGNORECASE)
+UNNAMED = "unnamed volume"
+REMOVALS = {
+    "container": ["container", "rm", "--force", "--volumes"],
+    "volume": ["volume", "rm", "--force"],
+    UNNAMED: ["volume", "rm", "--force"],  # a container that Compose made anew hands its own on, and rm leaves them
+    "network": ["network", "rm"],
+}
 MARK = "LABCTL_LAB"  # in the environment of every docker process that labctl starts
 
 
 class Engine:
     """The Docker Engine that this user's docker command talks to (context and DOCKER_HOST honoured).
 
-    `mark` names whose work a docker process is, so that what a killed labctl left is found. Every verb raises HostError
-    or RuntimeFailed.
+    `mark` names whose work a docker process is, so that what a killed labctl left is found. `pin` is what `place` told
+    of another day's engine: that one is talked to, whatever docker would find now. Every verb raises HostError or
+    RuntimeFailed.
     """
 
-    def __init__(self, mark: str = "labctl") -> None:
+    def __init__(self, mark: str = "labctl", pin: str = "") -> None:
         self._mark = mark
+        self._pin = pin
 
     def version(self, seconds: float = ASK_SECONDS) -> str:
         """The engine's version."""
@@ -58,13 +72,19 @@ class Engine:
         """The version of the Compose plugin."""
         return self._told(["compose", "version", "--short"]).strip()
 
-    def host(self) -> str:
-        """The machine that the engine is on, as clients of its published ports reach it; "" for this one."""
+    def place(self) -> tuple[str, str]:
+        """What leads docker to this engine, as NAME=VALUE of the environment, and the engine's machine.
+
+        The machine as clients of its published ports reach it; "" for this one.
+        """
         url = os.environ.get("DOCKER_HOST", "")
+        pin = f"DOCKER_HOST={url}"
         if not url:
-            url = self._told(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).strip()
-        host = urlsplit(url).hostname or ""
-        return "" if host in {"localhost", "127.0.0.1", "::1"} else host
+            told = self._told(["context", "inspect", "--format", "{{.Name}}\n{{.Endpoints.docker.Host}}"])
+            context, url = told.splitlines()[:2]
+            pin = f"DOCKER_CONTEXT={context}"
+        host = urlsplit(url if "://" in url else f"tcp://{url}").hostname or ""  # docker takes HOST:PORT too
+        return pin, "" if host in {"localhost", "127.0.0.1", "::1"} else host
 
     # -- images ------------------------------------------------------------
 
@@ -80,9 +100,13 @@ class Engine:
             return False
 
     def pull(self, image: str) -> None:
-        """Pull the image."""
-        with self._docker(PULL_SECONDS) as docker:
-            docker.image.pull(image, quiet=True)
+        """Pull the image, however long it takes while bytes come."""
+        command = self.command("pull", image)
+        code, said = run_while_it_speaks(command, STALLED_SECONDS)
+        if code is None:
+            raise docker_error(_pasteable(command), None, f"{said}\nno byte came for {STALLED_SECONDS} s")
+        if code:
+            raise docker_error(_pasteable(command), code, said)
 
     def build(self, folder: Path, tag: str, contexts: Mapping[str, Path]) -> None:
         """Build the Dockerfile in `folder`; `contexts` are further folders that it copies from."""
@@ -107,24 +131,35 @@ class Engine:
         return self._inspected("volume", names)
 
     def objects(self, label: str) -> dict[str, list[str]]:
-        """Names of what carries `label` (KEY=VALUE), by kind: container, volume, network."""
+        """Names of what carries `label` (KEY=VALUE), by kind: container, volume, network.
+
+        Under UNNAMED those of the containers' unnamed volumes, which carry no label.
+        """
+        label = f"label={label}"
         listings = {
-            "container": ["container", "ls", "--all", "--filter", f"label={label}", "--format", "{{.Names}}"],
-            "volume": ["volume", "ls", "--filter", f"label={label}", "--format", "{{.Name}}"],
-            "network": ["network", "ls", "--filter", f"label={label}", "--format", "{{.Name}}"],
+            "container": ["--all", "--no-trunc", "--format", "{{.Names}} {{.Mounts}}"],
+            "volume": ["--format", "{{.Name}}"],
+            "network": ["--format", "{{.Name}}"],
         }
-        told = run_all([partial(self._told, command) for command in listings.values()], len(listings))
-        return {kind: text.split() for kind, text in zip(listings, told, strict=True)}
+        jobs = [partial(self._told, [kind, "ls", "--filter", label, *more]) for kind, more in listings.items()]
+        found = dict(zip(listings, map(str.splitlines, run_all(jobs, len(jobs))), strict=True))
+        mounts = ",".join(line.partition(" ")[2] for line in found["container"]).split(",")
+        found["container"] = [line.split()[0] for line in found["container"]]
+        return found | {UNNAMED: [name for name in mounts if re.fullmatch("[0-9a-f]{64}", name)]}
 
     def remove(self, objects: Mapping[str, Sequence[str]]) -> None:
-        """Remove at once what `objects` told; what is gone already is no error."""
-        for kind, options in (("container", ["--force", "--volumes"]), ("volume", ["--force"]), ("network", [])):
-            names = list(objects.get(kind, ()))
+        """Remove at once what `objects` told; what is gone already, or held by another, is no error."""
+        for kind, command in REMOVALS.items():
+            names = objects.get(kind, ())
             if names:
-                done = self._run([kind, "rm", *options, *names], CHANGE_SECONDS)
-                gone = ("no such", "not found", "already in progress", "has active endpoints", "is in use")
-                if done.returncode and not any(words in done.stderr.lower() for words in gone):
+                done = self._run([*command, *names], CHANGE_SECONDS)
+                lines = [line for line in done.stderr.splitlines() if line and not line.startswith("exit status")]
+                if done.returncode and not (lines and all(NO_FAILURE.search(line) for line in lines)):
                     raise docker_error(_pasteable(done.args), _exit_status(done.returncode), done.stderr)
+
+    def holders(self, kind: str, name: str) -> list[str]:
+        """The containers that hold a network or a volume."""
+        return self._told(["container", "ls", "--all", "--filter", f"{kind}={name}", "--format", "{{.Names}}"]).split()
 
     def stop(self, names: Sequence[str], seconds: int) -> None:
         """SIGTERM all at once, SIGKILL after `seconds`."""
@@ -135,7 +170,9 @@ class Engine:
         """The memory in bytes that the processes of a container have resident; None where it just ended."""
         done = self._run(["top", container, "-o", "pid,rss"], ASK_SECONDS)
         rows = [line.split() for line in done.stdout.splitlines()[1:]]
-        return 1024 * sum(int(kibibytes) for _pid, kibibytes in rows) if done.returncode == 0 else None
+        if done.returncode or not all(row[-1].isdecimal() for row in rows):  # busybox rounds: 378m
+            return None
+        return 1024 * sum(int(kibibytes) for _pid, kibibytes in rows)
 
     def logs(self, container: str, tail: int | None) -> str:
         """The newest `tail` lines that the container said."""
@@ -153,6 +190,10 @@ class Engine:
             finally:
                 following.kill()
 
+    def end_commands(self) -> None:
+        """End what docker processes of this mark there are: those of a labctl that was interrupted or killed go on."""
+        processes.kill(processes.with_environment(MARK, self._mark))
+
     def command(self, *arguments: str) -> list[str]:
         """A docker command without a deadline, for who reads and writes it himself."""
         return [*self._call(None), *arguments]
@@ -163,7 +204,7 @@ class Engine:
         if not names:
             return {}
         done = self._run([kind, "inspect", *names], ASK_SECONDS)
-        if done.returncode and "no such" not in done.stderr.lower():
+        if done.returncode and not NOT_THERE.search(done.stderr):
             raise docker_error(_pasteable(done.args), _exit_status(done.returncode), done.stderr)
         return {str(one["Name"]).removeprefix("/"): one for one in json.loads(done.stdout or "[]")}
 
@@ -179,7 +220,10 @@ class Engine:
                 "there is no docker command on PATH", f"install Docker Engine and its CLI, {OTHER_RUNTIME}", "no-docker"
             )
         env = shutil.which("env") or "/usr/bin/env"
-        return [env, f"{MARK}={self._mark}", *_deadline(seconds), "docker"]
+        # DOCKER_HOST beats DOCKER_CONTEXT
+        unset = ["-u", "DOCKER_HOST"] if self._pin.startswith("DOCKER_CONTEXT=") else []
+        pin = [self._pin] if self._pin else []
+        return [env, *unset, f"{MARK}={self._mark}", *pin, *_deadline(seconds), "docker"]
 
     def _run(self, arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
         command = [*self._call(seconds), *arguments]
@@ -212,11 +256,11 @@ def moment(text: str) -> datetime:
 
 
 def _deadline(seconds: float | None) -> list[str]:
-    """What ends a command after `seconds`: timeout(1), which macOS lacks."""
+    """What ends a command after `seconds`: GNU's timeout(1), which macOS and Alpine lack."""
     if seconds is None:
         return []
     program = shutil.which("timeout")
-    if program:
+    if program and "busybox" not in os.path.realpath(program):  # whose options and exit codes are others
         return [program, "--kill-after=2", f"{seconds:.1f}"]
     return [sys.executable, "-S", "-E", str(Path(__file__).with_name("deadline.py")), f"{seconds:.1f}"]
 

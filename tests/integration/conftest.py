@@ -151,6 +151,13 @@ def lab_objects(name):
     }
 
 
+def all_names():
+    """Every container, volume and network that the engine has, whoever made it."""
+    containers = docker("container", "ls", "--all", "--format", "{{.Names}}")
+    others = [docker(kind, "ls", "--format", "{{.Name}}") for kind in ("volume", "network")]
+    return " ".join([containers, *others]).split()
+
+
 @pytest.fixture(scope="session")
 def docker_engine(prepared, tmp_path_factory):
     """A real engine, with the project's image as this checkout makes it.
@@ -190,12 +197,12 @@ def engine_labctl(tmp_path, docker_engine):
     """A fresh labctl that sees the engine; nothing of its labs is left there."""
     one = make_labctl(tmp_path / "labctl")
     one.env = engine_of(one)
+    before = all_names()
     yield one
     one.end_started()
-    names = [folder.name for folder in (one.state / "labs").glob("[!.]*")]
     one.run("down", "--all", check=True)
-    for name in names:
-        assert not any(lab_objects(name).values()), lab_objects(name)
+    left = set(all_names()) - set(before)
+    assert not left, left
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ class Bystanders:
     def __exit__(self, *_):
         self._jvm.kill()
         self._jvm.wait()
-        docker("rm", "--force", SIMILAR)
+        docker("rm", "--force", "--volumes", SIMILAR)
         self._file.unlink()
 
     def alive(self) -> bool:

@@ -16,8 +16,8 @@ from labctl.runlog import Silent
 from labctl.runtime.compose import ComposeRuntime
 from tests.contract import keeps_the_contract, refuses_unknown_nodes
 from tests.fakes import a_plan
+from tests.integration.conftest import NO_ENGINE, all_names, docker, lab_objects, lab_yaml
 from tests.integration.conftest import OWN_IMAGE as OWN
-from tests.integration.conftest import docker, lab_objects, lab_yaml
 from tests.integration.test_security import leaks, readable_by_others, sampled_arguments, secrets_of
 
 pytestmark = pytest.mark.docker
@@ -96,13 +96,6 @@ def seen_by_a_client(bootstrap):
     return AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=30)
 
 
-def all_names():
-    """Every container, volume and network that the engine has, whoever made it."""
-    containers = docker("container", "ls", "--all", "--format", "{{.Names}}")
-    others = [docker(kind, "ls", "--format", "{{.Name}}") for kind in ("volume", "network")]
-    return " ".join([containers, *others]).split()
-
-
 @pytest.mark.gate
 def test_compose_alone_brings_up_the_same_node(engine_labctl):
     """`docker compose up -d` on the rendered file, with no labctl around: the plan's node and addresses, both sides."""
@@ -130,8 +123,9 @@ def test_compose_alone_brings_up_the_same_node(engine_labctl):
 
 @pytest.mark.gate
 def test_stop_keeps_the_data(engine_labctl):
-    """The same records and cluster after `stop` and `up`, in a new container process."""
-    engine_labctl.spec(compose_lab("stops").replace("runtime: compose", "runtime: auto"))
+    """The same records and cluster after `stop` and `up`, in a new container on the engine that it was made on."""
+    text = compose_lab("stops").replace("runtime: compose", "runtime: auto")
+    engine_labctl.spec(text)
     up = engine_labctl.run("up", check=True)
     engine = docker("version", "--format", "{{.Server.Version}}").strip()
     reason = f"auto: Docker Engine {engine} answers and has {OWN}:4.3.1"
@@ -143,7 +137,9 @@ def test_stop_keeps_the_data(engine_labctl):
     engine_labctl.tool(*producer, input="kept\n")
     engine_labctl.run("stop", check=True)
     assert engine_labctl.json("status")["state"] == "stopped"
+    engine_labctl.spec(text.replace("kafka: {", "kafka: {heap: 384m, "))
     engine_labctl.run("up", check=True)
+    assert engine_labctl.json("status", env={"DOCKER_HOST": NO_ENGINE})["state"] == "running"
     assert seen_by_a_client(report["endpoints"]["external"]).cluster_id == before
     consumer = ("kafka-console-consumer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092")
     read = engine_labctl.tool(*consumer, "--from-beginning", "--max-messages", "4", "--timeout-ms", "20000")
@@ -205,10 +201,15 @@ def test_both_sides_of_a_compose_stack_that_someone_else_wrote(engine_labctl):
         address = ("--bootstrap", "localhost:19595", "--container", "labctl-bench-broker")
         names = ("console-to-host", "host-to-console", "share-group", "quorum")
         seen = engine_labctl.json("check", *names, *address)
+        found = docker("container", "inspect", "--format", "{{.Id}}", "labctl-bench-broker").strip()
+        by_id = engine_labctl.run("check", "host-to-console", *address[:-1], found[:12])
+        left = docker("exec", "labctl-bench-broker", "ls", "-A", "/tmp").split()
     finally:
         docker(*compose, "down", "--volumes", "--timeout", "0", env=environment)
     status = {check["name"]: check["status"] for check in seen["checks"]}
     assert status == dict.fromkeys(names[:2], "passed") | {"share-group": "skipped", "quorum": "passed"}, seen
+    assert by_id.returncode == 0, by_id.stderr
+    assert not [name for name in left if "labctl" in name], left
     wrong = engine_labctl.run("check", *address)
     assert (wrong.returncode, "there is no container labctl-bench-broker" in wrong.stderr) == (4, False)
 

@@ -157,7 +157,25 @@ def test_a_foreign_container_with_our_name(engine_labctl):
         engine_labctl.run("down", check=True)
         assert docker("container", "inspect", "--format", "{{.State.Status}}", "broker").strip() == "running"
     finally:
-        docker("rm", "--force", "broker")
+        docker("rm", "--force", "--volumes", "broker")
+
+
+@pytest.mark.gate
+def test_a_foreign_container_on_the_lab_s_network(engine_labctl):
+    """It is named and lives on; once it is gone `down` is done."""
+    engine_labctl.spec(compose_lab("joined"))
+    engine_labctl.run("up", "--checks", "none", check=True)
+    docker("run", "--detach", "--name", "guest", "--network", "labctl-joined", f"{OWN}:4.3.1", "sleep", "600")
+    try:
+        done = engine_labctl.run("down")
+        assert done.returncode == 3
+        assert "the lab's network labctl-joined is in use by guest, not of this lab" in done.stderr
+        assert "docker rm -f guest, then labctl down again" in done.stderr
+        assert docker("container", "inspect", "--format", "{{.State.Status}}", "guest").strip() == "running"
+    finally:
+        docker("rm", "--force", "--volumes", "guest")
+    engine_labctl.run("down", check=True)
+    nothing_in_docker("joined")
 
 
 @pytest.mark.gate
@@ -212,4 +230,4 @@ def test_after_a_sigkill_down_leaves_nothing(engine_labctl, record_property):
                 nothing_in_docker("killed")
         assert docker("container", "inspect", "--format", "{{.State.Status}}", "killed-broker-2").strip() == "running"
     finally:
-        docker("rm", "--force", "killed-broker-2")
+        docker("rm", "--force", "--volumes", "killed-broker-2")

@@ -539,6 +539,31 @@ def no_registry_of_that_name(kit):
     return kit.up(text=compose_lab("nopull", image="registry.invalid/kafka"))
 
 
+def no_registry_that_goes_on(kit):
+    """It tells of the image, and then gives nothing of it for longer than labctl waits."""
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": blob("application/vnd.docker.container.image.v1+json", "1"),
+            "layers": [blob("application/vnd.docker.image.rootfs.diff.tar.gzip", "2")],
+        }
+    ).encode()
+
+    def answer(path):
+        if "/blobs/" in path:
+            time.sleep(90)
+        kind = "application/vnd.docker.distribution.manifest.v2+json" if "/manifests/" in path else "application/json"
+        headers = {"Docker-Distribution-Api-Version": "registry/2.0", "Content-Type": kind}
+        return 200, headers, manifest if "/manifests/" in path else b"{}"
+
+    return kit.up(text=compose_lab("stalled", image=f"127.0.0.1:{kit.serve(answer)}/kafka"))
+
+
+def blob(kind, digit):
+    return {"mediaType": kind, "size": 1000, "digest": f"sha256:{digit * 64}"}
+
+
 def registry(kit, status, body):
     """A registry on this machine, which every engine trusts, that answers each question with one refusal."""
     headers = {"Docker-Distribution-Api-Version": "registry/2.0"}
@@ -575,13 +600,13 @@ def no_such_image_for_this_user(kit):
 
 def foreign_container(kit):
     docker("run", "--detach", "--name", "strange-broker", f"{OWN}:{NEWEST}", "sleep", "600")
-    kit.stack.callback(docker, "rm", "--force", "strange-broker")
+    kit.stack.callback(docker, "rm", "--force", "--volumes", "strange-broker")
     return kit.up(text=compose_lab("strange"))
 
 
 def foreign_container_that_never_ran(kit):
     docker("create", "--name", "strange-broker", "--label", "labctl.lab=strange", f"{OWN}:{NEWEST}", "true")
-    kit.stack.callback(docker, "rm", "--force", "strange-broker")
+    kit.stack.callback(docker, "rm", "--force", "--volumes", "strange-broker")
     return kit.up(text=compose_lab("strange"))
 
 
@@ -629,7 +654,7 @@ DOCKER = {
     "no-docker-permission": (no_docker_permission,),
     "docker-hung": (docker_hung, docker_hung_at_inspect),
     "image-not-here": (image_not_here, image_not_here_by_digest),
-    "no-registry": (no_registry, no_registry_of_that_name),
+    "no-registry": (no_registry, no_registry_of_that_name, no_registry_that_goes_on),
     "pull-limit": (pull_limit, pull_limit_of_a_proxy),
     "no-such-image": (no_such_image, no_such_repository, no_such_image_for_this_user),
     "foreign-container": (foreign_container, foreign_container_that_never_ran),

@@ -1,0 +1,56 @@
+"""A pull from a registry of this test, the only one that a machine without a way out has."""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+
+import pytest
+
+from labctl.runtime.engine import Engine
+from tests.integration.conftest import docker
+from tests.integration.test_fault_table import Kit
+
+pytestmark = pytest.mark.docker
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def test_an_image_is_pulled(docker_engine, tmp_path):
+    """It is here afterwards, and nothing waits for more."""
+    layer, packed = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("empty"))
+    with gzip.open(packed, "w") as file:
+        file.write(layer.getvalue())
+    parts = {"type": "layers", "diff_ids": [digest(layer.getvalue())]}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": parts}).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": entry("application/vnd.docker.container.image.v1+json", config),
+        "layers": [entry("application/vnd.docker.image.rootfs.diff.tar.gzip", packed.getvalue())],
+    }
+    blobs = {digest(one): one for one in (config, packed.getvalue())}
+
+    def answer(path):
+        kind, _, name = path.partition("/tiny/")[2].partition("/")
+        found = {"manifests": json.dumps(manifest).encode(), "blobs": blobs.get(name)}.get(kind, b"{}")
+        return 200, {"Content-Type": MANIFEST, "Docker-Content-Digest": digest(found)}, found
+
+    with contextlib.ExitStack() as stack:
+        image = f"127.0.0.1:{Kit(None, tmp_path, stack).serve(answer)}/tiny:1"
+        assert not Engine().has_image(image)
+        Engine().pull(image)
+        stack.callback(docker, "image", "rm", image)
+        assert Engine().has_image(image)
+
+
+def digest(data):
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def entry(kind, data):
+    return {"mediaType": kind, "size": len(data), "digest": digest(data)}
