@@ -1,5 +1,6 @@
 """The compose runtime without an engine: what docker's words mean, what `auto` chooses, a remote engine's addresses."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -148,6 +149,23 @@ def test_the_engine_s_machine_is_told_by_docker_host(monkeypatch, url, host):
     """A socket is this machine."""
     monkeypatch.setenv("DOCKER_HOST", url)
     assert Engine().place() == (f"DOCKER_HOST={url}", host)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "failed to connect to the docker API at unix:///x.sock: dial unix /x.sock: connect: no such file or directory",
+        "error during connect: Get http://far:2375/v1.45/x: dial tcp: lookup far: no such host",
+    ],
+)
+def test_an_engine_that_is_not_there_is_no_missing_container(monkeypatch, said):
+    """Its words have `no such` in them too."""
+    answer = subprocess.CompletedProcess(["docker", "container", "inspect", "broker"], 1, "[]", said)
+    monkeypatch.setattr(Engine, "_run", lambda *_: answer)
+    with pytest.raises(HostError, match="no Docker Engine answers"):
+        Engine().containers(["broker"])
+    answer.stderr = "Error response from daemon: No such container: broker"
+    assert Engine().containers(["broker"]) == {}
 
 
 def test_a_lab_s_engine_is_the_one_it_was_made_on(monkeypatch, tmp_path):

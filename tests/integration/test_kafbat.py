@@ -65,7 +65,7 @@ def test_what_is_in_its_way(engine_labctl, kafbat):
     try:
         refused = engine_labctl.run("up")
     finally:
-        docker("rm", "viewed-kafka-ui")
+        docker("rm", "--volumes", "viewed-kafka-ui")
     assert (refused.returncode, "container viewed-kafka-ui in the way" in refused.stderr) == (3, True)
     engine_labctl.spec(viewed("labctl-test/nowhere:1", ", pull: never"))
     refused = engine_labctl.run("up")
