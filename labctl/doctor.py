@@ -25,6 +25,7 @@ from labctl.kafkadist.prepared import cache_root
 from labctl.parallel import run_all
 from labctl.plan import MEBIBYTE, MEMORY_BESIDE_HEAP, heap_bytes, image_name
 from labctl.redaction import Redactor
+from labctl.runtime.docker_faults import refuse_old_engine
 from labctl.runtime.engine import Engine
 from labctl.spec import LabSpec
 from labctl.store import LabStore
@@ -82,6 +83,7 @@ def _probed(name: str, probe: Callable[[LabSpec, LabStore], Probe], spec: LabSpe
 def _engine(spec: LabSpec, _store: LabStore) -> Probe:
     try:
         version = Engine().version(ENGINE_SECONDS)
+        refuse_old_engine(version)
     except LabError as error:
         if spec.runtime == "compose":
             raise
@@ -93,11 +95,10 @@ def _compose(spec: LabSpec, _store: LabStore) -> Probe:
     try:
         return Probe("compose", "ok", f"Docker Compose {Engine().compose_version()}")
     except LabError as error:
-        remedy = "install Compose's plugin (docker-compose-plugin, docker-compose-v2)"
         if spec.runtime == "compose":
-            return Probe("compose", "fail", error.message, remedy)
+            raise
         if shutil.which("docker"):
-            return Probe("compose", "warn", error.message, remedy)
+            return Probe("compose", "warn", error.message, error.hint)
         return Probe("compose", "ok", "not needed: there is no docker")
 
 

@@ -301,14 +301,15 @@ def _find_or_make(
     facts = host.gather()
     runtime = choose(wish.spec.runtime, image_name(wish.spec), pull=wish.spec.kafka.pull)
     say.note(f"runtime {runtime.name}, {runtime.reason}")
-    engine = find_engine(runtime)
+    engine, engine_host = find_engine(runtime)
     made = store.create(
         wish.spec,
         source=wish.source,
         folder=wish.folder,
         runtime=runtime,
         engine=engine,
-        ui=choose_ui(wish.spec, runtime, engine[1]),
+        engine_host=engine_host,
+        ui=choose_ui(wish.spec, runtime, engine_host),
         facts=facts,
         created_at=log.started_at,
         owner=owner,

@@ -164,16 +164,14 @@ class LabStore:
         source: str,
         folder: Path,
         runtime: Choice,
-        engine: tuple[str, str],
+        engine: str,
+        engine_host: str,
         ui: Choice,
         facts: HostFacts,
         created_at: str,
         owner: ProcessId | None = None,
     ) -> LabRecord:
-        """Make the lab's identity, find free ports and keep both. Raises HostError where no port is free.
-
-        `engine` is what `runtime.find_engine` told.
-        """
+        """Make the lab's identity, find free ports and keep both. Raises HostError where no port is free."""
         with self.locked("machine:ports", doing="up", seconds=30, note=lambda _text: None):
             others = [record for name in self.names() if (record := self.load(name))]
             identity = Identity(
@@ -181,8 +179,8 @@ class LabStore:
                 state=str(self.lab_folder(spec.name)),
                 external_port=_external_port(spec, others),
                 ui_port=_ui_port(spec, others),
-                engine=engine[0],
-                engine_host=engine[1],
+                engine=engine,
+                engine_host=engine_host,
                 ui=ui,
                 **inside_address(spec.kafka.nodes, facts, {other.identity.loopback for other in others}),
             )

@@ -2,12 +2,13 @@
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.runtime import choose
-from labctl.runtime.docker_faults import docker_error
+from labctl.runtime.docker_faults import DOCKER_FAULTS, docker_error
 from labctl.runtime.engine import Engine, _pasteable
 from tests.fakes import IDENTITY, a_plan
 
@@ -105,7 +106,7 @@ class FakeEngine:
             FakeEngine(version="20.10.24+dfsg1", image=True),
             "missing",
             "local",
-            "20.10.24+dfsg1 answers, and version 25 is",
+            "is too old: the lab's health check needs version 25, this is 20.10.24+dfsg1",
         ),
         (FakeEngine(version="dev", image=True), "missing", "compose", "Docker Engine dev answers"),
         (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 answers and has kafka:1"),
@@ -176,6 +177,25 @@ def test_a_lab_s_engine_is_the_one_it_was_made_on(monkeypatch, tmp_path):
     assert env[1:] == ["-u", "DOCKER_HOST", "LABCTL_LAB=/lab", "DOCKER_CONTEXT=far", "docker", "ps"]
     env = Engine("/lab", pin="DOCKER_HOST=unix:///x").command("ps")
     assert env[1:] == ["LABCTL_LAB=/lab", "DOCKER_HOST=unix:///x", "docker", "ps"]
+
+
+def test_busybox_s_timeout_is_left_alone(monkeypatch, tmp_path):
+    """Its options and exit codes are others than GNU's: labctl's own ends the command."""
+    (tmp_path / "docker").touch(mode=0o755)
+    (tmp_path / "busybox").touch(mode=0o755)
+    (tmp_path / "timeout").symlink_to("busybox")
+    answer = subprocess.CompletedProcess([], 0, "PID   RSS\n1     378m\n", "")
+    called = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: called.append(command) or answer)
+    assert Engine().resident("broker") is None
+    assert any(word.endswith("deadline.py") for word in called[0])
+
+
+def test_every_fault_of_docker_is_in_the_documentation():
+    """docs/faults.md is written by a run of tests/integration/test_fault_table.py."""
+    told = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
+    missing = [one.name for one in DOCKER_FAULTS if f"| {one.name} | " not in told or one.remedy not in told]
+    assert missing == []
 
 
 def test_a_remote_engine_s_host_is_advertised():

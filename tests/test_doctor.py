@@ -70,6 +70,15 @@ def test_a_clock_that_the_engine_does_not_share(monkeypatch):
     assert probe("clock").status == "warn"
 
 
+@pytest.mark.parametrize(("runtime", "status"), [("compose", "fail"), ("auto", "ok")])
+def test_an_engine_that_is_too_old(monkeypatch, runtime, status):
+    """Fails where the lab is to run there; `auto` takes processes instead."""
+    monkeypatch.setattr(Engine, "version", lambda *_: "20.10.24")
+    found = probe("engine", f"runtime: {runtime}\n")
+    assert found.status == status
+    assert "needs version 25, this is 20.10.24" in found.detail
+
+
 @pytest.mark.parametrize(("release", "told"), [("6.1.0", "no WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])
 def test_wsl(monkeypatch, release, told):
     """Told by the kernel's name."""

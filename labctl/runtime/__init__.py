@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +12,13 @@ from labctl.parallel import both
 from labctl.plan import Choice, LabPlan
 from labctl.render import ui_container
 from labctl.runtime.base import Progress, Runtime
+from labctl.runtime.docker_faults import refuse_old_engine
 from labctl.spec import LabSpec
 
 if TYPE_CHECKING:
     from labctl.runtime.container import Container
 
 ENGINE_SECONDS = 1.0
-OLDEST_ENGINE = 25  # the first with a health check's start_interval
 MANIFEST_SECONDS = 5.0
 
 
@@ -108,22 +107,17 @@ def _automatic(image: str, pull: str, *, ask_registry: bool) -> Choice:
     engine = Engine()
     try:
         version = engine.version(ENGINE_SECONDS)
+        refuse_old_engine(version)
+        answers = f"Docker Engine {version} answers"
         here, _compose = both(lambda: engine.has_image(image), engine.compose_version)
-        asked = not here and pull != "never" and ask_registry
-        told = asked and engine.has_manifest(image, MANIFEST_SECONDS)
+        if here:
+            return Choice("compose", f"auto: {answers} and has {image}")
+        if pull == "never":
+            return Choice("local", f"auto: {answers}, {image} is not here and kafka.pull is never")
+        if not ask_registry:
+            return Choice("compose", f"auto: {answers}, if {image} can be pulled")
+        if engine.has_manifest(image, MANIFEST_SECONDS):
+            return Choice("compose", f"auto: {answers} and can pull {image}")
     except LabError as error:
         return Choice("local", f"auto: {error.message.splitlines()[0]}")
-    major = re.match(r"\d+", version)
-    if major and int(major[0]) < OLDEST_ENGINE:
-        name, reason = "local", f", and version {OLDEST_ENGINE} is needed"
-    elif here:
-        name, reason = "compose", f" and has {image}"
-    elif pull == "never":
-        name, reason = "local", f", {image} is not here and kafka.pull is never"
-    elif not asked:
-        name, reason = "compose", f", if {image} can be pulled"
-    elif told:
-        name, reason = "compose", f" and can pull {image}"
-    else:
-        name, reason = "local", f", but {image} is not here and no registry tells of it"
-    return Choice(name, f"auto: Docker Engine {version} answers{reason}")
+    return Choice("local", f"auto: {answers}, but {image} is not here and no registry tells of it")

@@ -21,7 +21,8 @@ from labctl.runtime.engine import UNNAMED, Engine, load_client, moment
 
 STOP_SECONDS = 10
 DOWN_SECONDS = 60
-HELD_SECONDS = 2
+HELD_SECONDS = 2  # what is still there then has another reason than that docker is at it
+LET_GO = {"network": "docker network disconnect -f {name} {holder}", "volume": "docker rm -f {holder}"}
 PAUSE_SECONDS = 0.1
 
 
@@ -159,10 +160,12 @@ class ComposeRuntime:
         if seconds > HELD_SECONDS:
             for kind in ("network", "volume"):
                 for name in found[kind]:
-                    if others := set(self._engine.holders(kind, name)) - set(found["container"]):
+                    others = sorted(set(self._engine.holders(kind, name)) - set(found["container"]))
+                    if others:
+                        ways = [LET_GO[kind].format(name=name, holder=holder) for holder in others]
                         raise HostError(
-                            f"the lab's {kind} {name} is in use by {' and '.join(sorted(others))}, not of this lab",
-                            f"docker rm -f {' '.join(sorted(others))}, then labctl down again",
+                            f"the lab's {kind} {name} is in use by {' and '.join(others)}, not of this lab",
+                            f"{'; '.join(ways)}; then labctl down again",
                             "held",
                         )
         if seconds > DOWN_SECONDS:

@@ -27,7 +27,10 @@ PLUGIN_MISSING = (
     r"is not a docker command|unknown command: docker"
     r"|unknown (?:shorthand )?flag: .*\s+(?:See .*\s+)?Usage:\s+docker \[OPTIONS\]"
 )
+OLDEST_ENGINE = 25  # the first with a health check's start_interval
 OTHER_RUNTIME = "or take the runtime that needs no Docker: --runtime local"
+TOO_OLD = f"the Docker Engine is too old: the lab's health check needs version {OLDEST_ENGINE}"
+NEWER_ENGINE = f"install a newer one, {OTHER_RUNTIME}"
 DOCKER_FAULTS = (
     DockerFault(
         "no-compose",
@@ -46,8 +49,8 @@ DOCKER_FAULTS = (
     DockerFault(
         "old-engine",
         re.compile(r"start_interval"),
-        "this Docker Engine is too old: the lab's health check needs version 25",
-        f"install a newer one, {OTHER_RUNTIME}",
+        TOO_OLD,
+        NEWER_ENGINE,
     ),
     DockerFault(
         "no-docker-permission",
@@ -117,6 +120,13 @@ DOCKER_FAULTS = (
         "remove networks that nothing uses: docker network prune",
     ),
 )
+
+
+def refuse_old_engine(version: str) -> None:
+    """Raise HostError where Compose would refuse the lab's file on an engine of that version."""
+    major = re.match(r"\d+", version)
+    if major and int(major[0]) < OLDEST_ENGINE:
+        raise HostError(f"{TOO_OLD}, this is {version}", NEWER_ENGINE, "old-engine")
 
 
 def docker_error(command: str, exit_status: int | None, output: str) -> LabError:

@@ -35,6 +35,7 @@ TIMED_OUT = 124  # the exit code of timeout(1) where it ended the command
 # an engine that is not there is told as "no such host", or "no such file or directory"
 NOT_THERE = re.compile(r"no such (?:container|volume|network|object)|(?:network|volume) \S+ not found", re.IGNORECASE)
 NO_FAILURE = re.compile(f"{NOT_THERE.pattern}|has active endpoints|is in use|already in progress", re.IGNORECASE)
+OF_A_LAYER = re.compile(r"[0-9a-f]{12}: ")  # how far it is, many times a second
 UNNAMED = "unnamed volume"
 REMOVALS = {
     "container": ["container", "rm", "--force", "--volumes"],
@@ -102,7 +103,8 @@ class Engine:
     def pull(self, image: str) -> None:
         """Pull the image, however long it takes while bytes come."""
         command = self.command("pull", image)
-        code, said = run_while_it_speaks(command, STALLED_SECONDS)
+        code, told = run_while_it_speaks(command, STALLED_SECONDS)
+        said = "\n".join(line for line in told.splitlines() if not OF_A_LAYER.match(line))
         if code is None:
             raise docker_error(_pasteable(command), None, f"{said}\nno byte came for {STALLED_SECONDS} s")
         if code:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 
 KEPT = 16_384  # bytes: the newest that it said
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+MOVES = re.compile(r"(?:\x1b\[[0-9;?]*[A-Za-z]|[\r\n])+")  # of the cursor, mostly to the line of another part
 
 
 def run_while_it_speaks(command: Sequence[str], silence: float) -> tuple[int | None, str]:
@@ -27,11 +27,13 @@ def run_while_it_speaks(command: Sequence[str], silence: float) -> tuple[int | N
             piece = _read(ours)
             said, ended = (said + piece)[-KEPT:], not piece
         code = process.wait(silence) if ended else None
+    except subprocess.TimeoutExpired:
+        code = None
     finally:
         process.kill()
         process.wait()
         os.close(ours)
-    return code, ESCAPES.sub("", said.decode(errors="replace"))
+    return code, MOVES.sub("\n", said.decode(errors="replace")).strip()
 
 
 def _read(terminal: int) -> bytes:

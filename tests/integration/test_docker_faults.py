@@ -170,7 +170,7 @@ def test_a_foreign_container_on_the_lab_s_network(engine_labctl):
         done = engine_labctl.run("down")
         assert done.returncode == 3
         assert "the lab's network labctl-joined is in use by guest, not of this lab" in done.stderr
-        assert "docker rm -f guest, then labctl down again" in done.stderr
+        assert "docker network disconnect -f labctl-joined guest; then labctl down again" in done.stderr
         assert docker("container", "inspect", "--format", "{{.State.Status}}", "guest").strip() == "running"
     finally:
         docker("rm", "--force", "--volumes", "guest")

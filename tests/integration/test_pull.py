@@ -9,6 +9,7 @@ import tarfile
 
 import pytest
 
+from labctl.errors import RuntimeFailed
 from labctl.runtime.engine import Engine
 from tests.integration.conftest import docker
 from tests.integration.test_fault_table import Kit
@@ -20,6 +21,24 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 def test_an_image_is_pulled(docker_engine, tmp_path):
     """It is here afterwards, and nothing waits for more."""
+    with a_registry(tmp_path) as image:
+        assert not Engine().has_image(image)
+        Engine().pull(image)
+        assert Engine().has_image(image)
+        docker("image", "rm", image)
+
+
+def test_a_pull_that_fails_in_an_unknown_way_is_told_in_docker_s_words(docker_engine, tmp_path):
+    """Not in those of its progress."""
+    with a_registry(tmp_path, status=418, refusal=b"a teapot") as image, pytest.raises(RuntimeFailed) as failed:
+        Engine().pull(image)
+    assert failed.value.output.splitlines()[-1].endswith("a teapot")
+    assert "Pulling fs layer" not in failed.value.output
+
+
+@contextlib.contextmanager
+def a_registry(tmp_path, status=200, refusal=b""):
+    """The name of an image in a registry, which gives its parts with `status`, or a refusal in their place."""
     layer, packed = io.BytesIO(), io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("empty"))
@@ -37,15 +56,13 @@ def test_an_image_is_pulled(docker_engine, tmp_path):
 
     def answer(path):
         kind, _, name = path.partition("/tiny/")[2].partition("/")
-        found = {"manifests": json.dumps(manifest).encode(), "blobs": blobs.get(name)}.get(kind, b"{}")
+        if kind == "blobs":
+            return status, {}, refusal or blobs[name]
+        found = json.dumps(manifest).encode() if kind == "manifests" else b"{}"
         return 200, {"Content-Type": MANIFEST, "Docker-Content-Digest": digest(found)}, found
 
     with contextlib.ExitStack() as stack:
-        image = f"127.0.0.1:{Kit(None, tmp_path, stack).serve(answer)}/tiny:1"
-        assert not Engine().has_image(image)
-        Engine().pull(image)
-        stack.callback(docker, "image", "rm", image)
-        assert Engine().has_image(image)
+        yield f"127.0.0.1:{Kit(None, tmp_path, stack).serve(answer)}/tiny:1"
 
 
 def digest(data):
