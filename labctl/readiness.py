@@ -72,9 +72,12 @@ def _wait(
 
 
 def refuse_dead_nodes(runtime: Runtime) -> str:
-    """Raise NodeDied with the reason from its log where a node does not run any more; the one that ended first."""
+    """Raise NodeDied with the reason from its log where a node does not run any more; the one that ended first.
+
+    One that the runtime can start again in a surer way is not dead.
+    """
     states = runtime.nodes()
-    dead = [node for node in states if node.state != "running"]
+    dead = [node for node in states if node.state != "running" and not runtime.revive(node.name)]
     if dead:
         node = min(dead, key=lambda one: one.ended or 0.0)
         log = runtime.logs(node.name, tail=LOG_TAIL)

@@ -26,13 +26,14 @@ def a_plan(text="", runtime="local", facts=FACTS, identity=IDENTITY):
 class FakeRuntime:
     """Nodes that run when told to. `dies` holds log texts of nodes that end right after the start."""
 
-    def __init__(self, plan, *, dies=None, tool=None):
+    def __init__(self, plan, *, dies=None, tool=None, revives=()):
         self.plan = plan
         self.calls = []
         self.running = set()
         self.made = False
         self.dies = dies or {}
         self.tool = tool
+        self.revives = revives
 
     def prepare(self):
         self.calls.append("prepare")
@@ -41,6 +42,12 @@ class FakeRuntime:
         self.calls.append("up")
         self.made = True
         self.running = {node.name for node in self.plan.nodes} - set(self.dies)
+
+    def revive(self, node):
+        self.calls.append(("revive", node))
+        if node in self.revives:
+            self.running.add(node)
+        return node in self.revives
 
     def stop(self, names=()):
         self.calls.append("stop")

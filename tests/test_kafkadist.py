@@ -3,14 +3,16 @@ import http.server
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from labctl.errors import HostError, SpecError
-from labctl.kafkadist import download
+from labctl.kafkadist import digest, download
 from labctl.kafkadist.java import Java, find_java, java_version
-from labctl.kafkadist.jvm import LocalKafka, argument_file, clean_environment
+from labctl.kafkadist.jvm import SUMS, USES, LocalKafka, argument_file, clean_environment, without_cache
 from labctl.kafkadist.locks import FOLDER, Jar, Lock, load_lock, versions
+from labctl.kafkadist.prepared import damaged_caches
 
 
 class Repository(http.server.BaseHTTPRequestHandler):
@@ -217,13 +219,40 @@ def test_the_jvm_options_fit_their_use(tmp_path):
     """A cache is used where there is one, recorded where asked, and the classpath keeps its order."""
     java = Java(tmp_path / "java", "25.0.1", "test")
     kafka = LocalKafka("4.3.1", "test", java, ("/b.jar", "/a.jar"), {}, caches={"broker": "/c/broker.aot"})
-    options = kafka.arguments("broker", heap="512m", properties={"k": "v"})
+    options = kafka.arguments("broker", heap="512m", properties={"k": "v"}, logs=tmp_path)
     assert "-XX:AOTCache=/c/broker.aot" in options
     assert options[-2:] == ["-cp", "/b.jar:/a.jar"]
     assert "-Dk=v" in options
-    assert not [one for one in kafka.arguments("consumer", heap="256m", properties={}) if "AOT" in one]
-    recording = kafka.recorded_into(tmp_path).arguments("consumer", heap="256m", properties={})
+    tool = {"heap": "256m", "properties": {}, "logs": tmp_path}
+    assert not [one for one in kafka.arguments("consumer", **tool) if "AOT" in one]
+    recording = kafka.recorded_into(tmp_path).arguments("consumer", **tool)
     assert f"-XX:AOTCacheOutput={tmp_path}/consumer.aot" in recording
+
+
+def test_an_argument_file_can_do_without_its_cache():
+    """Only the option that names the cache goes; a file without one stays as it is."""
+    rest = ["-Xmx512m", "-Da=b c", "-cp", "/a.jar"]
+    text, caches = without_cache(argument_file([rest[0], "-XX:AOTCache=/c d/broker.aot", *rest[1:]]))
+    assert (text, caches) == (argument_file(rest), [Path("/c d/broker.aot")])
+    assert without_cache(text) == (text, [])
+
+
+def test_a_flipped_byte_in_an_aot_cache_is_found(tmp_path):
+    """Also where size and modification time stayed the same: a JVM would not notice it, and crash."""
+    files = {use: tmp_path / f"{use}.aot" for use in USES}
+    for use, path in files.items():
+        path.write_bytes(use.encode() * 1000)
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files.values())
+    assert damaged_caches(tmp_path) == ["broker.aot", "consumer.aot", "producer.aot", "storage.aot"]
+    (tmp_path / SUMS).write_text(sums)
+    assert damaged_caches(tmp_path) == []
+    seen = files["consumer"].stat()
+    data = bytearray(files["consumer"].read_bytes())
+    data[1000] ^= 1
+    files["consumer"].write_bytes(data)
+    os.utime(files["consumer"], ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    files["storage"].unlink()
+    assert damaged_caches(tmp_path) == ["consumer.aot", "storage.aot"]
 
 
 def test_the_environment_can_t_change_kafka(monkeypatch):
@@ -231,3 +260,41 @@ def test_the_environment_can_t_change_kafka(monkeypatch):
     for name in ("KAFKA_OPTS", "JAVA_TOOL_OPTIONS", "CLASSPATH", "KAFKA_HEAP_OPTS"):
         monkeypatch.setenv(name, "x")
     assert {"KAFKA_OPTS", "JAVA_TOOL_OPTIONS", "CLASSPATH", "KAFKA_HEAP_OPTS"}.isdisjoint(clean_environment())
+
+
+def test_a_file_that_was_right_is_not_read_again_while_nothing_changed_it(tmp_path, monkeypatch):
+    """Not one that was just written, none of another run of the machine, none that was changed; never without notes."""
+    read = []
+
+    def reading(path):
+        read.append(path.name)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(digest, "sha256", reading)
+    monkeypatch.setattr(digest, "boot_id", lambda: "this run")
+    one = tmp_path / "one.jar"
+    one.write_bytes(b"1")
+    sums = {one: hashlib.sha256(b"1").hexdigest()}
+
+    def asked(noted=tmp_path / "noted.json"):
+        read.clear()
+        return digest.altered(sums, noted), list(read)
+
+    assert asked() == ([], ["one.jar"])
+    assert asked() == ([], ["one.jar"])  # its ctime may still be that of another content
+    monkeypatch.setattr(digest, "SETTLED_SECONDS", -1)
+    assert asked() == ([], ["one.jar"])
+    assert asked() == ([], [])
+    assert asked(None) == ([], ["one.jar"])
+    monkeypatch.setattr(digest, "boot_id", lambda: "the next run")
+    assert asked() == ([], ["one.jar"])
+    assert asked() == ([], [])
+    seen = one.stat()
+    while one.stat().st_ctime_ns == seen.st_ctime_ns:  # until the clock's next tick
+        one.write_bytes(b"2")
+        os.utime(one, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert asked() == ([one], ["one.jar"])
+    monkeypatch.setattr(digest, "boot_id", lambda: "")
+    one.write_bytes(b"1")
+    assert asked() == ([], ["one.jar"])
+    assert asked() == ([], ["one.jar"])

@@ -38,7 +38,7 @@ class World:
         self.store = LabStore(tmp_path / "s")
         self.folder = tmp_path / "work" / ".labctl" / "lab"
         self.runtime = self.kafka = None
-        self.dies, self.refuses, self.on_up = {}, {}, None
+        self.dies, self.revives, self.refuses, self.on_up = {}, (), {}, None
         monkeypatch.setitem(RUNTIMES, "local", self._open)
         monkeypatch.setattr(lab, "KafkaClient", lambda *_args, **_kwargs: self.kafka)
         monkeypatch.setattr("labctl.readiness.answers", lambda *_: None)
@@ -46,7 +46,7 @@ class World:
 
     def _open(self, plan, _files, _progress):
         if self.runtime is None:
-            self.runtime = FakeRuntime(plan, dies=self.dies)
+            self.runtime = FakeRuntime(plan, dies=self.dies, revives=self.revives)
             self.kafka = FakeKafka(plan, self.refuses)
         self.runtime.plan = self.kafka.plan = plan
         if self.on_up:
@@ -103,6 +103,13 @@ def test_a_running_lab_refuses_other_settings(world):
         world.up(TEXT + "kafka: {config: {log.retention.hours: 1}}\n")
     assert "labctl stop" in refused.value.hint
     assert "down" not in world.runtime.calls
+
+
+def test_a_node_that_the_runtime_can_start_in_a_surer_way_is_not_dead(world):
+    """The lab comes up; the node was started so once."""
+    world.dies, world.revives = {"broker": "SIGSEGV\n"}, ("broker",)
+    assert world.up().status == "passed"
+    assert world.runtime.calls.count(("revive", "broker")) == 1
 
 
 def test_a_node_that_dies_ends_the_wait_with_its_reason_and_the_lab_is_taken_away(world):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.errors import HostError, unwritable
+from labctl.kafkadist.digest import altered, sha256
 from labctl.kafkadist.locks import Jar, Lock
 from labctl.parallel import run_all
 from labctl.waiting import NotReady, few_times
@@ -36,11 +35,10 @@ class _Stopped(Exception):
     pass
 
 
-def damaged(lock: Lock, folder: Path) -> list[Jar]:
-    """The jars of `lock` that are missing from `folder` or have another content than the lock says."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        fits = list(pool.map(lambda jar: _fits(folder / jar.file_name, jar), lock.jars))
-    return [jar for jar, fit in zip(lock.jars, fits, strict=True) if not fit]
+def damaged(lock: Lock, folder: Path, noted: Path | None = None) -> list[Jar]:
+    """The jars of `lock` that are missing from `folder` or have another content than the lock says (see `altered`)."""
+    wrong = altered({folder / jar.file_name: jar.sha256 for jar in lock.jars}, noted)
+    return [jar for jar in lock.jars if folder / jar.file_name in wrong]
 
 
 def fetch(jars: Iterable[Jar], folder: Path, *, progress: Progress) -> None:
@@ -94,13 +92,13 @@ def _session() -> Session:
 
 def _fetch_one(session: Session, base: str, jar: Jar, folder: Path, count: Callable[[int], None]) -> None:
     target = folder / jar.file_name
-    if _fits(target, jar):
+    if sha256(target) == jar.sha256:
         count(jar.bytes)
         return
     part = target.with_suffix(".part")
     own = Path.home() / ".m2" / "repository" / jar.repository_path
     try:
-        if _fits(own, jar):
+        if sha256(own) == jar.sha256:
             shutil.copyfile(own, part)
             count(jar.bytes)
         else:
@@ -145,8 +143,8 @@ def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[
             f"check the network; behind a proxy set HTTPS_PROXY, for a mirror {MIRROR}; KAFKA_HOME needs no download",
             "no-download",
         ) from None
-    if not _fits(part, jar):
-        found = hashlib.sha256(part.read_bytes()).hexdigest()
+    found = sha256(part) or ""
+    if found != jar.sha256:
         part.unlink()
         raise HostError(
             f"{jar.file_name} came with another content: sha256 {found[:16]}…, the lock says {jar.sha256[:16]}…",
@@ -164,16 +162,6 @@ def _refuse_status(code: int, reason: str, jar: Jar) -> None:
             f"name a Maven repository that has it in {MIRROR}, or an unpacked Kafka in KAFKA_HOME",
             "no-download",
         )
-
-
-def _fits(path: Path, jar: Jar) -> bool:
-    try:
-        if path.stat().st_size != jar.bytes:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256
-    except OSError:
-        return False
 
 
 def _reason(error: Exception) -> str:

@@ -29,6 +29,8 @@ TOOL_LOGGING = {
     "org.slf4j.simpleLogger.dateTimeFormat": "[yyyy-MM-dd HH:mm:ss,SSS]",
     "org.slf4j.simpleLogger.showThreadName": "false",
 }
+SUMS = "SHA256SUMS"  # of the AOT caches beside it, as sha256sum writes them
+CACHE_OPTION = "-XX:AOTCache="
 QUIET_CACHE = ["-Xlog:disable", "-Xlog:all=error:stderr"]
 
 
@@ -50,13 +52,13 @@ class LocalKafka:
         """This Kafka, each JVM writing the AOT cache of its use into `folder` when it ends."""
         return replace(self, caches={}, recording=str(folder), storage=None)
 
-    def arguments(self, use: str, *, heap: str, properties: Mapping[str, str]) -> list[str]:
-        """What stands between `java` and the main class."""
-        options = [*QUICK_START, f"-Xmx{heap}"]
+    def arguments(self, use: str, *, heap: str, properties: Mapping[str, str], logs: Path) -> list[str]:
+        """What stands between `java` and the main class; a JVM that crashes says why in `logs`."""
+        options = [*QUICK_START, f"-XX:ErrorFile={logs}/crash-%p.log", f"-Xmx{heap}"]
         if self.recording:
             options += [f"-XX:AOTCacheOutput={self.recording}/{use}.aot", *QUIET_CACHE]
         elif use in self.caches:
-            options += [f"-XX:AOTCache={self.caches[use]}", *QUIET_CACHE]
+            options += [f"{CACHE_OPTION}{self.caches[use]}", *QUIET_CACHE]
         options += [f"-D{key}={value}" for key, value in properties.items()]
         return [*options, "-cp", ":".join(self.jars)]
 
@@ -91,6 +93,14 @@ def tool_logging(kafka: LocalKafka, files: Path) -> dict[str, str]:
 def argument_file(arguments: list[str]) -> str:
     """`arguments` as an @file of the java launcher, which reads backslashes and quotes as escapes."""
     return "".join('"{}"\n'.format(one.replace("\\", "\\\\").replace('"', '\\"')) for one in arguments)
+
+
+def without_cache(arguments: str) -> tuple[str, list[Path]]:
+    """An argument file that names no AOT cache, and the caches that it named."""
+    start = f'"{CACHE_OPTION}'
+    lines = arguments.splitlines(keepends=True)
+    named = [Path(line.removeprefix(start).rstrip('"\n')) for line in lines if line.startswith(start)]
+    return "".join(line for line in lines if not line.startswith(start)), named
 
 
 def clean_environment() -> dict[str, str]:

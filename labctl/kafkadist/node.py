@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import shlex
 import shutil
 import subprocess
@@ -13,12 +14,14 @@ from pathlib import Path
 from labctl.errors import RuntimeFailed
 from labctl.kafkadist.jvm import (
     CACHED_SCRIPTS,
+    SUMS,
     TOOL_HEAP,
     LocalKafka,
     argument_file,
     clean_environment,
     node_logging,
     tool_logging,
+    without_cache,
 )
 from labctl.plan import LabPlan, NodePlan
 from labctl.processes import ProcessId
@@ -45,14 +48,25 @@ def set_up(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> Non
         (folder / name).mkdir(parents=True, exist_ok=True)
     names = {"jdk.net.hosts.file": str(files / "hosts")}
     wanted = {
-        "broker": kafka.arguments("broker", heap=plan.heap, properties=names | node_logging(kafka, files)),
-        **{
-            use: kafka.arguments(use, heap=TOOL_HEAP, properties=names | tool_logging(kafka, files))
-            for use in ("storage", "producer", "consumer")
-        },
+        "broker": (plan.heap, names | node_logging(kafka, files)),
+        **{use: (TOOL_HEAP, names | tool_logging(kafka, files)) for use in ("storage", "producer", "consumer")},
     }
-    for use, arguments in wanted.items():
+    for use, (heap, properties) in wanted.items():
+        arguments = kafka.arguments(use, heap=heap, properties=properties, logs=folder / "logs")
         (folder / f"{use}.args").write_text(argument_file(arguments), encoding="utf-8")
+
+
+def give_up_caches(plan: LabPlan, node: NodePlan, *, anew: bool) -> bool:
+    """Have the node's JVMs start without AOT caches; False where they did. `anew`: the next `up` records them again."""
+    given_up = []
+    for path in node_folder(plan, node).glob("*.args"):
+        arguments, caches = without_cache(path.read_text(encoding="utf-8"))
+        path.write_text(arguments, encoding="utf-8")
+        given_up += caches
+    for folder in {cache.parent for cache in given_up} if anew else ():
+        with contextlib.suppress(OSError):
+            (folder / SUMS).unlink()
+    return bool(given_up)
 
 
 def write_scripts(kafka: LocalKafka, plan: LabPlan, node: NodePlan) -> None:

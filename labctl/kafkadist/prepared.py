@@ -16,12 +16,14 @@ import platformdirs
 
 from labctl.errors import HostError, LabError, SpecError, unwritable
 from labctl.kafkadist import download, training
+from labctl.kafkadist.digest import altered, sha256
 from labctl.kafkadist.java import find_java
-from labctl.kafkadist.jvm import QUICK_START, USES, LocalKafka
+from labctl.kafkadist.jvm import QUICK_START, SUMS, USES, LocalKafka
 from labctl.kafkadist.locks import Lock, load_lock
 from labctl.processes import kill, with_argument
 
 LOCK_SECONDS = 600  # another labctl may be downloading
+JARS_NOTED = "jars.noted.json"
 OTHER_CACHE = "free some space or mend the folder, or name another cache folder in XDG_CACHE_HOME"
 # what an unpacked Kafka 4 and 3 have behind slf4j
 LOGGING_JARS = {"log4j-slf4j": "log4j2", "slf4j-reload4j": "log4j"}
@@ -78,7 +80,7 @@ def cached() -> list[CachedKafka]:
     for folder in sorted(cache_root().iterdir()):
         if (folder / "jars").is_dir():
             size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            caches = len([path for path in folder.glob("aot-*") if (path / "stamp").is_file()])
+            caches = len([path for path in folder.glob("aot-*") if (path / SUMS).is_file()])
             found.append(CachedKafka(folder.name, folder.name.rpartition("-")[0], size, caches))
     return found
 
@@ -111,10 +113,10 @@ def ensure_jars(version: str, progress: PrepareProgress) -> tuple[Lock, Path]:
 
 
 def _ensure_whole(lock: Lock, folder: Path, progress: PrepareProgress) -> None:
-    if not download.damaged(lock, folder / "jars"):
+    if not download.damaged(lock, folder / "jars", folder / JARS_NOTED):
         return
     with _locked(note=progress.note):
-        wrong = download.damaged(lock, folder / "jars")
+        wrong = download.damaged(lock, folder / "jars", folder / JARS_NOTED)
         if not wrong:
             return
         if folder.exists():
@@ -181,32 +183,36 @@ def _with_caches(kafka: LocalKafka, folder: Path, progress: PrepareProgress) -> 
     """Without AOT caches Kafka starts slower, never worse: a failure here is a note."""
     if not kafka.can_record:
         return kafka
-    options = " ".join([kafka.java.fingerprint, *QUICK_START, *kafka.jars])
+    names = [Path(jar).name for jar in kafka.jars]  # a cache fits its jars in another folder too
+    options = " ".join([kafka.java.fingerprint, *QUICK_START, *names])
     caches = folder / f"aot-{hashlib.sha256(options.encode()).hexdigest()[:12]}"
-    if not _stamped(caches):
+    if damaged_caches(caches):
         with _locked(note=progress.note):
-            if not _stamped(caches):
-                progress.note("preparing Kafka for fast starts, once on this machine")
+            wrong = damaged_caches(caches)
+            if wrong:
+                again = f"the start-up caches are damaged ({', '.join(wrong)}): making them again"
+                progress.note(again if caches.exists() else "preparing Kafka for fast starts, once on this machine")
                 try:
                     training.record_caches(kafka, caches)
-                    (caches / "stamp").write_text(_stamp(caches))
+                    sums = {f"{use}.aot": sha256(caches / f"{use}.aot") for use in USES}
+                    (caches / SUMS).write_text("".join(f"{value}  {name}\n" for name, value in sums.items()))
                 except (LabError, OSError) as error:
                     progress.note(f"no start-up caches, Kafka will start slower: {error}")
                     return kafka
     return replace(kafka, caches={use: str(caches / f"{use}.aot") for use in USES})
 
 
-def _stamped(caches: Path) -> bool:
-    """Whether the caches are whole, by size and modification time: reading 200 MB would cost what they save."""
+def damaged_caches(caches: Path) -> list[str]:
+    """The AOT caches that are missing or not what was recorded: a JVM does not notice, and crashes."""
     try:
-        return (caches / "stamp").read_text() == _stamp(caches)
-    except OSError:
-        return False
-
-
-def _stamp(caches: Path) -> str:
-    seen = {use: (caches / f"{use}.aot").stat() for use in USES}
-    return "\n".join(f"{use} {one.st_size} {one.st_mtime_ns}" for use, one in seen.items())
+        lines = (caches / SUMS).read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    sums = {caches / name: value for value, _, name in (line.partition("  ") for line in lines)}
+    wrong = {path.name for path in altered(sums, caches / "noted.json")} | (
+        {f"{use}.aot" for use in USES} - {path.name for path in sums}
+    )
+    return sorted(wrong)
 
 
 @contextlib.contextmanager

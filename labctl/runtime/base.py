@@ -59,6 +59,9 @@ class Runtime(Protocol):
     def up(self) -> None:
         """Start the nodes that don't run. Safe to call again."""
 
+    def revive(self, node: str) -> bool:
+        """Start a node that ended again, where the runtime has a surer way for it; whether it did."""
+
     def stop(self, names: Sequence[str] = ()) -> None:
         """Stop the nodes called `names`, all where there are none; keep their data. Safe to call again."""
 

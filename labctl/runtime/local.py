@@ -27,6 +27,8 @@ from labctl.security import CONTAINER_SECRETS, node_secrets
 SCRIPTS_FOLDER = "/opt/kafka/bin/"  # where the image has them: what is typed for docker works here too
 STOP_SECONDS = 15  # a cluster that stops at once loses its quorum and waits for it; then SIGKILL is no loss
 FOLLOW_PAUSE = 0.2
+# what a JVM ends with that found itself broken; nobody sends these
+CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
 
 
 class LocalRuntime:
@@ -62,6 +64,17 @@ class LocalRuntime:
         except OSError as error:
             hint = "free some space or mend the folder, or name another state folder in XDG_STATE_HOME"
             raise unwritable(error.filename or self._plan.state, error, hint) from None
+
+    def revive(self, node: str) -> bool:
+        """Start a node again whose JVM broke, without its AOT cache: that is to make it fast, not to keep it away."""
+        child = self._children.get(node)
+        if child is None or self._kafka is None or not self._broke(node, child.poll()):
+            return False
+        if not jvm_node.give_up_caches(self._plan, self._node(node), anew=child.returncode in CRASHES):
+            return False
+        self._progress.note(f"the JVM of {node} broke ({_how_it_ended(child.returncode)}): once more without its cache")
+        self._children[node] = jvm_node.start(self._kafka, self._plan, self._node(node), self._files / node)
+        return True
 
     def stop(self, names: Sequence[str] = ()) -> None:
         """SIGTERM to the nodes at once, SIGKILL to those that don't end."""
@@ -134,9 +147,14 @@ class LocalRuntime:
         """Run a program with the node's names and tools; ended after `seconds`."""
         command, environment = self._inside(node, argv)
         try:
-            return run_bounded(command, argv, stdin, seconds, environment=environment)
+            done = run_bounded(command, argv, stdin, seconds, environment=environment)
         except OSError as error:
             return Completed(tuple(argv), 127, b"", f"{argv[0]}: {error.strerror}\n".encode())
+        ours = command[0].startswith(f"{self._folder(node)}/") and done.exit_code in CRASHES
+        if ours and jvm_node.give_up_caches(self._plan, self._node(node), anew=True):
+            self._progress.note(f"the JVM of {Path(command[0]).name} crashed: once more without its cache")
+            return run_bounded(command, argv, stdin, seconds, environment=environment)
+        return done
 
     def attach(self, node: str, argv: list[str], *, tty: bool) -> int:
         """Run a program on this terminal. Ctrl-C reaches it as it does in a shell; it decides what to do."""
@@ -177,6 +195,14 @@ class LocalRuntime:
     def _running(self, names: Sequence[str]) -> list[psutil.Process]:
         nodes = [self._node(name) for name in names] or self._plan.nodes
         return [process for node in nodes if (process := self._process(node))]
+
+    def _broke(self, node: str, code: int | None) -> bool:
+        """Whether its JVM crashed, or ended with an error before Kafka logged a line."""
+        if code is None or code in CRASHES or code <= 0:
+            return code in CRASHES
+        started = (self._folder(node) / "pid.json").stat().st_mtime
+        logged = [path.stat() for path in self._log_files(node)]
+        return not any(one.st_size and one.st_mtime > started for one in logged)
 
     def _state(self, node: NodePlan) -> NodeState:
         child = self._children.get(node.name)

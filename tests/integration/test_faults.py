@@ -1,5 +1,6 @@
 """What a user sees when something is wrong: one sentence, a remedy, the right exit code, no traceback, nothing left."""
 
+import hashlib
 import http.server
 import json
 import os
@@ -138,6 +139,56 @@ def test_a_flipped_byte_in_the_cache_is_refused_or_mended(labctl, copied_cache):
     mended = labctl.run("up", env=copied_cache, timeout=200)
     assert mended.returncode == 0, mended.stderr
     assert f"the cache is damaged ({name}): downloading again" in mended.stderr
+
+
+def aot_caches(env):
+    """The folder of the default Kafka's AOT caches."""
+    (folder,) = Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/{default_spec().kafka.version}-[0-9a-f]*/aot-*")
+    return folder
+
+
+def test_a_flipped_byte_in_a_start_up_cache(labctl, copied_cache):
+    """It is found before a JVM starts with it; the caches are made again and the lab comes up."""
+    labctl.spec(AUTO)
+    cache = aot_caches(copied_cache) / "broker.aot"
+    seen = cache.stat()
+    with cache.open("r+b") as file:
+        file.seek(seen.st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(seen.st_size // 2)
+        file.write(bytes([byte ^ 1]))
+    os.utime(cache, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    up = labctl.run("up", env=copied_cache, timeout=200)
+    assert up.returncode == 0, up.stderr
+    assert "the start-up caches are damaged (broker.aot): making them again" in up.stderr
+    labctl.run("down", check=True)
+    again = labctl.run("up", env=copied_cache)
+    assert "damaged" not in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("use", "told"), [("broker", "the JVM of broker broke (SIG"), ("consumer", "kafka-console-consumer.sh crashed")]
+)
+def test_a_start_up_cache_that_a_jvm_crashes_with(labctl, copied_cache, use, told):
+    """As if it had been recorded so: the lab is verified without it, and the next `up` makes the caches again."""
+    labctl.spec(AUTO.replace("none\n", "quick\n").replace("kind: quick", "kind: none"))
+    folder = aot_caches(copied_cache)
+    cache = folder / f"{use}.aot"
+    with cache.open("r+b") as file:
+        file.seek(cache.stat().st_size // 2)
+        file.write(bytes(cache.stat().st_size - file.tell()))
+    sums = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in folder.glob("*.aot"))
+    (folder / "SHA256SUMS").write_text(sums)
+    up = labctl.run("up", env=copied_cache)
+    assert up.returncode == 0, up.stderr
+    assert "ready, verified" in up.stderr
+    assert f"{told}" in up.stderr
+    assert "once more without its cache" in up.stderr
+    labctl.run("down", check=True)
+    again = labctl.run("up", env=copied_cache, timeout=200)
+    assert again.returncode == 0, again.stderr
+    assert "making them again" in again.stderr
+    assert "once more" not in again.stderr
 
 
 @pytest.mark.gate
