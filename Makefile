@@ -41,7 +41,7 @@ bench: $(BIN)/.dev ## time labctl beside its peers, in one run; writes docs/benc
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m bench
 
-soak: $(BIN)/.dev ## kill labctl 200 times at any moment; writes docs/soak.md (needs a Docker Engine)
+soak: $(BIN)/.dev ## kill labctl 208 times at any moment; writes docs/soak.md (needs a Docker Engine)
 	$(BIN)/python -m tests.integration.soak -o docs/soak.md
 
 clean: ## delete the virtual environment and caches of the tools

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from bench.compose import STOCK_LIKE
-from bench.local import LIMIT, Labctl
+from bench.local import Labctl
+from bench.plain import LIMIT
 from bench.timing import Case
 from labctl.errors import KafkaFailed
 from labctl.host import free_ports

@@ -1,103 +1,34 @@
-"""The local runtime beside the plain way: the format tool, the broker, an open port; nothing verified."""
+"""The local runtime beside the way of Kafka's own scripts."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from bench.plain import LIMIT, PlainKafka
 from bench.timing import Case
-from labctl.host import free_ports
-from labctl.kafkadist.jvm import LocalKafka
+from labctl import lab
 from labctl.kafkadist.prepared import prepare
 from labctl.runlog import Silent
 from labctl.spec import default_spec
-from labctl.store import new_cluster_id
+from labctl.store import LabStore
 
-LIMIT = 120  # seconds for one command
 PEER = "testcontainers-java, stock-like image, one round trip"
-PLAIN = "format + start + open port (pytest-kafka-broker's way)"
-# what Kafka's own start scripts give a JVM (bin/kafka-run-class.sh, bin/kafka-server-start.sh)
-SCRIPT_OPTIONS = (
-    "-server",
-    "-XX:+UseG1GC",
-    "-XX:MaxGCPauseMillis=20",
-    "-XX:InitiatingHeapOccupancyPercent=35",
-    "-XX:+ExplicitGCInvokesConcurrent",
-    "-Djava.awt.headless=true",
-)
+PLAIN = "Kafka's scripts: format + start + open port"
+BARE = "the same without log4j2, JMX and the collector's log"
 
-
-class PlainKafka:
-    """Kafka as its own scripts start it, with the same jars and Java as labctl's."""
-
-    def __init__(self, kafka: LocalKafka, folder: Path) -> None:
-        self._kafka = kafka
-        self._folder = folder
-        self._port = 0
-        self._broker: subprocess.Popen[bytes] | None = None
-
-    def prepare(self) -> None:
-        """An empty folder and a server.properties."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
-        self._port = free_ports("127.0.0.1", 2)
-        (self._folder / "server.properties").write_text(
-            f"node.id=1\nprocess.roles=broker,controller\nlog.dirs={self._folder / 'data'}\n"
-            f"listeners=PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._port + 1}\n"
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-            f"controller.listener.names=CONTROLLER\ncontroller.quorum.voters=1@127.0.0.1:{self._port + 1}\n"
-            "offsets.topic.replication.factor=1\n"
-        )
-
-    def run(self) -> None:
-        """Format, start, and wait for the port."""
-        settings = str(self._folder / "server.properties")
-        storage = self._command("-Xmx256M", self._kafka.scripts["kafka-storage.sh"])
-        subprocess.run(
-            [*storage, "format", "-t", new_cluster_id(), "-c", settings], check=True, capture_output=True, timeout=LIMIT
-        )
-        with (self._folder / "log").open("wb") as log:
-            command = [*self._command("-Xmx1G", "-Xms1G", "kafka.Kafka"), settings]
-            self._broker = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        give_up = time.monotonic() + LIMIT
-        while time.monotonic() < give_up:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            time.sleep(0.005)
-        raise TimeoutError("the broker did not open its port")
-
-    def memory(self) -> int:
-        """Bytes that the broker has resident."""
-        return int(psutil.Process(self._broker.pid).memory_info().rss) if self._broker else 0
-
-    def clean_up(self) -> None:
-        """End the broker."""
-        if self._broker:
-            self._broker.kill()
-            self._broker.wait()
-            self._broker = None
-
-    def _command(self, *rest: str) -> list[str]:
-        return [
-            str(self._kafka.java.executable),
-            *SCRIPT_OPTIONS,
-            *rest[:-1],
-            "-cp",
-            ":".join(self._kafka.jars),
-            rest[-1],
-        ]
+MOMENTS = (0.5, 1.0, 1.5, 2.0)  # seconds: while the broker starts, while topics are made, while the checks are asked
+INTERRUPTED = 130
 
 
 class Labctl:
@@ -106,7 +37,8 @@ class Labctl:
     def __init__(self, folder: Path) -> None:
         self._work = folder / "work"
         self._work.mkdir(parents=True, exist_ok=True)
-        self._environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+        self._state = folder / "state"
+        self._environment = {**os.environ, "XDG_STATE_HOME": str(self._state)}
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def spec(self, text: str, name: str = "lab.yaml") -> None:
@@ -127,6 +59,22 @@ class Labctl:
         return subprocess.Popen(
             command, cwd=self._work, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+
+    def interrupted(self, moments: Iterator[float], *arguments: str) -> float:
+        """Start it, press Ctrl-C at the next of `moments`; the seconds from there to its end."""
+        process = self.start(*arguments)
+        time.sleep(next(moments))
+        process.send_signal(signal.SIGINT)
+        pressed = time.perf_counter()
+        code = process.wait(LIMIT)
+        took = time.perf_counter() - pressed
+        if code != INTERRUPTED:
+            raise RuntimeError(f"labctl {' '.join(arguments)} ended with {code} after Ctrl-C")
+        return took
+
+    def reset_inside(self) -> None:
+        """What `labctl.testing.Lab.reset` does between two tests."""
+        lab.reset("homework", LabStore(self._state / "labctl"), Silent())
 
     def __call__(self, *arguments: str) -> str:
         """Run it to its end; what it printed. Raises where it fails."""
@@ -150,7 +98,8 @@ class Labctl:
 
 def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
     """`up`, `down` and the quick commands beside the plain way; `at_end` takes away what a failed case left."""
-    plain = PlainKafka(prepare(default_spec().kafka.version, Silent()), folder / "plain")
+    kafka = prepare(default_spec().kafka.version, Silent())
+    plain, bare = PlainKafka(kafka, folder / "plain"), PlainKafka(kafka, folder / "bare", bare=True)
     labctl = Labctl(folder)
     at_end.callback(labctl, "down", "--all")
     labctl.spec("ui: {kind: none}\n")
@@ -160,6 +109,7 @@ def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
     name = "labctl up --checks quick"
     return [
         Case(PLAIN, plain.run, plain.prepare, plain.clean_up, memory=plain.memory),
+        Case(BARE, bare.run, bare.prepare, bare.clean_up, memory=bare.memory, peer=PLAIN),
         Case(
             name,
             partial(labctl.timed, *up, "quick"),
@@ -178,7 +128,13 @@ def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
         ),
         Case("labctl up --checks none", partial(labctl.timed, *up, "none"), peer=PLAIN),
         Case("labctl reset", partial(labctl.timed, "reset"), goals={"s": 0.3}),
+        Case("the same inside a program", labctl.reset_inside, goals={"s": 0.1}),
         Case("labctl down", partial(labctl.timed, "down"), goals={"s": 1}),
+        Case(
+            "Ctrl-C in the middle of labctl up: until all is taken away",
+            partial(labctl.interrupted, cycle(MOMENTS), *up, "full"),
+            goals={"s": 5},
+        ),
         Case("labctl --help", partial(labctl.timed, "--help"), goals={"s": 0.1}),
         Case("labctl --version", partial(labctl.timed, "--version"), goals={"s": 0.1}),
         Case("labctl plan", partial(labctl.timed, "plan"), goals={"s": 0.3}),

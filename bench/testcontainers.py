@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.local import LIMIT
+from bench.plain import LIMIT
 
 SOURCE = Path(__file__).with_name("testcontainers")
 # Ryuk is an image of its own, and what it does is no part of a start; Docker Engine 25 and newer want this API

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
-from urllib.request import getproxies, proxy_bypass
 
 from labctl import host
 from labctl.errors import HostError, LabError
@@ -229,6 +228,8 @@ def _translated() -> bool:
 
 
 def _proxies(_spec: LabSpec, _store: LabStore) -> Probe:
+    from urllib.request import getproxies, proxy_bypass
+
     proxies = {scheme: url for scheme, url in getproxies().items() if scheme in {"http", "https", "all"}}
     if not proxies:
         return Probe("proxies", "ok", "none")

@@ -15,6 +15,7 @@ from labctl.runtime.base import Runtime
 from labctl.waiting import Deadline, NotReady, wait_until
 
 LOG_TAIL = 2000
+LOOK_SECONDS = 0.1  # from one look at the nodes to the next: it costs the CPU that they need to start
 LOOK_SHARE = 10  # a look at the nodes is taken again after this many times what it took: a docker command costs 30 ms
 
 
@@ -57,7 +58,8 @@ def _wait(
                 looked = time.monotonic()
                 if looked >= look_again:
                     refuse_dead_nodes(runtime)
-                    look_again = time.monotonic() + LOOK_SHARE * (time.monotonic() - looked)
+                    took = time.monotonic() - looked
+                    look_again = time.monotonic() + max(LOOK_SECONDS, LOOK_SHARE * took)
                 if isinstance(error, NotReady):
                     raise
                 client.close()

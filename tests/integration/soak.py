@@ -1,6 +1,6 @@
 """SIGKILLs at seeded moments of up, check, stop and down, in both runtimes, and what `gc` and `down` leave behind.
 
-`make soak` runs 200 and writes docs/soak.md.
+Each step of `up` has its share: some last a hundredth of others. `make soak` runs 208 and writes docs/soak.md.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,8 @@ import platformdirs
 from tests.integration import snapshot
 from tests.integration.conftest import OWN_IMAGE, docker, make_labctl
 
-STEPS = ("up", "check", "stop", "down")
+UP_STEPS = ("prepare", "start", "ready", "topics", "checks")  # as `up` tells them, each when it is over
+STEPS = (*(f"up: {step}" for step in UP_STEPS), "check", "stop", "down")
 RUNTIMES = ("local", "compose")
 SEED = 20261124
 LAB = "soak"
@@ -35,8 +36,8 @@ KINDS = ("processes", "sockets", "files", "engine")
 
 HEAD = """# Killed at any moment
 
-`make soak`, seed {seed}: {kills} labctl processes were killed (SIGKILL) at random moments of `up`, `check`, `stop` and
-`down`. Each line lists what existed at the kill beside what was there before (of files the number), by the account of
+`make soak`, seed {seed}: {kills} labctl processes were killed (SIGKILL) at random moments of each step of `up` and of
+`check`, `stop` and `down`; `after` counts from where that step began. Each line lists what existed at the kill beside what was there before (of files the number), by the account of
 the system and of the engine. After `down` (or `gc` and `down`) something was left {left} times. A JVM with Kafka's
 classes, a container and a file with similar names were looked at after each kill, and lived on{until}.
 
@@ -65,11 +66,11 @@ class Soak:
         self._one.env.pop("DOCKER_HOST")  # this machine's engine, not the tests' missing one
         self._one.env["TMPDIR"] = str(self._temporary)
 
-    def kills(self, number: int, seed: int = SEED) -> Iterator[Kill]:
+    def kills(self, number: int, seed: int = SEED, runtimes: Sequence[str] = RUNTIMES) -> Iterator[Kill]:
         """`number` kills, shared out evenly between the runtimes and steps."""
         chance = random.Random(seed)
-        lasts = {runtime: self._timed(runtime) for runtime in RUNTIMES}
-        rounds = [(runtime, step) for runtime in RUNTIMES for step in STEPS]
+        lasts = {runtime: self._timed(runtime) for runtime in runtimes}
+        rounds = [(runtime, step) for runtime in runtimes for step in STEPS]
         with Bystanders(self._temporary) as alive:
             for at in range(number):
                 runtime, step = rounds[at % len(rounds)]
@@ -85,9 +86,13 @@ class Soak:
     def _kill(self, runtime: str, step: str, after: float, ended_by: str) -> Kill:
         self._spec(runtime)
         before = self._seen()
-        if step != "up":
+        command, _, within = step.partition(": ")
+        if command != "up":
             self._one.run("up", "--checks", "none", check=True)
-        process = self._one.start(step)
+        process = self._one.start(command)
+        if within not in {"", UP_STEPS[0]}:
+            done = UP_STEPS[UP_STEPS.index(within) - 1]
+            assert any(f"✓ {done}" in line for line in process.stderr), done
         time.sleep(after)
         process.kill()
         process.communicate(timeout=20)
@@ -112,11 +117,16 @@ class Soak:
     def _timed(self, runtime: str) -> dict[str, float]:
         """{step: seconds} of an undisturbed lab."""
         self._spec(runtime)
-        lasts = {}
-        for step in STEPS:
+        started = time.monotonic()
+        told = self._one.json("up")
+        whole = time.monotonic() - started
+        steps = {step["name"]: step["seconds"] for step in told["steps"]}
+        lasts = {f"up: {step}": steps[step] for step in UP_STEPS}
+        lasts["up: prepare"] += whole - told["seconds"]  # until it has begun
+        for command in ("check", "stop", "down"):
             started = time.monotonic()
-            self._one.run(step, check=True)
-            lasts[step] = time.monotonic() - started
+            self._one.run(command, check=True)
+            lasts[command] = time.monotonic() - started
         return lasts
 
     def _spec(self, runtime: str) -> None:
@@ -202,7 +212,7 @@ def table(kills: list[Kill]) -> str:
 def main() -> None:
     """Run the kills and write what came of them."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=208)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("-o", "--output", type=Path, required=True)
     asked = parser.parse_args()

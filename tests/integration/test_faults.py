@@ -142,9 +142,10 @@ def test_a_flipped_byte_in_the_cache_is_refused_or_mended(labctl, copied_cache):
 
 
 def aot_caches(env):
-    """The folder of the default Kafka's AOT caches."""
-    (folder,) = Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/{default_spec().kafka.version}-[0-9a-f]*/aot-*")
-    return folder
+    """The folder of the default Kafka's AOT caches, the newest where there are some of other Javas."""
+    version = default_spec().kafka.version
+    sums = Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/{version}-[0-9a-f]*/aot-*/SHA256SUMS")
+    return max(sums, key=lambda path: path.stat().st_mtime).parent
 
 
 def test_a_flipped_byte_in_a_start_up_cache(labctl, copied_cache):
@@ -337,6 +338,30 @@ def test_an_interrupt_during_the_download(labctl, own_cache, slow_repository, nu
     up = labctl.start("up", env=own_cache | {"LABCTL_MAVEN_URL": slow_repository})
     wait_for(lambda: list(Path(own_cache["XDG_CACHE_HOME"]).rglob("*.part")))
     interrupted(labctl, up, number)
+    nothing_left(labctl, then)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_kafka_is_prepared(labctl, copied_cache, number):
+    """The training run's broker and folder are gone; the next `up` prepares Kafka as if nothing had been."""
+    labctl.spec(AUTO)
+    shutil.rmtree(aot_caches(copied_cache))
+    then = before(labctl)
+    up = labctl.start("up", env=copied_cache)
+    wait_for(lambda: [one for one in looked_at(labctl).processes if "kafka.Kafka" in one[2]])
+    interrupted(labctl, up, number)
+    nothing_left(labctl, then)
+    assert not [*Path(copied_cache["XDG_CACHE_HOME"]).rglob("*.making")]
+
+
+@pytest.mark.parametrize("done", ["prepare", "start", "ready", "topics"])
+def test_a_sigterm_at_each_step(labctl, done):
+    """As soon as the step before it is told: exit 143, nothing left."""
+    labctl.spec(AUTO.replace("checks: none", "checks: full"))
+    then = before(labctl)
+    up = labctl.start("up")
+    assert any(f"✓ {done}" in line for line in up.stderr)
+    interrupted(labctl, up, signal.SIGTERM)
     nothing_left(labctl, then)
 
 
