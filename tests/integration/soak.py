@@ -36,10 +36,11 @@ KINDS = ("processes", "sockets", "files", "engine")
 
 HEAD = """# Killed at any moment
 
-`make soak`, seed {seed}: {kills} labctl processes were killed (SIGKILL) at random moments of each step of `up` and of
-`check`, `stop` and `down`; `after` counts from where that step began. Each line lists what existed at the kill beside what was there before (of files the number), by the account of
-the system and of the engine. After `down` (or `gc` and `down`) something was left {left} times. A JVM with Kafka's
-classes, a container and a file with similar names were looked at after each kill, and lived on{until}.
+`make soak`, seed {seed}: {kills} labctl processes were killed (SIGKILL) at random moments of each step of `up`, and of
+`check`, `stop` and `down`; `after` counts from where that step began. Each line lists what existed at the kill beside
+what was there before (of files the number), by the account of the system and of the engine. After `down` (or `gc` and
+`down`) something was left {left} times. A JVM with Kafka's classes, a container and a file with similar names were
+looked at after each kill, and lived on{until}.
 
 """
 
