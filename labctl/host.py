@@ -15,6 +15,7 @@ import psutil
 
 from labctl.errors import HostError
 from labctl.plan import MEBIBYTE, HostFacts, LabPlan
+from labctl.processes import lab_of
 from labctl.spec import CONTROLLER_PORT, INSIDE_PORT
 
 # Below the range from which Linux takes ports for outgoing connections (32768 and up)
@@ -36,18 +37,25 @@ def gather() -> HostFacts:
 def refuse_taken_ports(plan: LabPlan, *, page_too: bool = True) -> None:
     """Raise HostError naming each port of the plan that another program has, and the program where it is told."""
     taken, ways = [], []
+    labs: list[str | None] = []
     for node in plan.brokers:
         door = node.listener("EXTERNAL")
         if not can_bind(plan.bind, door.port):
-            taken.append(f"port {door.port} on {plan.bind} is taken{who_has(door.port)}")
+            told, lab = who_has(door.port)
+            taken.append(f"port {door.port} on {plan.bind} is taken{told}")
+            labs.append(lab)
             ways = ["listeners.external.port"]
     if page_too and plan.ui.port and not can_bind("127.0.0.1", plan.ui.port):
-        taken.append(f"port {plan.ui.port} of the lab page is taken{who_has(plan.ui.port)}")
+        told, lab = who_has(plan.ui.port)
+        taken.append(f"port {plan.ui.port} of the lab page is taken{told}")
+        labs.append(lab)
         ways.append("ui.port")
     if taken:
+        ends = "".join(f"labctl down --name {lab}, " for lab in sorted({lab for lab in labs if lab}))
+        other = "" if all(labs) else "end that program, "
         raise HostError(
             "; ".join(taken),
-            f"end that program, set {' and '.join(ways)} in lab.yaml, or try: labctl up --ports auto",
+            f"{ends}{other}set {' and '.join(ways)} in lab.yaml, or try: labctl up --ports auto",
             "port-taken",
         )
 
@@ -97,11 +105,16 @@ def free_loopback(count: int, taken: AbstractSet[str] = frozenset()) -> str:
     raise HostError("no free loopback network between 127.64.0.0 and 127.254.254.0", "take away some labs: labctl ls")
 
 
-def who_has(port: int) -> str:
-    """` by NAME (pid N)` of the program that listens on `port`, or nothing where the system doesn't tell."""
+def who_has(port: int) -> tuple[str, str | None]:
+    """` by NAME (pid N)` of the program that listens on `port`, and its lab where it is one of a lab's.
+
+    Nothing where the system doesn't tell.
+    """
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN
             if listens and connection.laddr and connection.laddr.port == port and connection.pid:
-                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    return ""
+                process = psutil.Process(connection.pid)
+                lab = lab_of(process.cmdline())
+                return f" by {f'the lab {lab}: ' if lab else ''}{process.name()} (pid {connection.pid})", lab
+    return "", None

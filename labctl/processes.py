@@ -6,12 +6,15 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 import psutil
 
+# arguments of a lab's processes, a node's and its page's, with the lab's state folder behind it
+NODE_MARK, PAGE_MARK = "-Dlabctl.lab=", "labctl.page="
 SAME_START = 0.02  # seconds; two processes with one pid are further apart than this
 PAUSE = 0.005  # seconds between two looks
 
@@ -81,6 +84,15 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+
+
+def lab_of(command: Sequence[str]) -> str | None:
+    """The name of the lab that the process with this command line belongs to, or None."""
+    for argument in command:
+        for mark in (NODE_MARK, PAGE_MARK):
+            if argument.startswith(mark):
+                return Path(argument.removeprefix(mark)).name
+    return None
 
 
 def with_argument(argument: str) -> list[psutil.Process]:

@@ -6,7 +6,14 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from labctl.processes import ProcessId, kill, with_argument
+from labctl.processes import ProcessId, kill, lab_of, with_argument
+
+
+def test_a_process_of_a_lab_is_known_by_its_command_line():
+    """A node's JVM and a page name the lab's state folder; others do not."""
+    assert lab_of(["java", "-Dlabctl.lab=/state/labs/one two", "kafka.Kafka"]) == "one two"
+    assert lab_of(["python", "-m", "labctl.page", "x", "5", "labctl.page=/state/labs/mine"]) == "mine"
+    assert lab_of(["vi", "labctl.page"]) is None
 
 
 def test_a_process_is_known_by_pid_and_start():

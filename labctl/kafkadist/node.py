@@ -24,7 +24,7 @@ from labctl.kafkadist.jvm import (
     without_cache,
 )
 from labctl.plan import LabPlan, NodePlan
-from labctl.processes import ProcessId
+from labctl.processes import NODE_MARK, ProcessId
 from labctl.render import render_template
 from labctl.security import node_secrets
 
@@ -38,7 +38,7 @@ def node_folder(plan: LabPlan, node: NodePlan) -> Path:
 
 def lab_mark(state: str) -> str:
     """The argument that every JVM of the lab has: by it `down` finds what a killed labctl left."""
-    return f"-Dlabctl.lab={state}"
+    return f"{NODE_MARK}{state}"
 
 
 def set_up(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:

@@ -13,7 +13,7 @@ import psutil
 from labctl import processes
 from labctl.errors import HostError
 from labctl.plan import LabPlan
-from labctl.processes import ProcessId
+from labctl.processes import PAGE_MARK, ProcessId
 
 ADDRESS = "127.0.0.1"
 BACKLOG = 100
@@ -22,7 +22,7 @@ NICENESS = 10  # it starts beside the nodes, and they come first
 
 def page_mark(state: str) -> str:
     """The argument that the page's process has: by it `down` finds what a killed labctl left."""
-    return f"labctl.page={state}"
+    return f"{PAGE_MARK}{state}"
 
 
 def start_page(plan: LabPlan) -> None:

@@ -69,6 +69,18 @@ def test_ten_labs_started_at_once_by_ten_processes(labctl, record_property):
     assert told.count("removed node broker") == 10
 
 
+def test_a_port_that_another_lab_has(labctl):
+    """Exit 3 names that lab, and what takes it away."""
+    labctl.run("up", "--name", "first", "--ports", "auto", "--checks", "none", check=True)
+    external = labctl.json("status", "--name", "first")["endpoints"]["external"]
+    port, pid = external.rpartition(":")[2], nodes(labctl, "first")["first"]["pid"]
+    labctl.spec(f"name: second\nlisteners: {{external: {{port: {port}}}}}\nui: {{kind: none}}\n")
+    refused = labctl.run("up")
+    assert refused.returncode == 3
+    assert f"port {port} on 127.0.0.1 is taken by the lab first: java (pid {pid})" in refused.stderr
+    assert "try: labctl down --name first, set listeners.external.port in lab.yaml" in refused.stderr
+
+
 def test_a_chosen_port_that_somebody_else_takes_first(labctl):
     """Another one is chosen, and said; the lab is verified there."""
     labctl.spec("listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: quick\n")
