@@ -142,6 +142,7 @@ def format_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path
 def start(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> subprocess.Popen[bytes]:
     """Start the node in a session of its own, away from this terminal, and note who it is."""
     folder = node_folder(plan, node)
+    (folder / "pid.json").unlink(missing_ok=True)
     command = [str(kafka.java.executable), lab_mark(plan.state), f"@{folder / 'broker.args'}", "kafka.Kafka"]
     with (folder / "logs" / "stdout.log").open("wb") as output:
         process = subprocess.Popen(

@@ -150,11 +150,11 @@ class LocalRuntime:
             done = run_bounded(command, argv, stdin, seconds, environment=environment)
         except OSError as error:
             return Completed(tuple(argv), 127, b"", f"{argv[0]}: {error.strerror}\n".encode())
-        ours = command[0].startswith(f"{self._folder(node)}/") and done.exit_code in CRASHES
-        if ours and jvm_node.give_up_caches(self._plan, self._node(node), anew=True):
+        if done.exit_code not in CRASHES or not command[0].startswith(f"{self._folder(node)}/"):
+            return done
+        if jvm_node.give_up_caches(self._plan, self._node(node), anew=True):  # else another one did, beside this one
             self._progress.note(f"the JVM of {Path(command[0]).name} crashed: once more without its cache")
-            return run_bounded(command, argv, stdin, seconds, environment=environment)
-        return done
+        return run_bounded(command, argv, stdin, seconds, environment=environment)
 
     def attach(self, node: str, argv: list[str], *, tty: bool) -> int:
         """Run a program on this terminal. Ctrl-C reaches it as it does in a shell; it decides what to do."""
@@ -200,9 +200,11 @@ class LocalRuntime:
         """Whether its JVM crashed, or ended with an error before Kafka logged a line."""
         if code is None or code in CRASHES or code <= 0:
             return code in CRASHES
-        started = (self._folder(node) / "pid.json").stat().st_mtime
+        began = self._folder(node) / "pid.json"
+        if not began.exists():  # it had ended before it could be told from others
+            return True
         logged = [path.stat() for path in self._log_files(node)]
-        return not any(one.st_size and one.st_mtime > started for one in logged)
+        return not any(one.st_size and one.st_mtime > began.stat().st_mtime for one in logged)
 
     def _state(self, node: NodePlan) -> NodeState:
         child = self._children.get(node.name)
