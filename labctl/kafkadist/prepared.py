@@ -78,10 +78,10 @@ def cached() -> list[CachedKafka]:
     """What is in the cache."""
     found = []
     for folder in sorted(cache_root().iterdir()):
-        if (folder / "jars").is_dir():
+        if (folder / "jars").is_dir() or (folder / "storage").is_dir():  # a KAFKA_HOME has its own jars
             size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
             caches = len([path for path in folder.glob("aot-*") if (path / SUMS).is_file()])
-            found.append(CachedKafka(folder.name, folder.name.rpartition("-")[0], size, caches))
+            found.append(CachedKafka(folder.name, folder.name.partition("-")[0], size, caches))
     return found
 
 
