@@ -26,7 +26,8 @@ HEAD = """# How fast
 
 Written by `make bench` on {date}: {cpus} processors, {memory:.0f} GiB, {rounds} rounds, all cases in turn in each.
 A ratio is the median of each round's own; it travels between machines, seconds don't. Every `labctl up` here ends when
-records went in and came out through both doors; what it is compared with verifies less or nothing.
+records went in and came out through both doors; what it is compared with verifies less or nothing. Kafka's scripts:
+what bin/kafka-storage.sh and bin/kafka-server-start.sh give their JVMs, on labctl's jars and Java, without their shell.
 
 ![the same as a picture](bench.svg)
 
