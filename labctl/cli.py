@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import re
 import sys
-import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -29,7 +27,6 @@ PRESETS = ("homework", "cluster", "isolated", "secure")
 REPORT_FORMATS = ("terminal", "md", "html", "json", "junit")
 FOREIGN = "_check"  # for the reports of a Kafka that is no lab; no lab can be called so
 COMMAND_BEHIND = {"allow_interspersed_args": False}  # an option behind the first word is that command's
-START_SECONDS = 1.0  # by then a start has imported all that it needs
 ENV_FORMATS = ("shell", "dotenv", "json", "properties", "librdkafka")
 
 
@@ -89,7 +86,6 @@ def main() -> NoReturn:
     from labctl.interrupts import interrupt_once
 
     interrupt_once()
-    _look_for_garbage_later()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -103,19 +99,6 @@ def main() -> NoReturn:
     _flush()
     # threads that a Kafka client left must not hold the process
     os._exit(code if isinstance(code, int) else 0)
-
-
-def _look_for_garbage_later() -> None:
-    """Nothing that a start imports is garbage, and looking for some takes an eighth of its CPU time."""
-
-    def look() -> None:
-        gc.freeze()
-        gc.enable()
-
-    gc.disable()
-    later = threading.Timer(START_SECONDS, look)
-    later.daemon = True
-    later.start()
 
 
 def _flush() -> None:

@@ -159,9 +159,11 @@ def _ports(spec: LabSpec, store: LabStore) -> Probe:
         return Probe("ports", "ok", "free ones are chosen")
     if store.load(spec.name):
         return Probe("ports", "ok", f"the lab {spec.name} has them")
-    taken = [f"{port}{host.who_has(port)[0]}" for address, port in wanted if not host.can_bind(address, port)]
+    taken = [(port, *host.who_has(port)) for address, port in wanted if not host.can_bind(address, port)]
     if taken:
-        return Probe("ports", "fail", f"taken: {', '.join(taken)}", "end that program, or: labctl up --ports auto")
+        told = ", ".join(f"{port}{by}" for port, by, _ in taken)
+        ends = ", ".join(dict.fromkeys(end for *_, end in taken))
+        return Probe("ports", "fail", f"taken: {told}", f"{ends}, or: labctl up --ports auto")
     return Probe("ports", "ok", f"{', '.join(f'{address}:{port}' for address, port in wanted)} free")
 
 

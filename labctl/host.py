@@ -20,6 +20,7 @@ from labctl.spec import CONTROLLER_PORT, INSIDE_PORT
 
 # Below the range from which Linux takes ports for outgoing connections (32768 and up)
 AUTO_PORTS = range(20_000, 30_000)
+END_IT = "end that program"
 DISK_NEEDED = 300 * MEBIBYTE  # a lab's logs and preallocated indexes, with room to write
 
 
@@ -36,26 +37,17 @@ def gather() -> HostFacts:
 
 def refuse_taken_ports(plan: LabPlan, *, page_too: bool = True) -> None:
     """Raise HostError naming each port of the plan that another program has, and the program where it is told."""
-    taken, ways = [], []
-    labs: list[str | None] = []
-    for node in plan.brokers:
-        door = node.listener("EXTERNAL")
-        if not can_bind(plan.bind, door.port):
-            told, lab = who_has(door.port)
-            taken.append(f"port {door.port} on {plan.bind} is taken{told}")
-            labs.append(lab)
-            ways = ["listeners.external.port"]
-    if page_too and plan.ui.port and not can_bind("127.0.0.1", plan.ui.port):
-        told, lab = who_has(plan.ui.port)
-        taken.append(f"port {plan.ui.port} of the lab page is taken{told}")
-        labs.append(lab)
-        ways.append("ui.port")
+    ports = [node.listener("EXTERNAL").port for node in plan.brokers]
+    doors = [(plan.bind, port, f"port {port} on {plan.bind}", "listeners.external.port") for port in ports]
+    if page_too and plan.ui.port:
+        doors.append(("127.0.0.1", plan.ui.port, f"port {plan.ui.port} of the lab page", "ui.port"))
+    taken = [(what, key, *who_has(port)) for address, port, what, key in doors if not can_bind(address, port)]
     if taken:
-        ends = "".join(f"labctl down --name {lab}, " for lab in sorted({lab for lab in labs if lab}))
-        other = "" if all(labs) else "end that program, "
+        ends = ", ".join(dict.fromkeys(end for *_, end in taken))
+        keys = " and ".join(dict.fromkeys(key for _, key, *_ in taken))
         raise HostError(
-            "; ".join(taken),
-            f"{ends}{other}set {' and '.join(ways)} in lab.yaml, or try: labctl up --ports auto",
+            "; ".join(f"{what} is taken{by}" for what, _, by, _ in taken),
+            f"{ends}, set {keys} in lab.yaml, or try: labctl up --ports auto",
             "port-taken",
         )
 
@@ -105,16 +97,16 @@ def free_loopback(count: int, taken: AbstractSet[str] = frozenset()) -> str:
     raise HostError("no free loopback network between 127.64.0.0 and 127.254.254.0", "take away some labs: labctl ls")
 
 
-def who_has(port: int) -> tuple[str, str | None]:
-    """` by NAME (pid N)` of the program that listens on `port`, and its lab where it is one of a lab's.
-
-    Nothing where the system doesn't tell.
-    """
+def who_has(port: int) -> tuple[str, str]:
+    """` by NAME (pid N)` of the program that listens on `port`, nothing where the system doesn't tell; what ends it."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN
             if listens and connection.laddr and connection.laddr.port == port and connection.pid:
                 process = psutil.Process(connection.pid)
                 lab = lab_of(process.cmdline())
-                return f" by {f'the lab {lab}: ' if lab else ''}{process.name()} (pid {connection.pid})", lab
-    return "", None
+                name = f"{process.name()} (pid {connection.pid})"
+                if lab:
+                    return f" by the lab {lab}: {name}", f"labctl down --name {lab}"
+                return f" by {name}", END_IT
+    return "", END_IT

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from labctl.files import write_whole
+
 # arguments of a lab's processes, a node's and its page's, with the lab's state folder behind it
 NODE_MARK, PAGE_MARK = "-Dlabctl.lab=", "labctl.page="
 SAME_START = 0.02  # seconds; two processes with one pid are further apart than this
@@ -53,9 +55,7 @@ class ProcessId:
 
     def save(self, path: Path) -> None:
         """Write to `path` in one rename."""
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(self)))
-        fresh.replace(path)
+        write_whole(path, json.dumps(asdict(self)))
 
     @classmethod
     def load(cls, path: Path) -> ProcessId | None:

@@ -18,6 +18,7 @@ from typing import Any
 import platformdirs
 
 from labctl.errors import HostError, SpecError, unwritable
+from labctl.files import write_whole
 from labctl.host import free_loopback, free_ports
 from labctl.plan import Choice, HostFacts, Identity
 from labctl.processes import ProcessId
@@ -93,9 +94,7 @@ class LabStore:
         path = self.lab_folder(record.name) / "lab.json"
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            fresh = path.with_suffix(".new")
-            fresh.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
-            fresh.replace(path)
+            write_whole(path, json.dumps(asdict(record), indent=1))
         except OSError as error:
             raise unwritable(path, error, "free some space, or mend the folder") from None
         return record

@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.plain import OUR_LOGGING, STOCK_LOGGING
 from labctl.kafkadist.download import fetch
-from labctl.kafkadist.locks import Jar
 from labctl.kafkadist.prepared import ensure_jars
 from labctl.render import render_template
 from labctl.runlog import Silent
@@ -22,12 +22,6 @@ from labctl.spec import default_spec
 SOURCE = Path(__file__).parent.parent / "tests" / "images" / "stock-like"
 BASE = "labctl-test/bookworm-jre"
 REPOSITORY = "labctl-test/stock-like"
-OUR_LOGGING = ("slf4j-jdk14", "slf4j-simple")
-STOCK_LOGGING = Jar(
-    "org.apache.logging.log4j:log4j-slf4j2-impl:2.25.4",
-    30211,
-    "dd897abc5eb3a6d965426c7937b92dd43e67c82d9819bea5d19f311516c68be3",
-)
 
 
 def main() -> None:

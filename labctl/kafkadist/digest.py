@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from labctl.files import write_whole
 from labctl.processes import boot_id
 
 # a file that is changed twice within the clock's tick keeps its ctime (git calls such a file racy)
@@ -38,12 +39,10 @@ def altered(sums: Mapping[Path, str], noted: Path | None = None) -> list[Path]:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         found = dict(zip(unsure, pool.map(sha256, unsure), strict=True))
     wrong = [path for path in unsure if found[path] != sums[path]]
-    if noted and len(unsure) > len(wrong):
-        right = {str(path): seen for path, seen in now.items() if seen and path not in wrong}
+    right = {str(path): seen for path, seen in now.items() if seen and path not in wrong}
+    if noted and right != before:
         with contextlib.suppress(OSError):  # read again next time, then
-            fresh = noted.with_suffix(".new")
-            fresh.write_text(json.dumps({"boot": boot_id(), "files": right}))
-            fresh.replace(noted)
+            write_whole(noted, json.dumps({"boot": boot_id(), "files": right}))
     return wrong
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from labctl.errors import RuntimeFailed
+from labctl.files import write_whole
 from labctl.kafkadist.jvm import (
     CACHED_SCRIPTS,
     SUMS,
@@ -61,7 +62,8 @@ def give_up_caches(plan: LabPlan, node: NodePlan, *, anew: bool) -> bool:
     given_up = []
     for path in node_folder(plan, node).glob("*.args"):
         arguments, caches = without_cache(path.read_text(encoding="utf-8"))
-        path.write_text(arguments, encoding="utf-8")
+        if caches:
+            write_whole(path, arguments)  # another tool may be starting
         given_up += caches
     for folder in {cache.parent for cache in given_up} if anew else ():
         with contextlib.suppress(OSError):

@@ -20,6 +20,7 @@ from labctl.kafkadist.digest import altered, sha256
 from labctl.kafkadist.java import find_java
 from labctl.kafkadist.jvm import QUICK_START, SUMS, USES, LocalKafka
 from labctl.kafkadist.locks import Lock, load_lock
+from labctl.kafkadist.node import lab_mark
 from labctl.processes import kill, with_argument
 
 LOCK_SECONDS = 600  # another labctl may be downloading
@@ -100,7 +101,7 @@ def sweep() -> None:
     """End and delete what a killed training run left; nothing where another labctl is at work here."""
     with contextlib.suppress(HostError), _locked(seconds=0):
         for folder in [*cache_root().glob("*.making"), *cache_root().glob("*/*.making")]:
-            kill(with_argument(f"-Dlabctl.lab={folder}"))
+            kill(with_argument(lab_mark(str(folder))))
             shutil.rmtree(folder, ignore_errors=True)
 
 

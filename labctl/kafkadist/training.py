@@ -67,7 +67,7 @@ def record_caches(kafka: LocalKafka, into: Path) -> None:
 
 @contextlib.contextmanager
 def _training_plan(kafka: LocalKafka, folder: Path) -> Iterator[tuple[LabPlan, Path]]:
-    kill(with_argument(f"-Dlabctl.lab={folder}"))  # of a training run that was killed
+    kill(with_argument(nodes.lab_mark(str(folder))))  # of a training run that was killed
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +67,11 @@ class Soak:
         self._one.env.pop("DOCKER_HOST")  # this machine's engine, not the tests' missing one
         self._one.env["TMPDIR"] = str(self._temporary)
 
-    def kills(self, number: int, seed: int = SEED, runtimes: Sequence[str] = RUNTIMES) -> Iterator[Kill]:
+    def kills(self, number: int, seed: int = SEED) -> Iterator[Kill]:
         """`number` kills, shared out evenly between the runtimes and steps."""
         chance = random.Random(seed)
-        lasts = {runtime: self._timed(runtime) for runtime in runtimes}
-        rounds = [(runtime, step) for runtime in runtimes for step in STEPS]
+        lasts = {runtime: self._timed(runtime) for runtime in RUNTIMES}
+        rounds = [(runtime, step) for runtime in RUNTIMES for step in STEPS]
         with Bystanders(self._temporary) as alive:
             for at in range(number):
                 runtime, step = rounds[at % len(rounds)]

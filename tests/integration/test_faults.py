@@ -344,7 +344,7 @@ def test_an_interrupt_during_the_download(labctl, own_cache, slow_repository, nu
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_kafka_is_prepared(labctl, copied_cache, number):
-    """The training run's broker and folder are gone; the next `up` prepares Kafka as if nothing had been."""
+    """The training run's broker and folder are gone too."""
     labctl.spec(AUTO)
     shutil.rmtree(aot_caches(copied_cache))
     then = before(labctl)
