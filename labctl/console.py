@@ -160,7 +160,9 @@ def _progress(columns: tuple[ProgressColumn, ...], *, color: bool) -> Progress:
     from rich.console import Console as RichConsole
     from rich.progress import Progress
 
-    return Progress(*columns, console=RichConsole(stderr=True, no_color=not color), transient=True)
+    # lines end the bar first; what rich puts in stderr's place for it tells no encoding, and signs became words
+    console = RichConsole(stderr=True, no_color=not color)
+    return Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
 
 def _wants_color() -> bool:

@@ -229,3 +229,5 @@ def test_a_terminal_is_told_live(labctl, plain):
     assert "0:00:0" in text  # the time of the step that lasts
     assert ("\x1b[32m" in text) is not plain
     assert "ready, verified" in text
+    assert "✓" in text
+    assert not re.search(r"\bok\b", text), text  # the words for a terminal that can't show signs
