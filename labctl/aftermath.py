@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from labctl import report
 from labctl.bundle import Traces, gather_traces, remove_bundle, write_bundle
 from labctl.doctor import examine, probe_text
 from labctl.errors import LabError, LabStopped, SpecError
+from labctl.parallel import both
 from labctl.render import render
 from labctl.results import RunResult
 from labctl.runlog import RunLog
@@ -27,9 +29,9 @@ def look_back(log: RunLog, runtime: Runtime | None, error: BaseException | None 
     traces = Traces((), {})
     with contextlib.suppress(LabError):
         if runtime:
-            states = runtime.nodes(memory=error is None)
+            states, versions = both(partial(runtime.nodes, memory=error is None), runtime.versions)
             log.saw_nodes(states)
-            log.saw_versions(runtime.versions())
+            log.saw_versions(versions)
             wrong = wrong or (error is None and log.status != "passed")
             traces = gather_traces(states, runtime) if wrong else traces
     if not wrong:

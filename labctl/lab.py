@@ -88,10 +88,12 @@ def _up(wish: Wish, store: LabStore, say: Say, *, keep: bool, owner: ProcessId |
             with log.step("prepare"):
                 plan = log.plan = _plan(wish.spec, record)
                 runtime = open_runtime(plan, folder, say)
-                _refuse_changes(plan, record, runtime)
-                _look_before(plan, runtime)
+                seen = state(runtime.nodes())
+                _refuse_changes(plan, record, seen)
+                if seen == "stopped":
+                    _look_before(plan)
                 runtime.prepare()
-                make_credentials(plan, renew=state(runtime.nodes()) == "stopped")
+                make_credentials(plan, renew=seen == "stopped")
                 log.hide(secrets_of(plan))
             deadline = Deadline.after(wish.spec.timeout)
             with log.step("start"):
@@ -331,8 +333,8 @@ def _plan(spec: LabSpec, record: LabRecord) -> LabPlan:
     return make_plan(spec, record.runtime, host.gather(), record.identity)
 
 
-def _refuse_changes(plan: LabPlan, record: LabRecord, runtime: Runtime) -> None:
-    """A lab keeps its nodes, a running one its settings too. Raises SpecError where lab.yaml has changed under it."""
+def _refuse_changes(plan: LabPlan, record: LabRecord, seen: str) -> None:
+    """A lab keeps its nodes, one `seen` running its settings too. Raises SpecError where lab.yaml has others."""
     made = _plan(spec_of(record), record)
     if made.node_names != plan.node_names:
         had, wanted = ", ".join(made.node_names), ", ".join(plan.node_names)
@@ -340,7 +342,7 @@ def _refuse_changes(plan: LabPlan, record: LabRecord, runtime: Runtime) -> None:
             [f"the lab {plan.name} has the nodes {had}, and would have {wanted}"],
             f"labctl down --name {plan.name} takes it away with its data; then up again",
         )
-    if record.phase != "up" or state(runtime.nodes()) == "stopped":
+    if record.phase != "up" or seen == "stopped":
         return
     before, now, folder = render(made), render(plan), Path(record.folder)
     changed = [path for path in now if now[path] != before.get(path) or _read(folder / path) not in {now[path], None}]
@@ -351,9 +353,9 @@ def _refuse_changes(plan: LabPlan, record: LabRecord, runtime: Runtime) -> None:
         )
 
 
-def _look_before(plan: LabPlan, runtime: Runtime) -> None:
+def _look_before(plan: LabPlan) -> None:
     """What would stop the lab is found before anything is started."""
-    if state(runtime.nodes()) == "stopped" and not plan.engine_host:
+    if not plan.engine_host:
         host.refuse_taken_ports(plan, page_too=plan.ui.kind == "page" and not page_runs(plan))
         host.refuse_full_disk(Path(plan.state))
         refuse_too_little_memory(plan, host.gather())

@@ -81,9 +81,9 @@ def find_engine(runtime: Choice) -> tuple[str, str]:
     """The engine that the runtime's nodes will be on, and its machine: what `Engine.place` tells. Raises HostError."""
     if runtime.name != "compose":
         return "", ""
-    from labctl.runtime.engine import Engine
+    from labctl.runtime.engine import Engine, load_client
 
-    return Engine().place()
+    return both(Engine().place, load_client)[0]
 
 
 def open_container(name: str) -> Container:
