@@ -25,18 +25,20 @@ def look_back(log: RunLog, runtime: Runtime | None, error: BaseException | None 
 
     What stopped the run may stop this too; it must not hide it.
     """
-    wrong = isinstance(error, LabError) and not isinstance(error, SpecError)
-    traces = Traces((), {})
-    with contextlib.suppress(LabError):
+    failed = isinstance(error, LabError) and not isinstance(error, SpecError)
+    wrong = failed or (error is None and log.status != "passed")
+    traces, unseen = Traces((), {}), None
+    try:
         if runtime:
             states, versions = both(partial(runtime.nodes, memory=error is None), runtime.versions)
             log.saw_nodes(states)
             log.saw_versions(versions)
-            wrong = wrong or (error is None and log.status != "passed")
             traces = gather_traces(states, runtime) if wrong else traces
+    except LabError as why:
+        unseen = why
     if not wrong:
         return None
-    log.explain(traces.nodes)
+    log.explain(traces.nodes, unseen)
     return traces
 
 

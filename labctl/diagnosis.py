@@ -84,6 +84,12 @@ KNOWN_FAULTS = (
         "set a larger kafka.heap in lab.yaml",
     ),
     KnownFault(
+        "other-architecture",
+        re.compile(r"exec format error", re.IGNORECASE),
+        "the image is for another kind of processor than the engine's",
+        "pull it for this one (docker pull --platform linux/…), or make an image of your own: labctl image build",
+    ),
+    KnownFault(
         "old-java",
         re.compile(r"UnsupportedClassVersionError"),
         "this Java is too old for this Kafka",
@@ -184,6 +190,12 @@ KNOWN_FAULTS = (
         "let it go on (kill -CONT PID, docker unpause), or take the lab away: labctl down",
     ),
     KnownFault(
+        "node-removed",
+        re.compile(r"^missing$", re.MULTILINE),
+        "the node was removed from outside (docker rm, docker compose down)",
+        "labctl up makes it anew, with its data where its volume is still there",
+    ),
+    KnownFault(
         "node-killed",
         re.compile(r"^(SIGKILL, .+|exit code 137)", re.MULTILINE),
         "the node was killed from outside ({0}): by somebody, or by the system when memory ran out",
@@ -204,7 +216,7 @@ def diagnose(traces: Iterable[NodeTrace], checks: Iterable[str] = ()) -> Diagnos
     The node that died first is asked first.
     """
     for trace in _by_worth(traces):
-        known = _known(f"{trace.reason}\n{_complaints(trace.log)}")
+        known = _known(f"{trace.state}\n{trace.reason}\n{_complaints(trace.log)}")
         if known:
             return replace(known, evidence=(f"node {trace.name}: {first_error(trace.log)}",))
     return _known("\n".join(checks))

@@ -116,12 +116,20 @@ def with_environment(name: str, value: str) -> list[psutil.Process]:
     return found
 
 
+def arguments(process: psutil.Process) -> list[str]:
+    """The command line of a process; nothing of one that has ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
 def kill(processes: list[psutil.Process], seconds: float = 5) -> None:
     """Kill and wait until they are gone, `seconds` at most."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    _wait(processes, seconds)
+    wait(processes, seconds)
 
 
 def terminate(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
@@ -129,10 +137,10 @@ def terminate(processes: list[psutil.Process], seconds: float) -> list[psutil.Pr
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    return _wait(processes, seconds)
+    return wait(processes, seconds)
 
 
-def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+def wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Those that still run when all have ended or `seconds` are over."""
     give_up = time.monotonic() + seconds
     alive = [one for one in processes if _runs(one)]

@@ -87,7 +87,8 @@ def refuse_dead_nodes(runtime: Runtime) -> str:
         how = f" ({node.reason})" if node.reason else ""
         said = first_error(log)
         quoted = known.cause.partition(": ")[2] if known else ""
-        why = said if known is None else known.cause if quoted and quoted in said else f"{known.cause}; its log: {said}"
+        told = known and (not log or (quoted and quoted in said))
+        why = said if known is None else known.cause if told else f"{known.cause}; its log: {said}"
         hint = known.remedy if known else f"read its log: labctl logs {node.name}"
         raise NodeDied(f"node {node.name} ended{how}: {why}", hint, known.fault if known else "")
     return f"{len(states)} running"

@@ -24,7 +24,8 @@ LOCAL_FILES = (
 COMPOSE_FILE = "docker-compose.yml"
 CLUSTER_LABEL = "labctl.cluster"  # which lab an object of Docker belongs to: names repeat, cluster ids don't
 CONTAINER_DATA = "/var/lib/kafka/data"  # the data volume that apache/kafka's image declares
-MOUNTED_PROPERTIES = "/mnt/shared/config/server.properties"  # where its launcher looks for settings
+MOUNTED_CONFIG = "/mnt/shared/config"  # where its launcher looks for settings
+MOUNTED_PROPERTIES = f"{MOUNTED_CONFIG}/server.properties"
 # the image's own launcher formats without users; it goes on where that has been done
 FORMAT_FIRST = (
     f'/opt/kafka/bin/kafka-storage.sh format --cluster-id="$CLUSTER_ID" -g -c {MOUNTED_PROPERTIES} '
@@ -110,6 +111,7 @@ def _compose(plan: LabPlan) -> dict[str, str]:
             "container": container_name(plan, node),
             "environment": _environment_of(plan, node),
             "mounts": _mounts(plan, node),
+            "in_memory": [MOUNTED_CONFIG] if plan.security else [MOUNTED_CONFIG, CONTAINER_SECRETS],
             "command": FORMAT_FIRST if plan.security else None,
             "published": [one.port for one in node.listeners if one.name == "EXTERNAL"],
             "probed": node.listeners[0].port,

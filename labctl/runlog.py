@@ -174,11 +174,18 @@ class RunLog:
         """Keep the versions of what runs the lab."""
         self._versions |= versions
 
-    def explain(self, traces: Sequence[NodeTrace]) -> None:
-        """Say of a failure what the nodes left tells, where the error that ended the run does not tell it itself."""
+    def explain(self, traces: Sequence[NodeTrace], unseen: LabError | None = None) -> None:
+        """Say of a failure what the nodes left tells, where the error that ended the run does not tell it itself.
+
+        Where the nodes could not be looked at any more, `unseen` is why, and explains more than what it led to.
+        """
+        if not self._nodes_started:  # a node that is not there was never made
+            traces = [one for one in traces if one.state != "missing"]
         wrong = [f"{one.name}: {one.detail}" for one in self._checks if one.status in {"failed", "error"}]
         known = diagnose(traces, [one.partition(": ")[2] for one in wrong])
         last = self._diagnosis[-1] if self._diagnosis else Diagnosis("; ".join(wrong), READ_ON)
+        if unseen and unseen.fault and not last.fault:
+            known = Diagnosis(unseen.message, unseen.hint, unseen.fault, (last.cause,))
         if not last.fault:
             last = known or replace(last, evidence=evidence(traces))
         self._diagnosis[-1:] = [self.redactor.of(last)]
@@ -217,6 +224,11 @@ class RunLog:
             files=files,
             bundle=bundle,
         )
+
+    @property
+    def _nodes_started(self) -> bool:
+        started = any(step.name == "start" and step.status == "passed" for step in self._steps)
+        return started or self._command == "check"
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started

@@ -35,6 +35,10 @@ from tests.fakes import IDENTITY, a_plan
         ("failed to bind host port for 127.0.0.1:9094:172.18.0.2:9094/tcp: address already in use", "9094 is taken"),
         ("can't set healthcheck.start_interval as feature require Docker Engine v25 or later", "Engine is too old"),
         ("failed to create: mkdir /x: no space left on device", "disk that holds the Docker Engine's data is full"),
+        ("could not find an available, non-overlapping IPv4 address pool among the defaults", "no free subnet"),
+        ("all predefined address pools have been fully subnetted", "no free subnet"),
+        ("container is marked for removal and cannot be started", "removed from outside while it was started"),
+        ("no matching manifest for linux/arm64/v8 in the manifest list entries", "not for linux/arm64/v8"),
     ],
 )
 def test_what_docker_says_becomes_a_sentence_and_a_remedy(said, told):
@@ -177,6 +181,47 @@ def test_a_lab_s_engine_is_the_one_it_was_made_on(monkeypatch, tmp_path):
     assert env[1:] == ["-u", "DOCKER_HOST", "LABCTL_LAB=/lab", "DOCKER_CONTEXT=far", "docker", "ps"]
     env = Engine("/lab", pin="DOCKER_HOST=unix:///x").command("ps")
     assert env[1:] == ["LABCTL_LAB=/lab", "DOCKER_HOST=unix:///x", "docker", "ps"]
+
+
+def test_the_volumes_of_a_lab_s_containers_go_with_them(monkeypatch):
+    """Its own without a label, and those without a name; no volume that somebody else may have mounted there."""
+    told = {
+        "container": f"lab-broker labctl-lab_broker-data,{'a' * 64},precious,/a/folder\nlab-broker-2 labctl-lab_x\n",
+        "volume": "labctl-lab_broker-2-data\n",
+        "network": "",
+    }
+    monkeypatch.setattr(Engine, "_told", lambda _self, arguments: told[arguments[0]])
+    assert Engine().objects("labctl.cluster=x", ["labctl-lab_broker-data", "labctl-lab_broker-2-data"]) == {
+        "container": ["lab-broker", "lab-broker-2"],
+        "volume": ["labctl-lab_broker-2-data", "labctl-lab_broker-data"],
+        "network": [],
+        "unnamed volume": ["a" * 64],
+    }
+
+
+class Program:
+    """A process of a killed labctl."""
+
+    def __init__(self, pid, command):
+        self.pid, self.command = pid, command
+
+    def cmdline(self):
+        return self.command.split()
+
+
+def test_compose_is_let_come_to_its_end(monkeypatch):
+    """Other commands are killed; one that does not end is named with its pid, and nothing is forgotten."""
+    pull, up = Program(7, "docker pull kafka"), Program(8, "docker-compose compose up")
+    killed = []
+    monkeypatch.setattr("labctl.processes.with_environment", lambda *_: [pull, up])
+    monkeypatch.setattr("labctl.processes.kill", killed.extend)
+    monkeypatch.setattr("labctl.processes.wait", lambda *_: [])
+    Engine().end_commands()
+    monkeypatch.setattr("labctl.processes.wait", lambda waited, _seconds: waited)
+    with pytest.raises(RuntimeFailed, match=r"an earlier one is still at work for this lab \(pid 8\)") as failed:
+        Engine().end_commands()
+    assert failed.value.hint == "wait, or end it (kill 8); then labctl down again"
+    assert killed == [pull, pull]
 
 
 def test_busybox_s_timeout_is_left_alone(monkeypatch, tmp_path):

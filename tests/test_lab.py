@@ -15,6 +15,7 @@ from labctl.errors import (
     LabStopped,
     NodeDied,
     ReadinessTimeout,
+    RuntimeFailed,
     SpecError,
 )
 from labctl.kafka_client import Quorum, Voter
@@ -24,6 +25,7 @@ from labctl.render import render
 from labctl.report.json_format import json_schema
 from labctl.runlog import Silent
 from labctl.runtime import RUNTIMES
+from labctl.runtime.base import NodeState
 from labctl.spec import parse_spec
 from labctl.store import LabStore
 from tests.fakes import FACTS, FakeKafka, FakeRuntime
@@ -208,6 +210,42 @@ def test_a_topic_that_kafka_refuses_is_an_error_with_its_words(world):
     world.refuses = {"create_topics": "topic orders can't be made: policy violation"}
     with pytest.raises(KafkaFailed, match="policy violation"):
         world.up()
+
+
+def test_a_node_that_is_gone_was_removed_by_somebody_where_it_had_been_started(world, monkeypatch):
+    """After `start` it is the cause of what Kafka does not answer; before, a node that is not there was never made."""
+    world.refuses = {"create_topics": "socket disconnected"}
+    monkeypatch.setattr(FakeRuntime, "nodes", lambda _self, **_: [NodeState("broker", "missing")])
+    world.on_up = lambda: (_ for _ in ()).throw(RuntimeFailed("docker compose up", 1, "in words of its own"))
+    with pytest.raises(RuntimeFailed):
+        world.up()
+    assert last_report(world)["diagnosis"][0]["fault"] == ""
+    world.runtime = world.on_up = None
+    with pytest.raises(NodeDied, match="node broker ended: the node was removed from outside"):
+        world.up()
+    monkeypatch.setattr("labctl.lab.wait_until_ready", lambda *_: iter(()))
+    with pytest.raises(KafkaFailed):
+        world.up()
+    assert last_report(world)["diagnosis"][0]["fault"] == "node-removed"
+
+
+def test_an_engine_that_ended_is_the_cause_of_what_kafka_does_not_answer(world, monkeypatch):
+    """The nodes can't be looked at any more: why explains more than what it led to, which is kept as evidence."""
+    world.refuses = {"create_topics": "socket disconnected"}
+
+    def ended(*_args, **_options):
+        raise HostError("no Docker Engine answers", "start it", "no-engine")
+
+    def refused(*_args):
+        monkeypatch.setattr(FakeRuntime, "versions", ended)
+        yield from ()
+
+    monkeypatch.setattr("labctl.lab.wait_until_ready", refused)
+    with pytest.raises(KafkaFailed):
+        world.up()
+    (diagnosis,) = last_report(world)["diagnosis"]
+    assert (diagnosis["cause"], diagnosis["fault"]) == ("no Docker Engine answers", "no-engine")
+    assert diagnosis["evidence"] == ["socket disconnected"]
 
 
 def test_a_taken_port_is_found_before_anything_starts(world):

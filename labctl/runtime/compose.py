@@ -35,6 +35,7 @@ class ComposeRuntime:
         self._progress = progress
         self._engine = Engine(mark=plan.state, pin=plan.engine)
         self._containers = {node.name: container_name(plan, node) for node in plan.nodes}
+        self._volumes = [f"{project_name(plan)}_{node.name}-data" for node in plan.nodes]
         self._page = [ui_container(plan.name)] if plan.ui.kind == "kafbat" else []
         self._label = f"{CLUSTER_LABEL}={plan.cluster_id}"
 
@@ -74,7 +75,7 @@ class ComposeRuntime:
         self._engine.end_commands()
         removed: list[str] = []
         began = time.monotonic()
-        while any((found := self._engine.objects(self._label)).values()):
+        while any((found := self._engine.objects(self._label, self._volumes)).values()):
             self._refuse_what_stays(found, time.monotonic() - began)
             if removed:
                 time.sleep(PAUSE_SECONDS)
@@ -149,8 +150,7 @@ class ComposeRuntime:
 
     def _refuse_foreign_volumes(self) -> None:
         """Kafka would come up with the data, and under the cluster id, of whoever made the volume."""
-        names = [f"{project_name(self._plan)}_{node.name}-data" for node in self._plan.nodes]
-        for name, seen in self._engine.volumes(names).items():
+        for name, seen in self._engine.volumes(self._volumes).items():
             if (seen.get("Labels") or {}).get(CLUSTER_LABEL) != self._plan.cluster_id:
                 raise HostError(
                     f"there is a volume {name} in the way, with the data of another cluster",
@@ -183,7 +183,7 @@ class ComposeRuntime:
 
 
 def _state(node: NodePlan, seen: dict[str, Any] | None, plan: LabPlan) -> NodeState:
-    if seen is None:
+    if seen is None or seen["State"]["Status"] in {"removing", "dead"}:  # docker rm ends it before it is gone
         return NodeState(node.name, "missing")
     state = seen["State"]
     if state["Status"] in {"running", "paused", "restarting"}:

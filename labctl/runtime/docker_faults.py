@@ -84,6 +84,12 @@ DOCKER_FAULTS = (
         "mend kafka.image or kafka.version in lab.yaml, or make an image of your own: labctl image build",
     ),
     DockerFault(
+        "other-architecture",
+        re.compile(r"no matching manifest for (\S+)"),
+        "the image registry has this image for other processors, not for {0}",
+        "name an image for this one in kafka.image, or make an image of your own: labctl image build",
+    ),
+    DockerFault(
         "no-registry",
         re.compile(
             r"no such host|dial tcp|i/o timeout|TLS handshake timeout|network is unreachable|certificate|EOF"
@@ -108,6 +114,13 @@ DOCKER_FAULTS = (
         "rename or remove it, or give this lab another name: labctl up --name NAME",
     ),
     DockerFault(
+        "node-removed",
+        re.compile(r"marked for removal and cannot be started|No such container"),
+        "a container of the lab was removed from outside while it was started",
+        "find out who removes it (docker events), then labctl up again",
+        "docker compose",
+    ),
+    DockerFault(
         "docker-disk-full",
         re.compile(r"no space left on device"),
         "the disk that holds the Docker Engine's data is full",
@@ -115,7 +128,7 @@ DOCKER_FAULTS = (
     ),
     DockerFault(
         "no-subnet",
-        re.compile(r"address space|could not find an available.* subnet|all predefined address pools"),
+        re.compile(r"address space|could not find an available.* (?:subnet|address pool)|all predefined address pools"),
         "the Docker Engine has no free subnet for the lab's network",
         "remove networks that nothing uses: docker network prune",
     ),

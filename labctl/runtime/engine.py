@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from labctl.runtime.spoken import run_while_it_speaks
 
 ASK_SECONDS = 10
 CHANGE_SECONDS = 90
+MAKING_SECONDS = 10  # half a second is usual
 STALLED_SECONDS = 60  # of a pull: without a byte
 BUILD_SECONDS = 1800
 TIMED_OUT = 124  # the exit code of timeout(1) where it ended the command
@@ -132,10 +133,11 @@ class Engine:
         """What `docker volume inspect` tells of `names`; one that is not there is not in the answer."""
         return self._inspected("volume", names)
 
-    def objects(self, label: str) -> dict[str, list[str]]:
+    def objects(self, label: str, volumes: Collection[str]) -> dict[str, list[str]]:
         """Names of what carries `label` (KEY=VALUE), by kind: container, volume, network.
 
-        Under UNNAMED those of the containers' unnamed volumes, which carry no label.
+        Those of `volumes` that these containers have are there without a label too: docker makes a volume that was
+        removed just before the container was made. Under UNNAMED the containers' unnamed volumes, which carry none.
         """
         label = f"label={label}"
         listings = {
@@ -147,6 +149,7 @@ class Engine:
         found = dict(zip(listings, map(str.splitlines, run_all(jobs, len(jobs))), strict=True))
         mounts = ",".join(line.partition(" ")[2] for line in found["container"]).split(",")
         found["container"] = [line.split()[0] for line in found["container"]]
+        found["volume"] += sorted(set(volumes) & set(mounts) - set(found["volume"]))
         return found | {UNNAMED: [name for name in mounts if re.fullmatch("[0-9a-f]{64}", name)]}
 
     def remove(self, objects: Mapping[str, Sequence[str]]) -> None:
@@ -193,8 +196,22 @@ class Engine:
                 following.kill()
 
     def end_commands(self) -> None:
-        """End what docker processes of this mark there are: those of a labctl that was interrupted or killed go on."""
-        processes.kill(processes.with_environment(MARK, self._mark))
+        """End what docker processes of this mark there are: those of a labctl that was interrupted or killed go on.
+
+        Compose is let come to its end: the engine makes what it was asked for all the same, and would make it later.
+        Raises RuntimeFailed where it does not end.
+        """
+        found = processes.with_environment(MARK, self._mark)
+        making = [one for one in found if "compose" in processes.arguments(one)]
+        processes.kill([one for one in found if one not in making])
+        if still := processes.wait(making, MAKING_SECONDS):
+            pids = " ".join(str(one.pid) for one in still)
+            raise RuntimeFailed(
+                "docker compose",
+                None,
+                f"an earlier one is still at work for this lab (pid {pids})",
+                f"wait, or end it (kill {pids}); then labctl down again",
+            )
 
     def command(self, *arguments: str) -> list[str]:
         """A docker command without a deadline, for who reads and writes it himself."""

@@ -15,6 +15,7 @@ import pytest
 
 from labctl.render import render_template
 from tests.integration import browser, snapshot
+from tests.integration.own_engine import own_engine
 
 SOURCE = Path(__file__).parent.parent.parent
 REAL_HOME = Path.home()
@@ -29,11 +30,12 @@ class Labctl:
     folder: Path
     env: dict
     started: list = field(default_factory=list)
+    around: list = field(default_factory=list)  # a command that starts it in another place
 
     def run(self, *arguments, input=None, timeout=120, env=None, check=False):
         """Run it to its end."""
         done = subprocess.run(
-            [sys.executable, "-m", "labctl", *map(str, arguments)],
+            [*self.around, sys.executable, "-m", "labctl", *map(str, arguments)],
             cwd=self.folder,
             env=self.env | (env or {}),
             input=input,
@@ -50,7 +52,7 @@ class Labctl:
     def start(self, *arguments, env=None):
         """Start it, to be interrupted; `end_started` ends what a failed test left running."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "labctl", *map(str, arguments)],
+            [*self.around, sys.executable, "-m", "labctl", *map(str, arguments)],
             cwd=self.folder,
             env=self.env | (env or {}),
             stdout=subprocess.PIPE,
@@ -183,6 +185,13 @@ def _missing_of_docker():
         if question == "version" and "containerd" not in done.stdout:
             return "the engine answers, and its containerd does not"
     return ""
+
+
+@pytest.fixture(scope="module")
+def other_engine(docker_engine):
+    """An engine of the tests' own with the project's image, to be stopped and filled up."""
+    with own_engine(f"{OWN_IMAGE}:4.3.1") as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from labctl.diagnosis import KNOWN_FAULTS, NodeTrace, diagnose
 from labctl.kafkadist.locks import load_lock
 from labctl.runtime.docker_faults import DOCKER_FAULTS, docker_error
 from labctl.spec import default_spec
+from tests.integration import engine_faults as faults
 from tests.integration.conftest import a_docker_on_path, docker, docker_as_nobody, lab_yaml
 from tests.integration.test_docker import OWN, compose_lab
 from tests.integration.test_faults import flip_a_byte
@@ -36,8 +37,15 @@ NEWEST = default_spec().kafka.version
 class Kit:
     """What the makers of faults need: labctl in a folder of its own, and things to take back afterwards."""
 
-    def __init__(self, labctl, tmp_path, stack, derived=None):
-        self.labctl, self.tmp_path, self.stack, self.derived = labctl, tmp_path, stack, derived
+    def __init__(self, labctl, tmp_path, stack, derived=None, engine=None):
+        self.labctl, self.tmp_path, self.stack, self.derived, self._engine = labctl, tmp_path, stack, derived, engine
+
+    def own_engine(self):
+        """The engine of the tests' own; labctl sees that one from here on."""
+        engine = self._engine()
+        self.labctl.env["DOCKER_HOST"], self.labctl.around = engine.host, engine.around
+        self.stack.callback(lambda: self.labctl.run("down", "--all", check=True))
+        return engine
 
     def up(self, *arguments, text=AUTO, env=None, around=()):
         """The document of an `up` that is to fail."""
@@ -79,6 +87,47 @@ class Kit:
         out, err = up.communicate(timeout=100)
         assert up.returncode in expect, err
         return json.loads(out)
+
+    def start(self, text, until):
+        """An `up` that has told the line `until`."""
+        self.labctl.spec(text)
+        up = self.labctl.start("up", "--json")
+        assert any(until in line for line in up.stderr), until
+        return up
+
+    def told(self, up):
+        """The document of an `up` that goes wrong now."""
+        out, err = up.communicate(timeout=100)
+        assert up.returncode in {1, 3, 4}, err
+        return json.loads(out)
+
+    def while_container_starts(self, name, *command):
+        """The document of an `up` whose container has a docker command done to it as soon as it runs."""
+        self.labctl.spec(compose_lab(name))
+        arguments = ("--timeout", "5") if "pause" in command else ()
+        up = self.labctl.start("up", "--json", *arguments)
+        give_up = time.monotonic() + 30
+        while docker("ps", "--quiet", "--filter", f"name={name}-broker", "--filter", "status=running") == "":
+            assert time.monotonic() < give_up
+        docker(*command, f"{name}-broker")
+        return self.told(up)
+
+    def small_disk(self, mebibytes):
+        """A folder on a disk of its own."""
+        folder = self.tmp_path / "small"
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("this user may not mount a small disk")
+        self.stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+        return folder
+
+    @staticmethod
+    def fill(path):
+        """Write until the disk is full."""
+        with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
 
     def serve(self, answer):
         """An HTTP server of this test; its port. `answer(path)` gives status, headers, body."""
@@ -236,35 +285,18 @@ def too_many_files_of_topics(kit):
     return kit.up("--checks", "quick", "--timeout", "20", text=AUTO + topics, around=["prlimit", "--nofile=520"])
 
 
-def small_disk(kit, mebibytes):
-    folder = kit.tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this user may not mount a small disk")
-    kit.stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
-    return folder
-
-
 def disk_full(kit):
-    return kit.up(env={"XDG_STATE_HOME": str(small_disk(kit, 32))})
+    return kit.up(env={"XDG_STATE_HOME": str(kit.small_disk(32))})
 
 
 def disk_full_while_starting(kit):
-    folder = small_disk(kit, 330)
+    folder = kit.small_disk(330)
     kit.labctl.env["XDG_STATE_HOME"] = str(folder)
     kit.labctl.spec(AUTO)
     kit.labctl.run("up", check=True)
     kit.labctl.run("stop", check=True)
     next(kit.labctl.state.glob("labs/*/nodes/*/pid.json")).unlink()
-    return kit.while_starting(lambda _pid: fill(folder))
-
-
-def fill(folder):
-    with contextlib.suppress(OSError), (folder / "fill").open("wb") as file:
-        while True:
-            file.write(bytes(1 << 20))
-            file.flush()
+    return kit.while_starting(lambda _pid: kit.fill(folder / "fill"))
 
 
 def not_writable(kit):
@@ -623,33 +655,26 @@ def foreign_volume_of_a_lab(kit):
 
 
 def paused(kit):
-    return in_docker_while_starting(kit, "pause", "--timeout", "5")
+    return kit.while_container_starts("meddled", "pause")
 
 
 def killed_in_docker(kit):
-    return in_docker_while_starting(kit, "kill")
+    return kit.while_container_starts("meddled", "kill")
 
 
 def stopped_in_docker(kit):
-    return in_docker_while_starting(kit, "stop")
-
-
-def in_docker_while_starting(kit, verb, *arguments):
-    kit.labctl.spec(compose_lab("meddled"))
-    up = kit.labctl.start("up", "--json", *arguments)
-    give_up = time.monotonic() + 30
-    while docker("ps", "--quiet", "--filter", "name=meddled-broker", "--filter", "status=running") == "":
-        assert time.monotonic() < give_up
-    docker(verb, "meddled-broker")
-    out, err = up.communicate(timeout=100)
-    assert up.returncode == 4, err
-    return json.loads(out)
+    return kit.while_container_starts("meddled", "stop")
 
 
 DOCKER = {
     "oom-killed": (oom_killed, oom_killed_beside_the_heap),
-    "disk-full": (disk_full_in_a_container,),
-    "no-engine": (no_engine, no_engine_at_an_address),
+    "disk-full": (disk_full_in_a_container, faults.disk_full_on_a_small_volume),
+    "docker-disk-full": (faults.engine_disk_full,),
+    "no-engine": (no_engine, no_engine_at_an_address, faults.engine_stopped),
+    "no-subnet": (faults.engine_without_a_subnet,),
+    "other-architecture": (faults.other_architecture, faults.other_architecture_in_the_registry),
+    "other-cluster": (faults.other_cluster_in_the_volume,),
+    "node-removed": (faults.removed_while_starting, faults.removed_during_the_checks),
     "no-compose": (no_compose,),
     "no-docker-permission": (no_docker_permission,),
     "docker-hung": (docker_hung, docker_hung_at_inspect),
@@ -669,10 +694,11 @@ DOCKER_ROWS = [(fault, made) for fault, makers in DOCKER.items() for made in mak
 @pytest.mark.docker
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(("fault", "made"), DOCKER_ROWS, ids=lambda one: getattr(one, "__name__", str(one)))
-def test_a_fault_in_docker(engine_labctl, derived, tmp_path, table, fault, made):
+def test_a_fault_in_docker(engine_labctl, derived, tmp_path, table, request, fault, made):
     """Its cause is named, and no other."""
     with contextlib.ExitStack() as stack:
-        named_rightly(made(Kit(engine_labctl, tmp_path, stack, derived)), fault, made, table)
+        kit = Kit(engine_labctl, tmp_path, stack, derived, lambda: request.getfixturevalue("other_engine"))
+        named_rightly(made(kit), fault, made, table)
 
 
 # -- neither -----------------------------------------------------------------

@@ -1,0 +1,123 @@
+"""Faults of engines, images, volumes and containers, for the table: `maker(kit)` makes one, `labctl up` meets it."""
+
+import json
+import shutil
+import struct
+import subprocess
+
+from labctl.spec import default_spec
+from tests.integration.conftest import docker
+from tests.integration.test_docker import OWN, compose_lab
+
+NEWEST = default_spec().kafka.version
+MANIFESTS = "application/vnd.docker.distribution.manifest.list.v2+json"
+X86_64, AARCH64 = 62, 183  # ELF's numbers of machines
+
+
+def engine_stopped(kit):
+    """While the lab is waited for."""
+    engine = kit.own_engine()
+    up = kit.start(compose_lab("stopped"), until="✓ start")
+    engine.stop()
+    kit.stack.callback(engine.start)
+    return kit.told(up)
+
+
+def engine_disk_full(kit):
+    """Of the engine's own disk nothing is left."""
+    engine = kit.own_engine()
+    filler = engine.data / "fill"
+    kit.stack.callback(filler.unlink)
+    kit.fill(filler)
+    return kit.up(text=compose_lab("crowded"))
+
+
+def engine_without_a_subnet(kit):
+    """Others have all the networks that it gives."""
+    engine = kit.own_engine()
+    made = []
+    while engine.docker("network", "create", f"others-{len(made)}", check=False):
+        made.append(f"others-{len(made)}")
+    kit.stack.callback(engine.docker, "network", "rm", *made)
+    return kit.up(text=compose_lab("crowded"))
+
+
+def removed_while_starting(kit):
+    """docker rm as soon as it runs."""
+    return kit.while_container_starts("removed", "rm", "--force")
+
+
+def removed_during_the_checks(kit):
+    """docker rm under the clients."""
+    up = kit.start(compose_lab("removed"), until="✓ topics")
+    docker("rm", "--force", "removed-broker")
+    return kit.told(up)
+
+
+def other_architecture(kit):
+    """An image that is here, whose programs are another machine's."""
+    machine, platform = (X86_64, "linux/amd64") if here() == AARCH64 else (AARCH64, "linux/arm64")
+    folder = kit.tmp_path / "other"
+    folder.mkdir()
+    program = folder / "run"
+    program.write_bytes(elf(machine))
+    program.chmod(0o755)
+    copies = [f"COPY run {place}" for place in ("/bin/sh", "/usr/bin/env", "/etc/kafka/docker/run")]
+    (folder / "Dockerfile").write_text("\n".join(["FROM scratch", *copies, 'CMD ["/etc/kafka/docker/run"]', ""]))
+    image = "labctl-test/other"
+    docker("buildx", "build", "--quiet", "--platform", platform, "--tag", f"{image}:{NEWEST}", str(folder))
+    kit.stack.callback(docker, "image", "rm", "--force", f"{image}:{NEWEST}")
+    return kit.up(text=compose_lab("other", image=image))
+
+
+def other_architecture_in_the_registry(kit):
+    """A registry that has the image for a machine that nobody has."""
+    machine = {"architecture": "pdp11", "os": "linux"}
+    entry = {"mediaType": MANIFESTS, "size": 2, "digest": f"sha256:{'1' * 64}", "platform": machine}
+    body = json.dumps({"schemaVersion": 2, "mediaType": MANIFESTS, "manifests": [entry]}).encode()
+    port = kit.serve(lambda path: (200, {"Content-Type": MANIFESTS}, body if "/manifests/" in path else b"{}"))
+    return kit.up(text=compose_lab("other", image=f"127.0.0.1:{port}/kafka"))
+
+
+def disk_full_on_a_small_volume(kit):
+    """The lab's volume is on a disk of 16 MiB that is full to the last KiB."""
+    disk = kit.small_disk(16)
+    text = compose_lab("small")
+    kit.labctl.spec(text)
+    kit.labctl.run("up", "--checks", "none", check=True)
+    kit.labctl.run("stop", check=True)
+    docker("rm", "small-broker")
+    volume = "labctl-small_broker-data"
+    labels = json.loads(docker("volume", "inspect", volume))[0]["Labels"]
+    docker("volume", "rm", volume)
+    wanted = [f"--label={key}={value}" for key, value in labels.items()]
+    docker("volume", "create", *wanted, "--opt=type=none", "--opt=o=bind", f"--opt=device={disk}", volume)
+    shutil.chown(disk, 1000, 1000)
+    kit.fill(disk / "fill")
+    return kit.up(text=text)
+
+
+def other_cluster_in_the_volume(kit):
+    """Somebody put another lab's data into the volume."""
+    text = compose_lab("other")
+    kit.labctl.spec(text)
+    kit.labctl.run("up", check=True)
+    kit.labctl.run("stop", check=True)
+    edit = "sed -i s/^cluster.id=.*/cluster.id=Vn1XM1uGRvWwgCzaQ6Ebxw/ /data/meta.properties"
+    volume = ("--volume", "labctl-other_broker-data:/data")
+    docker("run", "--rm", "--user=0", *volume, f"{OWN}:{NEWEST}", "sh", "-c", edit)
+    return kit.up(text=text)
+
+
+def here():
+    """ELF's number of this machine."""
+    told = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
+    return AARCH64 if told == "aarch64" else X86_64
+
+
+def elf(machine):
+    """The smallest program for a machine: it is never run."""
+    start, whole = 0x400000, 120
+    head = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, start + whole, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    return head + struct.pack("<IIQQQQQQ", 1, 5, 0, start, start, whole, whole, 4096)

@@ -1,0 +1,145 @@
+"""A Docker Engine of the tests' own, beside the one that is there: to be stopped, killed and filled up."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ANSWER_SECONDS = 60
+STOP_SECONDS = 40
+POOL = "--default-address-pool=base=10.213.0.0/22,size=24"  # four networks, one of them its own
+DISK = "2g"
+
+
+class OwnEngine:
+    """A dockerd with folders and a network of its own: two in one network take each other's bridges and rules away.
+
+    `around` starts a command where its published ports are.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._daemon = None
+        self.around = ["nsenter", f"--net=/run/netns/{folder.name}"]
+        self.data = folder / "data-root"
+        self.host = f"unix://{folder}/docker.sock"
+        self.env = {key: value for key, value in os.environ.items() if key != "DOCKER_CONTEXT"}
+        self.env["DOCKER_HOST"] = self.host
+
+    def make(self):
+        """Make what it stands on: a disk and a network of its own."""
+        self.data.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(self.data)], check=True)
+        subprocess.run(["ip", "netns", "add", self._folder.name], check=True)
+        subprocess.run([*self.around, "ip", "link", "set", "lo", "up"], check=True)
+        firewall = self._folder / "bin" / "iptables"
+        firewall.parent.mkdir()
+        delay = self._folder / "delay"
+        real = shutil.which("iptables")
+        firewall.write_text(f'#!/bin/sh\n[ ! -e {delay} ] || sleep "$(cat {delay})"\nexec {real} "$@"\n')
+        firewall.chmod(0o755)
+
+    def start(self):
+        """Start it and wait until it answers."""
+        places = [f"--{what}={self._folder / what}" for what in ("data-root", "exec-root", "pidfile")]
+        with (self._folder / "log").open("ab") as log:
+            self._daemon = subprocess.Popen(
+                [*self.around, "dockerd", f"--host={self.host}", POOL, *places],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | {"PATH": f"{self._folder}/bin:{os.environ['PATH']}"},
+            )
+        give_up = time.monotonic() + ANSWER_SECONDS
+        while "containerd" not in self.docker("version", check=False):
+            assert self._daemon.poll() is None, self.log()
+            assert time.monotonic() < give_up, self.log()
+            time.sleep(0.1)
+
+    def stop(self, number=signal.SIGTERM):
+        """End it as a service manager does, with its containers; or with SIGKILL, which leaves them to themselves."""
+        self._daemon.send_signal(number)
+        self._daemon.wait(STOP_SECONDS)
+
+    def restart(self, number=signal.SIGTERM):
+        """End it and start it again."""
+        self.stop(number)
+        self.start()
+
+    @contextlib.contextmanager
+    def slow(self, seconds):
+        """Each rule of the firewall takes it so long: a network has a dozen."""
+        delay = self._folder / "delay"
+        delay.write_text(f"{seconds}\n")
+        try:
+            yield
+        finally:
+            delay.unlink()
+
+    def load(self, image):
+        """Give it an image of the other engine."""
+        with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
+            subprocess.run(["docker", "load", "--quiet"], stdin=saved.stdout, env=self.env, timeout=120, check=True)
+        assert saved.returncode == 0
+
+    def docker(self, *arguments, check=True):
+        """A docker command on this engine; what it printed."""
+        done = subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, timeout=60, check=False, env=self.env
+        )
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout
+
+    def names(self):
+        """Every container, volume and network of this engine but those that it has of its own."""
+        told = [self.docker("ps", "--all", "--format", "{{.Names}}")]
+        told += [self.docker(kind, "ls", "--format", "{{.Name}}") for kind in ("volume", "network")]
+        return set(" ".join(told).split()) - {"bridge", "host", "none"}
+
+    def log(self):
+        """The newest of what it said."""
+        return (self._folder / "log").read_text(errors="replace")[-3000:]
+
+    def end(self):
+        """Take it away with all it has."""
+        if self._daemon.poll() is not None:
+            self.start()
+        if containers := self.docker("ps", "--all", "--quiet").split():
+            self.docker("rm", "--force", "--volumes", *containers)
+        if networks := self.docker("network", "ls", "--quiet", "--filter", "type=custom").split():
+            self.docker("network", "rm", *networks)
+        self.stop()
+        subprocess.run(["ip", "netns", "delete", self._folder.name], check=True)
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            if (place := line.split()[1]).startswith(f"{self._folder}/"):
+                subprocess.run(["umount", "--lazy", place], check=True)
+        assert not [one.info["cmdline"] for one in psutil.process_iter(["cmdline"]) if self._is_of(one.info["cmdline"])]
+
+    def _is_of(self, command):
+        return any(str(self._folder) in argument for argument in command or ())
+
+
+@contextlib.contextmanager
+def own_engine(*images):
+    """A running engine with `images` of the other one. Skips where this user can't have one."""
+    if os.getuid() != 0 or not shutil.which("dockerd") or not shutil.which("ip"):
+        pytest.skip("an engine of the tests' own needs root, dockerd and ip")
+    folder = Path(tempfile.mkdtemp(prefix="engine-"))  # a socket's path has 107 characters at most
+    engine = OwnEngine(folder)
+    engine.make()
+    try:
+        engine.start()
+        for image in images:
+            engine.load(image)
+        yield engine
+    finally:
+        engine.end()
+        shutil.rmtree(folder)
