@@ -30,6 +30,7 @@ SEED = 20261124
 LAB = "soak"
 SIMILAR = f"{LAB}-broker-2"  # the name of a container that is not the lab's
 ENGINE_SECONDS = 10.0  # until a program of the engine's own counts as left
+LATE_SECONDS = 5.0  # for what an engine makes later
 LATEST = 0.9  # of the time that a step takes, so that it is still at it
 RENDERED = ("docker-compose.yml", "server.properties")
 KINDS = ("processes", "sockets", "files", "engine")
@@ -38,9 +39,10 @@ HEAD = """# Killed at any moment
 
 `make soak`, seed {seed}: {kills} labctl processes were killed (SIGKILL) at random moments of each step of `up`, and of
 `check`, `stop` and `down`; `after` counts from where that step began. Each line lists what existed at the kill beside
-what was there before (of files the number), by the account of the system and of the engine. After `down` (or `gc` and
-`down`) something was left {left} times. A JVM with Kafka's classes, a container and a file with similar names were
-looked at after each kill, and lived on{until}.
+what was there before the first (of files the number), by the account of the system and of the engine. After `down` (or
+`gc` and `down`) something was left {left} times; what came later would count at the next kill, and {late} came after
+the last. A JVM with Kafka's classes, a container and a file with similar names were looked at after each kill, and
+lived on{until}.
 
 """
 
@@ -61,6 +63,7 @@ class Soak:
     """A labctl in a folder of its own, and bystanders that must live on."""
 
     def __init__(self, folder: Path) -> None:
+        self.late: dict[str, list] | None = None  # what came after the last kill had been cleared away
         self._one = make_labctl(folder)
         self._temporary = folder / "tmp"
         self._temporary.mkdir()
@@ -73,20 +76,22 @@ class Soak:
         lasts = {runtime: self._timed(runtime) for runtime in RUNTIMES}
         rounds = [(runtime, step) for runtime in RUNTIMES for step in STEPS]
         with Bystanders(self._temporary) as alive:
+            before = self._seen()  # of all: what comes late is seen at the next kill, or after the last
             for at in range(number):
                 runtime, step = rounds[at % len(rounds)]
                 after = chance.random() * LATEST * lasts[runtime][step]
-                yield self._kill(runtime, step, after, chance.choice(["down", "gc, down"]))
+                yield self._kill(before, runtime, step, after, chance.choice(["down", "gc, down"]))
                 assert alive()
+            time.sleep(LATE_SECONDS)
+            self.late = self._left(before)
 
     def end(self) -> None:
         """Nothing of it is left where a kill went wrong."""
         self._one.end_started()
         self._one.run("down", "--all")
 
-    def _kill(self, runtime: str, step: str, after: float, ended_by: str) -> Kill:
+    def _kill(self, before: snapshot.Snapshot, runtime: str, step: str, after: float, ended_by: str) -> Kill:
         self._spec(runtime)
-        before = self._seen()
         command, _, within = step.partition(": ")
         if command != "up":
             self._one.run("up", "--checks", "none", check=True)
@@ -99,7 +104,7 @@ class Soak:
         process.communicate(timeout=20)
         if process.returncode != -signal.SIGKILL:  # it was quicker: a kill that hit nothing is none
             self._one.run("down", check=True)
-            return self._kill(runtime, step, after / 2, ended_by)
+            return self._kill(before, runtime, step, after / 2, ended_by)
         existed = self._seen().new_since(before)
         for command in ended_by.split(", "):
             self._one.run(command, check=True)
@@ -229,10 +234,11 @@ def main() -> None:
     finally:
         soak.end()
         left = sum(bool(one.left) for one in done)
-        head = HEAD.format(seed=asked.seed, kills=len(done), left=left, until=until)
+        late = "nothing" if soak.late == {} else "an unknown number" if soak.late is None else str(soak.late)
+        head = HEAD.format(seed=asked.seed, kills=len(done), left=left, until=until, late=late)
         asked.output.write_text(head + table(done), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(left > 0)
+    sys.exit(left > 0 or soak.late != {})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ def test_nothing_is_left_of_a_labctl_that_was_killed(docker_engine, tmp_path, re
             record_property(f"{one.runtime} {one.step} after {one.after:.2f} s", str(one.existed))
             assert not one.left, one
             seen.add((one.runtime, one.step))
+        assert soak.late == {}
     finally:
         soak.end()
     assert len(seen) == len(RUNTIMES) * len(STEPS)
