@@ -116,14 +116,6 @@ def with_environment(name: str, value: str) -> list[psutil.Process]:
     return found
 
 
-def arguments(process: psutil.Process) -> list[str]:
-    """The command line of a process; nothing of one that has ended."""
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
-
-
 def kill(processes: list[psutil.Process], seconds: float = 5) -> None:
     """Kill and wait until they are gone, `seconds` at most."""
     for process in processes:

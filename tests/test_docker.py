@@ -9,7 +9,7 @@ import pytest
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.runtime import choose
 from labctl.runtime.docker_faults import DOCKER_FAULTS, docker_error
-from labctl.runtime.engine import Engine, _pasteable
+from labctl.runtime.engine import MAKER_MARK, MARK, Engine, _pasteable
 from tests.fakes import IDENTITY, a_plan
 
 
@@ -200,20 +200,18 @@ def test_the_volumes_of_a_lab_s_containers_go_with_them(monkeypatch):
 
 
 class Program:
-    """A process of a killed labctl."""
+    """A docker process of a killed labctl."""
 
-    def __init__(self, pid, command):
-        self.pid, self.command = pid, command
-
-    def cmdline(self):
-        return self.command.split()
+    def __init__(self, pid):
+        self.pid = pid
 
 
-def test_compose_is_let_come_to_its_end(monkeypatch):
+def test_what_makes_things_is_let_come_to_its_end(monkeypatch):
     """Other commands are killed; one that does not end is named with its pid, and nothing is forgotten."""
-    pull, up = Program(7, "docker pull kafka"), Program(8, "docker-compose compose up")
+    pull, up = Program(7), Program(8)
     killed = []
-    monkeypatch.setattr("labctl.processes.with_environment", lambda *_: [pull, up])
+    found = {MARK: [pull], MAKER_MARK: [up]}
+    monkeypatch.setattr("labctl.processes.with_environment", lambda name, _mark: found[name])
     monkeypatch.setattr("labctl.processes.kill", killed.extend)
     monkeypatch.setattr("labctl.processes.wait", lambda *_: [])
     Engine().end_commands()

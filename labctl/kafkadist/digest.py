@@ -8,10 +8,11 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from labctl.files import write_whole
+from labctl.parallel import run_all
 from labctl.processes import boot_id
 
 # a file that is changed twice within the clock's tick keeps its ctime (git calls such a file racy)
@@ -36,8 +37,8 @@ def altered(sums: Mapping[Path, str], noted: Path | None = None) -> list[Path]:
     before = _notes(noted) if noted else {}
     now = {path: _seen(path, expected) for path, expected in sums.items()}
     unsure = [path for path, seen in now.items() if seen is None or seen != before.get(str(path))]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        found = dict(zip(unsure, pool.map(sha256, unsure), strict=True))
+    read = run_all([partial(sha256, path) for path in unsure], os.cpu_count() or 1)
+    found = dict(zip(unsure, read, strict=True))
     wrong = [path for path in unsure if found[path] != sums[path]]
     right = {str(path): seen for path, seen in now.items() if seen and path not in wrong}
     if noted and right != before:

@@ -44,7 +44,8 @@ REMOVALS = {
     UNNAMED: ["volume", "rm", "--force"],  # a container that Compose made anew hands its own on, and rm leaves them
     "network": ["network", "rm"],
 }
-MARK = "LABCTL_LAB"  # in the environment of every docker process that labctl starts
+# in the environment of every docker process that labctl starts; of those that make things the second
+MARK, MAKER_MARK = "LABCTL_LAB", "LABCTL_MAKER"
 
 
 class Engine:
@@ -122,7 +123,7 @@ class Engine:
 
     def compose_up(self, file: Path) -> None:
         """Create and start what docker-compose.yml says."""
-        with self._docker(CHANGE_SECONDS, compose_files=[file]) as docker:
+        with self._docker(CHANGE_SECONDS, mark=MAKER_MARK, compose_files=[file]) as docker:
             docker.compose.up(detach=True, quiet=True, pull="never")
 
     def containers(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -198,13 +199,11 @@ class Engine:
     def end_commands(self) -> None:
         """End what docker processes of this mark there are: those of a labctl that was interrupted or killed go on.
 
-        Compose is let come to its end: the engine makes what it was asked for all the same, and would make it later.
+        What makes things is let come to its end: the engine makes what it was asked for all the same, only later.
         Raises RuntimeFailed where it does not end.
         """
-        found = processes.with_environment(MARK, self._mark)
-        making = [one for one in found if "compose" in processes.arguments(one)]
-        processes.kill([one for one in found if one not in making])
-        if still := processes.wait(making, MAKING_SECONDS):
+        processes.kill(processes.with_environment(MARK, self._mark))
+        if still := processes.wait(processes.with_environment(MAKER_MARK, self._mark), MAKING_SECONDS):
             pids = " ".join(str(one.pid) for one in still)
             raise RuntimeFailed(
                 "docker compose",
@@ -233,7 +232,7 @@ class Engine:
             raise docker_error(_pasteable(done.args), done.returncode, done.stderr)
         return done.stdout
 
-    def _call(self, seconds: float | None) -> list[str]:
+    def _call(self, seconds: float | None, mark: str = MARK) -> list[str]:
         if shutil.which("docker") is None:
             raise HostError(
                 "there is no docker command on PATH", f"install Docker Engine and its CLI, {OTHER_RUNTIME}", "no-docker"
@@ -242,7 +241,7 @@ class Engine:
         # DOCKER_HOST beats DOCKER_CONTEXT
         unset = ["-u", "DOCKER_HOST"] if self._pin.startswith("DOCKER_CONTEXT=") else []
         pin = [self._pin] if self._pin else []
-        return [env, *unset, f"{MARK}={self._mark}", *pin, *_deadline(seconds), "docker"]
+        return [env, *unset, f"{mark}={self._mark}", *pin, *_deadline(seconds), "docker"]
 
     def _run(self, arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
         command = [*self._call(seconds), *arguments]
@@ -252,8 +251,8 @@ class Engine:
         return done
 
     @contextlib.contextmanager
-    def _docker(self, seconds: float, **options: Any) -> Iterator[Any]:
-        call = self._call(seconds)
+    def _docker(self, seconds: float, *, mark: str = MARK, **options: Any) -> Iterator[Any]:
+        call = self._call(seconds, mark)
         from python_on_whales import DockerClient
         from python_on_whales.exceptions import DockerException
 

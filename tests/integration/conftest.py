@@ -32,10 +32,10 @@ class Labctl:
     started: list = field(default_factory=list)
     around: list = field(default_factory=list)  # a command that starts it in another place
 
-    def run(self, *arguments, input=None, timeout=120, env=None, check=False):
-        """Run it to its end."""
+    def run(self, *arguments, input=None, timeout=120, env=None, check=False, around=()):
+        """Run it to its end; `around` is a command that runs it."""
         done = subprocess.run(
-            [*self.around, sys.executable, "-m", "labctl", *map(str, arguments)],
+            [*self.around, *around, sys.executable, "-m", "labctl", *map(str, arguments)],
             cwd=self.folder,
             env=self.env | (env or {}),
             input=input,

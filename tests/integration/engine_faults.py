@@ -1,9 +1,9 @@
 """Faults of engines, images, volumes and containers, for the table: `maker(kit)` makes one, `labctl up` meets it."""
 
 import json
+import platform
 import shutil
 import struct
-import subprocess
 
 from labctl.spec import default_spec
 from tests.integration.conftest import docker
@@ -20,7 +20,7 @@ def engine_stopped(kit):
     up = kit.start(compose_lab("stopped"), until="✓ start")
     engine.stop()
     kit.stack.callback(engine.start)
-    return kit.told(up)
+    return kit.told(up, 3)
 
 
 def engine_disk_full(kit):
@@ -44,19 +44,19 @@ def engine_without_a_subnet(kit):
 
 def removed_while_starting(kit):
     """docker rm as soon as it runs."""
-    return kit.while_container_starts("removed", "rm", "--force")
+    return kit.while_container_starts("removed", "rm", "--force", expect=(3, 4))
 
 
 def removed_during_the_checks(kit):
     """docker rm under the clients."""
     up = kit.start(compose_lab("removed"), until="✓ topics")
     docker("rm", "--force", "removed-broker")
-    return kit.told(up)
+    return kit.told(up, 1)
 
 
 def other_architecture(kit):
     """An image that is here, whose programs are another machine's."""
-    machine, platform = (X86_64, "linux/amd64") if here() == AARCH64 else (AARCH64, "linux/arm64")
+    machine, wanted = (X86_64, "linux/amd64") if platform.machine() == "aarch64" else (AARCH64, "linux/arm64")
     folder = kit.tmp_path / "other"
     folder.mkdir()
     program = folder / "run"
@@ -65,7 +65,7 @@ def other_architecture(kit):
     copies = [f"COPY run {place}" for place in ("/bin/sh", "/usr/bin/env", "/etc/kafka/docker/run")]
     (folder / "Dockerfile").write_text("\n".join(["FROM scratch", *copies, 'CMD ["/etc/kafka/docker/run"]', ""]))
     image = "labctl-test/other"
-    docker("buildx", "build", "--quiet", "--platform", platform, "--tag", f"{image}:{NEWEST}", str(folder))
+    docker("buildx", "build", "--quiet", "--platform", wanted, "--tag", f"{image}:{NEWEST}", str(folder))
     kit.stack.callback(docker, "image", "rm", "--force", f"{image}:{NEWEST}")
     return kit.up(text=compose_lab("other", image=image))
 
@@ -90,8 +90,8 @@ def disk_full_on_a_small_volume(kit):
     volume = "labctl-small_broker-data"
     labels = json.loads(docker("volume", "inspect", volume))[0]["Labels"]
     docker("volume", "rm", volume)
-    wanted = [f"--label={key}={value}" for key, value in labels.items()]
-    docker("volume", "create", *wanted, "--opt=type=none", "--opt=o=bind", f"--opt=device={disk}", volume)
+    told = [f"--label={key}={value}" for key, value in labels.items()]
+    docker("volume", "create", *told, "--opt=type=none", "--opt=o=bind", f"--opt=device={disk}", volume)
     shutil.chown(disk, 1000, 1000)
     kit.fill(disk / "fill")
     return kit.up(text=text)
@@ -107,12 +107,6 @@ def other_cluster_in_the_volume(kit):
     volume = ("--volume", "labctl-other_broker-data:/data")
     docker("run", "--rm", "--user=0", *volume, f"{OWN}:{NEWEST}", "sh", "-c", edit)
     return kit.up(text=text)
-
-
-def here():
-    """ELF's number of this machine."""
-    told = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
-    return AARCH64 if told == "aarch64" else X86_64
 
 
 def elf(machine):

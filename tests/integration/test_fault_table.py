@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -50,19 +49,7 @@ class Kit:
     def up(self, *arguments, text=AUTO, env=None, around=()):
         """The document of an `up` that is to fail."""
         self.labctl.spec(text)
-        if not around:
-            done = self.labctl.run("up", "--json", *arguments, env=env)
-        else:
-            command = [*around, sys.executable, "-m", "labctl", "up", "--json", *arguments]
-            done = subprocess.run(
-                command,
-                cwd=self.labctl.folder,
-                env=self.labctl.env | (env or {}),
-                capture_output=True,
-                text=True,
-                timeout=100,
-                check=False,
-            )
+        done = self.labctl.run("up", "--json", *arguments, env=env, around=around)
         assert done.returncode in {1, 3, 4}, done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         assert done.stderr.splitlines()[-1].startswith("  all that is known of it: "), done.stderr
@@ -75,7 +62,7 @@ class Kit:
         self.labctl.run("stop", check=True)
         return next(self.labctl.state.glob("labs/*/nodes/broker*/data"))
 
-    def while_starting(self, act, *arguments, text=AUTO, expect=(3, 4)):
+    def while_starting(self, act, *arguments, text=AUTO):
         """The document of an `up` whose first node has `act(pid)` done to it as soon as it runs."""
         self.labctl.spec(text)
         up = self.labctl.start("up", "--json", *arguments)
@@ -84,9 +71,7 @@ class Kit:
             assert time.monotonic() < give_up
             time.sleep(0.005)
         act(json.loads(pids[0].read_text())["pid"])
-        out, err = up.communicate(timeout=100)
-        assert up.returncode in expect, err
-        return json.loads(out)
+        return self.told(up, 3, 4)
 
     def start(self, text, until):
         """An `up` that has told the line `until`."""
@@ -95,13 +80,13 @@ class Kit:
         assert any(until in line for line in up.stderr), until
         return up
 
-    def told(self, up):
-        """The document of an `up` that goes wrong now."""
+    def told(self, up, *codes):
+        """The document of an `up` that goes wrong now, with one of the exit codes."""
         out, err = up.communicate(timeout=100)
-        assert up.returncode in {1, 3, 4}, err
+        assert up.returncode in codes, err
         return json.loads(out)
 
-    def while_container_starts(self, name, *command):
+    def while_container_starts(self, name, *command, expect=(4,)):
         """The document of an `up` whose container has a docker command done to it as soon as it runs."""
         self.labctl.spec(compose_lab(name))
         arguments = ("--timeout", "5") if "pause" in command else ()
@@ -110,7 +95,7 @@ class Kit:
         while docker("ps", "--quiet", "--filter", f"name={name}-broker", "--filter", "status=running") == "":
             assert time.monotonic() < give_up
         docker(*command, f"{name}-broker")
-        return self.told(up)
+        return self.told(up, *expect)
 
     def small_disk(self, mebibytes):
         """A folder on a disk of its own."""
