@@ -11,11 +11,12 @@ from labctl import report
 from labctl.bundle import Traces, gather_traces, remove_bundle, write_bundle
 from labctl.doctor import examine, probe_text
 from labctl.errors import LabError, LabStopped, SpecError
+from labctl.page.process import page_state
 from labctl.parallel import both
 from labctl.render import render
 from labctl.results import RunResult
 from labctl.runlog import RunLog
-from labctl.runtime.base import Runtime
+from labctl.runtime.base import NodeState, Runtime
 from labctl.spec import LabSpec
 from labctl.store import LabStore
 
@@ -30,8 +31,11 @@ def look_back(log: RunLog, runtime: Runtime | None, error: BaseException | None 
     traces, unseen = Traces((), {}), None
     try:
         if runtime:
-            states, versions = both(partial(runtime.nodes, memory=error is None), runtime.versions)
+            states, (versions, ui) = both(
+                partial(runtime.nodes, memory=error is None), lambda: (runtime.versions(), _ui(log, runtime))
+            )
             log.saw_nodes(states)
+            log.saw_ui(ui)
             log.saw_versions(versions)
             traces = gather_traces(states, runtime) if wrong else traces
     except LabError as why:
@@ -74,3 +78,7 @@ def write_report(log: RunLog, spec: LabSpec, folder: Path, store: LabStore, trac
         names, bundle = (), None
         log.note(f"no report: {error.filename or folder} can't be written: {error.strerror}")
     return log.finish(names, str(bundle) if bundle else None)
+
+
+def _ui(log: RunLog, runtime: Runtime) -> NodeState | None:
+    return runtime.ui() or (page_state(log.plan) if log.plan else None)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.errors import HostError, unwritable
+from labctl.fixed import ADMIN, INTER_BROKER
 from labctl.plan import LabPlan, NodePlan
 from labctl.render import render_template
 from labctl.security import (
@@ -26,7 +27,6 @@ from labctl.security import (
     secrets_inside,
     user_files,
 )
-from labctl.spec import ADMIN, INTER_BROKER
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -7,10 +7,10 @@ import shlex
 
 from labctl.credentials import password
 from labctl.errors import SpecError
+from labctl.fixed import ADMIN
 from labctl.plan import LabPlan
 from labctl.properties import properties_text
 from labctl.security import MECHANISM, client_properties, secrets_folder, user_files
-from labctl.spec import ADMIN
 
 
 def client_settings(plan: LabPlan, form: str, user: str | None) -> str:

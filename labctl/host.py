@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 
 from labctl.errors import HostError
+from labctl.fixed import CONTROLLER_PORT, INSIDE_PORT
 from labctl.plan import MEBIBYTE, HostFacts, LabPlan
 from labctl.processes import lab_of
-from labctl.spec import CONTROLLER_PORT, INSIDE_PORT
 
 # Below the range from which Linux takes ports for outgoing connections (32768 and up)
 AUTO_PORTS = range(20_000, 30_000)

@@ -24,7 +24,7 @@ from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError, unwritab
 from labctl.kafka_client import REQUEST_SECONDS, KafkaClient, answers
 from labctl.kafkadist.node import lab_mark
 from labctl.kraft import node_settings
-from labctl.page.process import page_mark, page_runs, start_page, stop_page
+from labctl.page.process import page_mark, page_runs, start_page, stop_page, wake_page
 from labctl.plan import Choice, LabPlan, image_name, make_plan, plan_topics, refuse_too_little_memory
 from labctl.pristine import empty
 from labctl.processes import ProcessId
@@ -101,10 +101,11 @@ def _up(wish: Wish, store: LabStore, say: Say, *, keep: bool, owner: ProcessId |
                 record = store.save(replace(record, spec=wish.spec.model_dump(mode="json")))
                 begun = True
                 runtime.up()
-                start_page(plan)
+                start_page(plan, folder)
             with connect(plan, seconds=1) as client, log.step("ready"):
                 for layer in wait_until_ready(plan, runtime, client, deadline):
                     log.add(layer)
+            wake_page(plan)
             record = store.set_phase(record, "up")
             with connect(plan, answer=_patience(deadline)) as client:
                 with log.step("topics"):

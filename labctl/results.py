@@ -63,6 +63,16 @@ class TopicResult:
 
 
 @dataclass(frozen=True, slots=True)
+class UiResult:
+    """The web page as it was last seen: labctl's own or Kafbat; running, exited or missing. Memory in bytes."""
+
+    kind: str
+    url: str
+    state: str
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MachineResult:
     """The machine that labctl ran on. Memory in bytes."""
 
@@ -140,6 +150,7 @@ class RunResult:
     seconds: float
     nodes: tuple[NodeResult, ...] = ()
     endpoints: Endpoints | None = None
+    ui: UiResult | None = None
     steps: tuple[StepResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     diagnosis: tuple[Diagnosis, ...] = ()

@@ -32,6 +32,7 @@ from labctl.results import (
     RuntimeResult,
     StepResult,
     TopicResult,
+    UiResult,
 )
 from labctl.runtime.base import NodeState
 
@@ -96,6 +97,7 @@ class RunLog:
         self._diagnosis: list[Diagnosis] = []
         self._nodes: tuple[NodeResult, ...] = ()
         self._topics: tuple[TopicResult, ...] = ()
+        self._ui: UiResult | None = None
         self._versions: dict[str, str] = {"labctl": __version__, "Python": platform.python_version()}
         self._failed = False
         self.told = False
@@ -166,6 +168,11 @@ class RunLog:
             planned = {node.name: node for node in self.plan.nodes}
             self._nodes = tuple(_node_result(self.plan, planned[one.name], one) for one in states)
 
+    def saw_ui(self, seen: NodeState | None) -> None:
+        """Keep how the web page was last seen; None: the lab has none."""
+        if self.plan and self.plan.ui.url and seen:
+            self._ui = UiResult(self.plan.ui.kind, self.plan.ui.url, seen.state, seen.memory)
+
     def saw_topics(self, topics: Mapping[str, tuple[Partition, ...]]) -> None:
         """Keep how the lab's topics were last seen."""
         self._topics = tuple(TopicResult(name, partitions) for name, partitions in sorted(topics.items()))
@@ -215,6 +222,7 @@ class RunLog:
             seconds=round(self._seconds(), 3),
             nodes=self.redactor.of(self._nodes),
             endpoints=endpoints,
+            ui=self._ui,
             steps=tuple(self._steps),
             checks=tuple(self._checks),
             diagnosis=tuple(self._diagnosis),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl.fixed import ADMIN, INTER_BROKER
 from labctl.plan import LabPlan, NodePlan
 from labctl.properties import properties_text
-from labctl.spec import ADMIN, INTER_BROKER
 
 MECHANISM = "SCRAM-SHA-512"
 CONTAINER_SECRETS = "/etc/kafka/secrets"  # the folder that apache/kafka's image declares

@@ -10,16 +10,14 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from labctl.errors import SpecError
+from labctl.fixed import CONTROLLER_PORT, INSIDE_PORT, MIN_ISR
 from labctl.versions import OLDEST, version_tuple
 
 KeyPath = tuple[str | int, ...]
 Mark = tuple[int, int]
 
-INSIDE_PORT = 9092
-CONTROLLER_PORT = 9093
 HIGHEST_PORT = 65535
 VOTERS = (1, 3, 5)
-ADMIN, INTER_BROKER = "admin", "broker"  # users that every secure lab has: labctl itself, and the brokers
 MOST_BROKERS = 5
 
 # What labctl itself decides for every node: set by `kafka.config`, the lab would not be the lab of the plan.
@@ -42,7 +40,6 @@ OWNED_SETTINGS = frozenset(
     }
 )
 
-MIN_ISR = "min.insync.replicas"
 # settings of brokers that ask for as many of them: of topics, and of Kafka's own topics
 COPIES = ("replication.factor", MIN_ISR, "state.log.min.isr", "state.topic.min.isr")
 

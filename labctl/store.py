@@ -13,16 +13,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from labctl.errors import HostError, SpecError, unwritable
 from labctl.files import write_whole
+from labctl.fixed import CONTROLLER_PORT, INSIDE_PORT
 from labctl.host import free_loopback, free_ports
 from labctl.plan import Choice, HostFacts, Identity
 from labctl.processes import ProcessId
-from labctl.spec import CONTROLLER_PORT, INSIDE_PORT, LabSpec
+
+if TYPE_CHECKING:
+    from labctl.spec import LabSpec
 
 OTHER_FOLDER = "free some space, give it back to yourself (chown, chmod), or name another one in XDG_STATE_HOME"
 

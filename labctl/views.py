@@ -7,16 +7,18 @@ from typing import Any
 
 from labctl import host
 from labctl.errors import KafkaFailed, LabError
+from labctl.fixed import CONTROLLER_PORT, INSIDE_PORT
 from labctl.host import free_ports
 from labctl.kafka_client import answers
 from labctl.lab import Wish, connect, open_lab, state
+from labctl.page.process import page_state
 from labctl.plan import Choice, Identity, LabPlan, image_name, make_plan
 from labctl.report.words import headline, memory
 from labctl.results import RunResult
 from labctl.runlog import Silent
 from labctl.runtime import choose, choose_ui
 from labctl.security import CONTAINER_SECRETS
-from labctl.spec import CONTROLLER_PORT, INSIDE_PORT, LabSpec
+from labctl.spec import LabSpec
 from labctl.store import LabStore, encoded_id
 from labctl.tools import config_option
 
@@ -99,6 +101,7 @@ def lab_status(name: str, store: LabStore) -> dict[str, Any]:
     """The lab as it is now: the document of `status --json`. Raises LabStopped where there is no such lab."""
     record, plan, runtime = open_lab(name, store, Silent())
     states = runtime.nodes(memory=True)
+    page = runtime.ui() or page_state(plan)
     quorum: dict[str, Any] | None = None
     why = answers(plan.published.split(",")[0])
     if why is None:
@@ -131,6 +134,7 @@ def lab_status(name: str, store: LabStore) -> dict[str, Any]:
             for one, node in zip(states, plan.nodes, strict=True)
         ],
         "quorum": quorum,
+        "ui": {"kind": plan.ui.kind, "url": plan.ui.url, "state": page.state, "memory": page.memory} if page else None,
         "endpoints": {"external": plan.external, "internal": plan.internal, "ui": plan.ui.url},
         "folder": record.folder,
     }
@@ -146,6 +150,9 @@ def status_text(seen: dict[str, Any]) -> str:
         + " ".join(filter(None, (node["state"], node["detail"], memory(node["memory"]))))
         for node in seen["nodes"]
     ]
+    if seen["ui"]:
+        about = " ".join(filter(None, (seen["ui"]["state"], memory(seen["ui"]["memory"]))))
+        lines.append(f"  web page {seen['ui']['url']}: {seen['ui']['kind']}; {about}")
     if seen["quorum"]:
         level = sum(one["caught_up"] for one in seen["quorum"]["voters"])
         lines.append(
@@ -173,6 +180,7 @@ def lab_list(store: LabStore) -> list[dict[str, Any]]:
                 "runtime": plan.runtime.name,
                 "kafka_version": plan.kafka_version,
                 "external": plan.external,
+                "ui": plan.ui.url,
                 "source": record.source,
                 "folder": record.folder,
                 "created_at": record.created_at,
@@ -185,9 +193,13 @@ def list_text(labs: list[dict[str, Any]]) -> str:
     """The labs for people."""
     if not labs:
         return "no labs; labctl up makes one\n"
-    rows = [("NAME", "STATE", "RUNTIME", "KAFKA", "OUTSIDE", "FROM")]
+    rows = [("NAME", "STATE", "RUNTIME", "KAFKA", "OUTSIDE", "WEB PAGE", "FROM")]
     rows += [
-        (one["name"], one["state"], one["runtime"], one["kafka_version"], one["external"], one["source"] or "built in")
+        (
+            *(one[key] for key in ("name", "state", "runtime", "kafka_version", "external")),
+            one["ui"] or "none",
+            one["source"] or "built in",
+        )
         for one in labs
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -28,6 +28,7 @@ def keeps_the_contract(runtime, node, *, echo):
     assert [one.state for one in runtime.nodes()] == ["exited"]
     runtime.up()
     assert [one.state for one in runtime.nodes()] == ["running"]
+    assert runtime.ui() is None
     assert any(node in line for line in runtime.down())
     assert runtime.down() == []
 

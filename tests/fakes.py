@@ -63,6 +63,9 @@ class FakeRuntime:
         absent = "exited" if self.made else "missing"
         return [NodeState(node.name, "running" if node.name in self.running else absent) for node in self.plan.nodes]
 
+    def ui(self):
+        return None
+
     def versions(self):
         return {"fake": "1"}
 

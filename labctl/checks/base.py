@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from labctl.errors import KafkaFailed, ReadinessTimeout
+from labctl.fixed import ADMIN
 from labctl.kafka_client import KafkaClient, answers
 from labctl.plan import SecurityPlan, TopicPlan
 from labctl.runtime.base import Completed
-from labctl.spec import ADMIN
 from labctl.waiting import Deadline, NotReady, wait_until
 
 T = TypeVar("T")

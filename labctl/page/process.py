@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import pickle
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -14,10 +16,11 @@ from labctl import processes
 from labctl.errors import HostError
 from labctl.plan import LabPlan
 from labctl.processes import PAGE_MARK, ProcessId
+from labctl.runtime.base import NodeState
 
 ADDRESS = "127.0.0.1"
 BACKLOG = 100
-NICENESS = 10  # it starts beside the nodes, and they come first
+KNOCK_SECONDS = 1
 
 
 def page_mark(state: str) -> str:
@@ -25,13 +28,18 @@ def page_mark(state: str) -> str:
     return f"{PAGE_MARK}{state}"
 
 
-def start_page(plan: LabPlan) -> None:
-    """Start the lab's page, unless the lab has none or it runs. Raises HostError where its port is taken."""
+def start_page(plan: LabPlan, reports: Path) -> None:
+    """Start the lab's page, unless the lab has none or it runs; it shows the last of `reports`.
+
+    Raises HostError where its port is taken.
+    """
     if plan.ui.kind != "page" or plan.ui.port is None or _running(plan):
         return
     folder = _folder(plan)
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as door, (folder / "page.log").open("wb") as log:
+    with socket.socket() as door, (folder / "page.log").open("wb") as log, tempfile.TemporaryFile() as decided:
+        pickle.dump(plan, decided)
+        decided.seek(0)
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((ADDRESS, plan.ui.port))
@@ -44,13 +52,12 @@ def start_page(plan: LabPlan) -> None:
         # who connects before the server is up waits in this queue
         door.listen(BACKLOG)
         process = subprocess.Popen(
-            [sys.executable, "-m", "labctl.page", plan.name, str(door.fileno()), page_mark(plan.state)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", "-m", "labctl.page", str(reports), str(door.fileno()), page_mark(plan.state)],
+            stdin=decided,
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=[door.fileno()],
             start_new_session=True,
-            preexec_fn=_step_back,  # noqa: PLW1509 - os.nice alone
         )
     identity = ProcessId.of(process.pid)
     if identity:
@@ -73,6 +80,23 @@ def page_runs(plan: LabPlan) -> bool:
     return _running(plan) is not None
 
 
+def page_state(plan: LabPlan) -> NodeState | None:
+    """The page with its memory in bytes; None where the lab is to have none of labctl's own."""
+    if plan.ui.kind != "page" or plan.ui.port is None:
+        return None
+    with contextlib.suppress(psutil.Error):  # it may end while it is looked at
+        if running := _running(plan):
+            return NodeState("page", "running", memory=running.memory_info().rss)
+    return NodeState("page", "missing")
+
+
+def wake_page(plan: LabPlan) -> None:
+    """Have the page load what it is made of: the nodes are up, and it is to answer at once."""
+    if page_runs(plan):
+        with contextlib.suppress(OSError), socket.create_connection((ADDRESS, plan.ui.port or 0), KNOCK_SECONDS):
+            pass
+
+
 def _running(plan: LabPlan) -> psutil.Process | None:
     known = ProcessId.load(_folder(plan) / "pid.json")
     return known.process() if known else None
@@ -80,7 +104,3 @@ def _running(plan: LabPlan) -> psutil.Process | None:
 
 def _folder(plan: LabPlan) -> Path:
     return Path(plan.state) / "page"
-
-
-def _step_back() -> None:
-    os.nice(NICENESS)

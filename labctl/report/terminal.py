@@ -17,6 +17,8 @@ def to_terminal(run: RunResult) -> str:
         lines.append(
             f"  node {node.name}: {', '.join(node.roles)}; {node.state} {node.detail} {memory(node.memory)}".rstrip()
         )
+    if run.ui:
+        lines.append(f"  web page {run.ui.url}: {run.ui.kind}; {run.ui.state} {memory(run.ui.memory)}".rstrip())
     for one in run.diagnosis:
         lines += [f"  {one.cause}", f"  try: {one.remedy}"]
     return "\n".join(lines) + "\n"

@@ -71,6 +71,9 @@ class Runtime(Protocol):
     def nodes(self, *, memory: bool = False) -> list[NodeState]:
         """Every node of the plan, in its order; what memory it has resident where `memory` asks for it."""
 
+    def ui(self) -> NodeState | None:
+        """The web page that the runtime runs beside its nodes, with its memory; None where it runs none."""
+
     def versions(self) -> dict[str, str]:
         """What runs the nodes, and its versions: {"Java": "25.0.1"}."""
 

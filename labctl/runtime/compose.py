@@ -13,7 +13,7 @@ from typing import Any
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.kafka_client import load_library
 from labctl.parallel import run_all
-from labctl.plan import MEBIBYTE, LabPlan, NodePlan
+from labctl.plan import MEBIBYTE, LabPlan
 from labctl.render import CLUSTER_LABEL, COMPOSE_FILE, container_name, project_name, ui_container
 from labctl.runtime.base import Completed, NodeState, Progress
 from labctl.runtime.container import Container
@@ -87,8 +87,14 @@ class ComposeRuntime:
     def nodes(self, *, memory: bool = False) -> list[NodeState]:
         """What inspect tells of each container, and `docker top` of its processes' memory."""
         seen = self._engine.containers(list(self._containers.values()))
-        states = [_state(node, seen.get(self._containers[node.name]), self._plan) for node in self._plan.nodes]
+        states = [_state(node.name, seen.get(self._containers[node.name]), self._plan) for node in self._plan.nodes]
         return run_all([partial(self._with_memory, state) for state in states], len(states)) if memory else states
+
+    def ui(self) -> NodeState | None:
+        """Kafbat's container, where the lab has one."""
+        seen = self._engine.containers(self._page) if self._page else {}
+        states = [self._with_memory(_state(name, seen.get(name), self._plan)) for name in self._page]
+        return states[0] if states else None
 
     def versions(self) -> dict[str, str]:
         """The engine's and Compose's."""
@@ -133,7 +139,7 @@ class ComposeRuntime:
     def _with_memory(self, state: NodeState) -> NodeState:
         if state.state != "running":
             return state
-        return replace(state, memory=self._engine.resident(self._containers[state.name]))
+        return replace(state, memory=self._engine.resident(self._containers.get(state.name, state.name)))
 
     def _refuse_foreign_containers(self) -> None:
         """A container of another maker with one of our names is nobody's to touch."""
@@ -182,19 +188,19 @@ class ComposeRuntime:
         return self._containers[node]
 
 
-def _state(node: NodePlan, seen: dict[str, Any] | None, plan: LabPlan) -> NodeState:
+def _state(name: str, seen: dict[str, Any] | None, plan: LabPlan) -> NodeState:
     if seen is None or seen["State"]["Status"] in {"removing", "dead"}:  # docker rm ends it before it is gone
-        return NodeState(node.name, "missing")
+        return NodeState(name, "missing")
     state = seen["State"]
     if state["Status"] in {"running", "paused", "restarting"}:
-        return NodeState(node.name, "running", reason="frozen: docker paused it" if state["Status"] == "paused" else "")
+        return NodeState(name, "running", reason="frozen: docker paused it" if state["Status"] == "paused" else "")
     code = int(state["ExitCode"])
     if state.get("OOMKilled"):
         limit = int(seen["HostConfig"].get("Memory", 0)) // MEBIBYTE
         reason = f"OOM-killed: it wanted more than its memory limit of {limit} MiB, heap {plan.heap}"
     else:
         reason = str(state.get("Error") or "") or f"exit code {code}"
-    return NodeState(node.name, "exited", code, reason, ended=_seconds(state.get("FinishedAt", "")))
+    return NodeState(name, "exited", code, reason, ended=_seconds(state.get("FinishedAt", "")))
 
 
 def _seconds(told: str) -> float | None:

@@ -99,6 +99,10 @@ class LocalRuntime:
         """What each node's process does; its memory is told in any case."""
         return [self._state(node) for node in self._plan.nodes]
 
+    def ui(self) -> NodeState | None:
+        """Kafbat is a container."""
+        return None
+
     def versions(self) -> dict[str, str]:
         """The Java that the nodes run on, once it is prepared or a node runs."""
         kafka = self._kafka
