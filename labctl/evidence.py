@@ -18,7 +18,7 @@ from labctl.page_client import page_text
 from labctl.plan import LabPlan
 from labctl.render import COMPOSE_FILE, container_name, render, render_template
 from labctl.runtime.base import Completed, Runtime
-from labctl.security import CONTAINER_SECRETS, page_door
+from labctl.security import page_door, tool_config
 from labctl.tools import config_option
 
 STEP_SECONDS = 60
@@ -176,7 +176,7 @@ def _as_typed(plan: LabPlan, done: Completed) -> tuple[str, ...]:
 def _login(plan: LabPlan, side: str, user: str = "") -> list[str]:
     if plan.security is None:
         return []
-    config = f"{CONTAINER_SECRETS}/{user or plan.security.users[0]}.properties"
+    config = tool_config(user or plan.security.users[0])
     return ["--command-config", config] if user else config_option(side, config, plan.kafka_version)
 
 

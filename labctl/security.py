@@ -39,6 +39,11 @@ def user_files(plan: LabPlan, user: str) -> UserFiles:
     return UserFiles(folder / f"{user}.password", folder / f"{user}.provider.properties", folder / f"{user}.properties")
 
 
+def tool_config(user: str) -> str:
+    """The .properties file that lets a console tool in as `user`, as every broker sees it."""
+    return f"{CONTAINER_SECRETS}/{user}.properties"
+
+
 def page_key_file(plan: LabPlan) -> Path:
     """Where the key of the lab page is."""
     return secrets_folder(plan) / "page.key"

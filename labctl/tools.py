@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+
+from labctl.plan import DEFAULT_NAME
 from labctl.versions import has
 
 FOLDER = "/opt/kafka/bin"  # where apache/kafka's image has them; the local runtime knows the same paths
@@ -64,3 +67,29 @@ def quorum_status(controller: str, config: str) -> list[str]:
     """Asks a controller at its own door for the quorum."""
     tool = f"{FOLDER}/kafka-metadata-quorum.sh"
     return [tool, "--bootstrap-controller", controller, "--command-config", config, "describe", "--status"]
+
+
+def typed(
+    lab: str, node: str, bootstrap: str, topic: str, *, config: str | None = None, kafka_version: str | None = None
+) -> tuple[str, str]:
+    """What a person types in any runtime: to produce a record, and to read all there are."""
+    inside = f"labctl exec {'' if lab == DEFAULT_NAME else f'--name {lab} '}{node} --"
+    return _typed(inside, "", bootstrap, topic, config, kafka_version)
+
+
+def typed_in_docker(
+    container: str, bootstrap: str, topic: str, *, config: str | None = None, kafka_version: str | None = None
+) -> tuple[str, str]:
+    """The same where labctl is not there, but its containers are."""
+    return _typed(f"docker exec -i {container}", f"{FOLDER}/", bootstrap, topic, config, kafka_version)
+
+
+def _typed(
+    inside: str, folder: str, bootstrap: str, topic: str, config: str | None, kafka_version: str | None
+) -> tuple[str, str]:
+    door = f"--bootstrap-server {bootstrap} --topic {shlex.quote(topic)}"
+    produce, consume = (
+        " ".join([f"{inside} {folder}kafka-console-{side}.sh {door}", *config_option(side, config, kafka_version)])
+        for side in ("producer", "consumer")
+    )
+    return f"echo hello | {produce}", f"{consume} --from-beginning"

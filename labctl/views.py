@@ -12,15 +12,15 @@ from labctl.host import free_ports
 from labctl.kafka_client import answers
 from labctl.lab import Wish, connect, open_lab, state
 from labctl.page.process import page_state
-from labctl.plan import Choice, Identity, LabPlan, image_name, make_plan
-from labctl.report.words import headline, memory
+from labctl.plan import DEFAULT_NAME, Choice, Identity, LabPlan, image_name, make_plan
+from labctl.report.words import UI_NAMES, headline, memory
 from labctl.results import RunResult
 from labctl.runlog import Silent
 from labctl.runtime import choose, choose_ui
-from labctl.security import CONTAINER_SECRETS
+from labctl.security import tool_config
 from labctl.spec import LabSpec
 from labctl.store import LabStore, encoded_id
-from labctl.tools import config_option
+from labctl.tools import typed
 
 NOT_YET_MADE = uuid.UUID("8a5b9d6e-6c1f-4c3e-9b57-2f4f6a0c7d11")  # namespace of the cluster ids below
 
@@ -68,33 +68,35 @@ def up_text(run: RunResult, spec: LabSpec) -> str:
     topic = spec.topics[0].name if spec.topics else "orders"
     if not (run.endpoints and run.nodes) or run.status == "error":
         return headline(run)
-    lab = f"--name {run.lab} " if run.lab != "homework" else ""
-    node = run.nodes[0].name
-    inside = run.endpoints.internal
-    tool = f"labctl exec {lab}{node} --"
-    produce, consume = (f"--topic {topic}{_login(spec, side)}" for side in ("producer", "consumer"))
+    lab = "" if run.lab == DEFAULT_NAME else f" --name {run.lab}"
+    produce, consume = typed(
+        run.lab,
+        run.nodes[0].name,
+        str(run.endpoints.internal),
+        topic,
+        config=_login(spec),
+        kafka_version=spec.kafka.version,
+    )
     lines = [
         headline(run),
-        f"  produce: echo hello | {tool} kafka-console-producer.sh --bootstrap-server {inside} {produce}",
-        f"  consume: {tool} kafka-console-consumer.sh --bootstrap-server {inside} {consume} --from-beginning",
+        f"  produce: {produce}",
+        f"  consume: {consume}",
         f"  from a program on this machine: bootstrap.servers={run.endpoints.external}",
     ]
     if spec.security.protocol != "plaintext":
-        lines[-1] += f", and what `labctl env {lab}`".rstrip(" `") + "` prints"
+        lines[-1] += f", and what `labctl env{lab}` prints"
     if run.endpoints.ui:
-        opened = "" if spec.security.protocol == "plaintext" else f", for you alone: labctl ui {lab}".rstrip()
+        opened = "" if spec.security.protocol == "plaintext" else f", for you alone: labctl ui{lab}"
         lines.append(f"  web page: {run.endpoints.ui}{opened}")
     lines += [f"  report: {file}" for file in run.files if file.endswith(".html")]
-    return "\n".join([*lines, f"  take it away: labctl down {lab}".rstrip()])
+    return "\n".join([*lines, f"  take it away: labctl down{lab}"])
 
 
-def _login(spec: LabSpec, side: str) -> str:
-    """The option that lets a console tool in; nothing in a plaintext lab."""
+def _login(spec: LabSpec) -> str | None:
+    """The file that lets a console tool in; None in a plaintext lab."""
     if spec.security.protocol == "plaintext":
-        return ""
-    user = spec.security.listed[0].name
-    config = f"{CONTAINER_SECRETS}/{user}.properties"
-    return " " + " ".join(config_option(side, config, spec.kafka.version))
+        return None
+    return tool_config(spec.security.listed[0].name)
 
 
 def lab_status(name: str, store: LabStore) -> dict[str, Any]:
@@ -152,7 +154,7 @@ def status_text(seen: dict[str, Any]) -> str:
     ]
     if seen["ui"]:
         about = " ".join(filter(None, (seen["ui"]["state"], memory(seen["ui"]["memory"]))))
-        lines.append(f"  web page {seen['ui']['url']}: {seen['ui']['kind']}; {about}")
+        lines.append(f"  {UI_NAMES[seen['ui']['kind']]}: {seen['ui']['url']}; {about}")
     if seen["quorum"]:
         level = sum(one["caught_up"] for one in seen["quorum"]["voters"])
         lines.append(

@@ -5,10 +5,12 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from labctl.kafka_client import Record
+from labctl.kafka_client import Group, Record
 from labctl.page.app import LARGEST_FORM, make_app
-from labctl.page.look import shown_text
+from labctl.page.look import shown_record, shown_text
+from labctl.report import write
 from tests.fakes import FakeKafka, a_plan
+from tests.test_report import RUN
 
 HOME = "http://localhost:8088"
 EVIL = b"<script>alert(1)</script>"
@@ -26,13 +28,14 @@ class Kafka(FakeKafka):
             number == 0
         )
 
-    def peek(self, topic, *, numbers, partition, offset, limit):
+    def peek(self, topic, *, numbers, partition, offset, limit, view):
         self._ask("peek")
         found = self.of(topic, partition or 0)
-        return found[-limit:] if offset is None else found[offset : offset + limit]
+        chosen = found[-limit:] if offset is None else found[offset : offset + limit]
+        return [view(one) for one in chosen], True
 
     def groups(self):
-        return ["readers"]
+        return {"readers": Group("classic", "Empty")}
 
     def committed(self, _group):
         return {("orders", 0): 1}
@@ -48,7 +51,9 @@ def kafka():
 
 @pytest.fixture
 def page(kafka, tmp_path):
-    return TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=True)
+    client = TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=True)
+    client.kafka = kafka
+    return client
 
 
 def token(page):
@@ -67,7 +72,7 @@ def sent(page, path, origin=HOME, **fields):
 def test_the_overview_has_nodes_addresses_and_topics(page):
     """All that a client needs, and what there is."""
     text = page.get("/").text
-    for expected in ("localhost:9094", "broker:9092", "leader", 'href="/topics/orders"', "led and in sync"):
+    for expected in ("localhost:9094", "broker:9092", "leader", 'href="/topics/orders"', "in sync"):
         assert expected in text
 
 
@@ -82,12 +87,12 @@ def test_records_are_shown_as_what_they_are(page):
 
 @pytest.mark.parametrize(
     ("query", "offsets"),
-    [("?count=2", ["1", "2"]), ("?from=oldest&count=1", ["0"]), ("?from=offset&offset=1&count=1", ["1"])],
+    [("?count=2", ["2", "1"]), ("?from=oldest&count=1", ["0"]), ("?from=offset&offset=1&count=1", ["1"])],
 )
 def test_a_window_of_the_records(page, query, offsets):
     """The newest, from the beginning, from an offset on."""
-    text = page.get(f"/topics/orders{query}&part=records").text
-    assert re.findall(r'<tr><td class="number">\d+</td><td class="number">(\d+)</td>', text) == offsets
+    text = page.get(f"/topics/orders{query}").text
+    assert re.findall(r'<td class="number">(\d+)</td><td class="time">', text) == offsets
 
 
 @pytest.mark.parametrize(
@@ -102,12 +107,41 @@ def test_a_window_that_can_t_be(page, query):
 
 def test_groups_and_their_lag(page):
     """Committed 1 of 3."""
-    assert "readers: 2 records behind" in page.get("/groups").text
+    text = page.get("/groups").text
+    for expected in ("readers", "classic group, empty", "2 records behind"):
+        assert expected in text
+
+
+def test_what_was_written_is_told_of_numbers_alone(page):
+    """Anything else in the address is left alone."""
+    for query in ("written=x", "written=1-", "written=1-2-3", "written=-1-2", f"written=1-{'9' * 30}", "written=<b>"):
+        assert "Written" not in page.get(f"/topics/orders?{query}").text
+
+
+def test_commands_to_copy(page):
+    """Of this lab, and of the topic that is looked at."""
+    tool = "labctl exec --name lab broker -- kafka-console-consumer.sh --bootstrap-server broker:9092"
+    assert f"{tool} --topic orders --from-beginning<" in page.get("/").text
+    page.kafka.create_topics({"new": (1, 1, {})})
+    assert f"{tool} --topic new --from-beginning<" in page.get("/topics/new").text
+
+
+def test_the_report_leads_back(page, tmp_path):
+    """What `up` wrote, and a way back to the page."""
+    assert page.get("/report").status_code == 404
+    write(RUN, tmp_path)
+    text = page.get("/report").text
+    assert "local" in text
+    assert '<a href="/">' in text
 
 
 def test_produce_and_create(page, kafka):
     """A record, a topic; back to where they are seen."""
-    assert sent(page, "/topics/orders/records", value="fresh", key="k").headers["location"] == "/topics/orders"
+    answer = sent(page, "/topics/orders/records", value="fresh", key="k")
+    assert answer.headers["location"] == "/topics/orders?written=0-3"
+    text = page.get("/topics/orders?written=0-3").text
+    assert "Written: partition 0, offset 3." in text
+    assert text.count('class="fresh"') == 1
     assert kafka.records["orders"][-1] == (b"k", b"fresh")
     assert sent(page, "/topics", name="new", partitions="2").status_code == 303
     assert kafka.made["new"][0] == 2
@@ -161,7 +195,7 @@ def test_nothing_may_be_loaded_from_elsewhere(page):
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert not re.findall(r'(?:src|href)="(?!/|data:)', page.get("/topics/orders").text)
+    assert not re.findall(r'(?:src|href)="(?!/|#|data:)', page.get("/topics/orders").text)
 
 
 def test_a_secure_lab_s_page_asks_for_the_key(kafka, tmp_path):
@@ -205,8 +239,9 @@ def test_a_kafka_that_is_away_is_said(page, kafka):
 
 
 def test_a_long_value_is_cut():
-    """Its length is told."""
+    """Its length is told; a time that is none is told as it is."""
     shown = shown_text(b"x" * 20_000)
     assert shown.text.endswith("… (10000 characters more)")
     assert shown_text(b"[" * 5000).kind == "text"
+    assert shown_record(Record(0, 0, None, b"x", 10**18)).time == f"{10**18} ms"
     assert (shown_text(None).kind, shown_text(b"\x80" * 20_000).kind) == ("null", "binary")

@@ -24,6 +24,7 @@ from labctl.results import (
     RuntimeResult,
     StepResult,
     TopicResult,
+    UiResult,
 )
 
 EVIL = "</pre><script>alert(1)</script> & `|` \x1b[31m\x00"
@@ -47,7 +48,8 @@ RUN = RunResult(
             "broker", 1, ("broker", "controller"), "running", "", 300 << 20, DOORS, {"node.id": "1", "log.dirs": EVIL}
         ),
     ),
-    endpoints=Endpoints("localhost:9094", "broker:9092", None),
+    endpoints=Endpoints("localhost:9094", "broker:9092", "http://localhost:8088"),
+    ui=UiResult("page", "http://localhost:8088", "running", 50 << 20),
     steps=(
         StepResult("prepare", "passed", 0.5, at=0.0),
         StepResult("ready: quorum", "passed", 0.7, 3, "leader 1", at=0.6),
@@ -109,7 +111,7 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.loads += [value for key, value in attrs if key in {"src", "href", "action", "data"}]
+        self.loads += [value for key, value in attrs if key in {"src", "href", "action", "data"} and tag != "a"]
 
 
 def test_html_is_one_file_that_runs_nothing():
@@ -152,3 +154,9 @@ def test_a_markdown_cell_stays_a_cell(tmp_path, monkeypatch):
     add_to_summary(RUN)
     add_to_summary(replace(RUN, status="passed"))
     assert (tmp_path / "summary").read_text().count("## ") == 2
+
+
+def test_the_web_page_and_its_memory_are_told():
+    """To people in every form."""
+    for form in ("terminal", "md", "html"):
+        assert "50 MiB" in FORMATS[form](RUN), form

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -15,7 +14,8 @@ from labctl.parallel import run_all
 
 PARTITIONS = 3
 MEMBERS = 2
-JOIN_SECONDS = 15.0  # kafka-python may leave a member without partitions for ever: then another one takes its place
+# kafka-python may leave a member without partitions, or without their records, for ever: then another takes its place
+IDLE_SECONDS = 15.0
 
 
 def consumer_group(context: CheckContext) -> Found:
@@ -49,7 +49,7 @@ class _Sharing:
         self._seconds = seconds
         self._give_up = time.monotonic() + seconds
         self._shares: list[set[int]] = [set() for _ in range(MEMBERS)]
-        self._shared = threading.Event()
+        self._done = [False] * MEMBERS
         self.read: set[tuple[int, int]] = set()  # (partition, offset)
 
     def until_shared(self) -> list[set[int]]:
@@ -75,17 +75,19 @@ class _Sharing:
         return False
 
     def _take_part(self, number: int, member: GroupMember) -> bool:
-        """Whether it came to its end; not where `member` was given no partitions, or time is over."""
-        joined_by = time.monotonic() + JOIN_SECONDS
+        """Whether all came to their end; not where `member` gets nothing, or time is over.
+
+        A member that is at its end polls on until the others are: they can't join a group in which one does not answer.
+        """
+        idle_at = time.monotonic() + IDLE_SECONDS
         while time.monotonic() < self._give_up:
             self.read.update((record.partition, record.offset) for record in member.poll())
-            self._shares[number] = member.partitions()
-            if _all_shared(self._shares):
-                self._shared.set()
-            whole = self._shares[number] <= {partition for partition, _offset in self.read}
-            if member.commit() and whole and self._shared.is_set():
+            self._shares[number] = share = member.partitions()
+            whole = bool(share) and share <= {partition for partition, _offset in self.read}
+            self._done[number] = member.commit() and whole and _all_shared(self._shares)
+            if all(self._done):
                 return True
-            if not self._shares[number] and time.monotonic() > joined_by:
+            if not whole and time.monotonic() > idle_at:
                 return False
         return False
 

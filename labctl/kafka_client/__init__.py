@@ -7,9 +7,19 @@ from labctl.kafka_client.changing import Changing
 from labctl.kafka_client.connection import REQUEST_SECONDS
 from labctl.kafka_client.member import GroupMember
 from labctl.kafka_client.records import Records
-from labctl.kafka_client.values import Quorum, Record, Voter
+from labctl.kafka_client.values import Group, Quorum, Record, Voter
 
-__all__ = ["REQUEST_SECONDS", "GroupMember", "KafkaClient", "Quorum", "Record", "Voter", "answers", "load_library"]
+__all__ = [
+    "REQUEST_SECONDS",
+    "Group",
+    "GroupMember",
+    "KafkaClient",
+    "Quorum",
+    "Record",
+    "Voter",
+    "answers",
+    "load_library",
+]
 
 
 class KafkaClient(Records, Changing):

@@ -8,7 +8,7 @@ from typing import Any
 from labctl.errors import KafkaFailed
 from labctl.kafka_client.border import ends_in_time, translated
 from labctl.kafka_client.connection import Connection
-from labctl.kafka_client.values import Quorum, Voter
+from labctl.kafka_client.values import Group, Quorum, Voter
 from labctl.plan import AclPlan
 from labctl.results import Partition
 
@@ -107,10 +107,13 @@ class Asking(Connection):
         return sorted({str(one.transactional_id) for found in listed.values() for one in found})
 
     @ends_in_time
-    def groups(self) -> list[str]:
-        """The names of all groups."""
+    def groups(self) -> dict[str, Group]:
+        """All groups by their names."""
         with translated("list groups"):
-            return [str(group["group_id"]) for group in self._connected().list_groups()]
+            listed = self._connected().list_groups()
+        return {
+            str(one["group_id"]): Group(one.get("group_type") or "", one.get("group_state") or "") for one in listed
+        }
 
     @ends_in_time
     def committed(self, group: str) -> dict[tuple[str, int], int]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from labctl.errors import KafkaFailed
 from labctl.kafka_client.asking import Asking
 from labctl.kafka_client.border import close_all, connecting, end_producer, ends_in_time, translated
 from labctl.kafka_client.member import GroupMember, read_records
 from labctl.kafka_client.values import Record
+
+T = TypeVar("T")
 
 PEEK_SECONDS = 2.0
 FETCH_MILLISECONDS = 20  # how long the broker may hold a fetch that finds nothing: a client that ends waits for it
@@ -94,32 +98,45 @@ class Records(Asking):
 
     @ends_in_time
     def peek(
-        self, topic: str, *, numbers: Sequence[int], partition: int | None, offset: int | None, limit: int
-    ) -> list[Record]:
-        """Up to `limit` records: from `offset` on in each partition, or the newest where it is None; newest last.
+        self,
+        topic: str,
+        *,
+        numbers: Sequence[int],
+        partition: int | None,
+        offset: int | None,
+        limit: int,
+        view: Callable[[Record], T],
+    ) -> tuple[list[T], bool]:
+        """What `view` makes of up to `limit` records, newest last; and whether all were read within PEEK_SECONDS.
 
-        Of `partition`, or of all `numbers` where it is None.
+        From `offset` on in each partition, or the newest where it is None; of `partition`, or of all `numbers` where it
+        is None. Nothing but the views is kept of a record: it may be large.
         """
         from kafka import TopicPartition
 
         asked = [TopicPartition(topic, number) for number in ([partition] if partition is not None else numbers)]
         ranges = self.ranges({topic: len(numbers)})[topic]
-        found: list[Record] = []
+        found: list[tuple[tuple[int, int, int], T]] = []
+        seen: Counter[int] = Counter()
+        give_up = time.monotonic() + PEEK_SECONDS
         with translated(f"read {topic}"), self._reader_at(asked) as reader:
             for at in asked:
                 first, end = ranges[at.partition]
                 start = max(first, end - limit) if offset is None else max(first, offset)
                 reader.seek(at, min(start, end))
-            give_up = time.monotonic() + PEEK_SECONDS
-            while time.monotonic() < give_up:
-                if all(
-                    reader.position(at) >= ranges[at.partition][1] or _of(found, at.partition) >= limit for at in asked
-                ):
-                    break
-                found += read_records(reader.poll(timeout_ms=100))
-        # across partitions only time orders records
-        found.sort(key=lambda one: (one.timestamp or 0, one.partition, one.offset))
-        return found[-limit:] if offset is None else found[:limit]
+
+            def whole() -> bool:
+                return all(
+                    seen[at.partition] >= limit or reader.position(at) >= ranges[at.partition][1] for at in asked
+                )
+
+            while not (done := whole()) and time.monotonic() < give_up:
+                for one in read_records(reader.poll(timeout_ms=100)):
+                    seen[one.partition] += 1
+                    # across partitions only time orders records
+                    found.append(((one.timestamp or 0, one.partition, one.offset), view(one)))
+        found.sort(key=itemgetter(0))
+        return [one for _place, one in (found[-limit:] if offset is None else found[:limit])], done
 
     @contextlib.contextmanager
     def _reader_at(self, partitions: Sequence[Any]) -> Iterator[Any]:
@@ -169,7 +186,3 @@ class Records(Asking):
         if not numbers:
             raise KafkaFailed(f"read {topic}: there is no such topic")
         return numbers
-
-
-def _of(records: Sequence[Record], partition: int) -> int:
-    return sum(one.partition == partition for one in records)

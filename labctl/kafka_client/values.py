@@ -17,6 +17,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """A group: classic, consumer, share or streams (KIP-848, KIP-932), and its state in Kafka's words."""
+
+    kind: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Voter:
     """A voter as the quorum's leader sees it: how many records behind, and whether it was level just now."""
 

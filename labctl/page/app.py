@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,9 +23,10 @@ from labctl import report
 from labctl.errors import KafkaFailed
 from labctl.kafka_client import KafkaClient
 from labctl.page.locked import Locked
-from labctl.page.look import shown_groups, shown_record, shown_topics
+from labctl.page.look import shown_commands, shown_groups, shown_nodes, shown_record, shown_topics
 from labctl.plan import LabPlan
 from labctl.render import render_template, templates_folder
+from labctl.report.html import to_html
 from labctl.security import page_cookie
 
 HOSTS = ["localhost", "127.0.0.1"]
@@ -62,9 +64,17 @@ class Page:
 
     def overview(self, _request: Request) -> Response:
         """Nodes, quorum, endpoints, topics."""
-        client = self.client
+        client, plan = self.client, self.plan
         quorum, brokers, topics = client.quorum(), client.advertised(), shown_topics(client)
-        return self.shown("overview", quorum=quorum, brokers=brokers, topics=topics)
+        return self.shown(
+            "overview",
+            brokers=brokers,
+            nodes=shown_nodes(plan, quorum, brokers),
+            leader=next((node.name for node in plan.nodes if node.id == quorum.leader), "none"),
+            topics=topics,
+            own=[topic for topic in topics if not topic.internal],
+            commands=shown_commands(plan, plan.topics[0].name if plan.topics else "orders"),
+        )
 
     def topic(self, request: Request) -> Response:
         """A topic's partitions and records."""
@@ -73,12 +83,19 @@ class Page:
         if partitions is None:
             raise HTTPException(404, f"there is no topic {name}")
         asked = _window(request, len(partitions))
-        found = self.client.peek(name, numbers=range(len(partitions)), **asked.arguments)
+        records, whole = self.client.peek(name, numbers=range(len(partitions)), view=shown_record, **asked.arguments)
         ranges = self.client.ranges({name: len(partitions)})[name]
-        records = [shown_record(one) for one in found]
-        whole = "records" if request.query_params.get("part") == "records" else "topic"
         return self.shown(
-            whole, name=name, partitions=partitions, ranges=ranges, records=records, asked=asked, most=MOST_RECORDS
+            "topic",
+            name=name,
+            partitions=partitions,
+            ranges=ranges,
+            records=records[::-1] if asked.start == "newest" else records,
+            told=_told(len(records), sum(end - first for first, end in ranges.values()), whole=whole),
+            written=_written(request),
+            asked=asked,
+            most=MOST_RECORDS,
+            commands=shown_commands(self.plan, name),
         )
 
     def groups(self, _request: Request) -> Response:
@@ -90,7 +107,7 @@ class Page:
         last = report.read(self.folder)
         if last is None:
             raise HTTPException(404, "there is no report yet")
-        return HTMLResponse(report.FORMATS["html"](last), 200, REPORT_HEADERS)
+        return HTMLResponse(to_html(last, home="/"), 200, REPORT_HEADERS)
 
     # -- changing ----------------------------------------------------------
 
@@ -106,7 +123,7 @@ class Page:
         return RedirectResponse(f"/topics/{quote(name, safe='')}", 303)
 
     async def produce(self, request: Request) -> Response:
-        """Write one record."""
+        """Write one record; then to the topic, which tells where it is."""
         form = await self._form(request)
         name = request.path_params["name"]
         described = await run_in_threadpool(self.client.topics, [name])
@@ -116,8 +133,8 @@ class Page:
         partition = _number(chosen, "partition", 0, len(described[name]) - 1) if chosen else None
         key = form.get("key", "").encode() or None
         record = (key, form.get("value", "").encode())
-        await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
-        return RedirectResponse(f"/topics/{quote(name, safe='')}", 303)
+        ((number, offset),) = await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
+        return RedirectResponse(f"/topics/{quote(name, safe='')}?written={number}-{offset}", 303)
 
     async def _form(self, request: Request) -> dict[str, str]:
         """The fields of a form that this page itself sent. Refuses other sites' forms, and large ones."""
@@ -176,6 +193,17 @@ def _window(request: Request, partitions: int) -> Window:
         _number(asked.get("offset") or "0", "offset", 0, 2**63 - 1),
         _number(asked.get("count") or "50", "count", 1, MOST_RECORDS),
     )
+
+
+def _written(request: Request) -> tuple[int, int] | None:
+    """Partition and offset of the record that was produced just before."""
+    told = re.fullmatch(r"(\d{1,9})-(\d{1,18})", request.query_params.get("written", ""), re.ASCII)
+    return (int(told[1]), int(told[2])) if told else None
+
+
+def _told(shown: int, offsets: int, *, whole: bool) -> str:
+    late = "" if whole else "; the others could not be read in time: ask for fewer, or for one partition"
+    return f"{shown:,} records of {offsets:,} offsets{late}"
 
 
 def _number(text: str, what: str, lowest: int, highest: int) -> int:

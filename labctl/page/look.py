@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from labctl.errors import KafkaFailed
-from labctl.kafka_client import KafkaClient, Record
+from labctl.kafka_client import KafkaClient, Quorum, Record
+from labctl.plan import BROKER, LabPlan
+from labctl.render import container_name
 from labctl.results import Partition
+from labctl.security import tool_config
+from labctl.tools import typed, typed_in_docker
 
 MOST_SHOWN = 10_000  # characters of a key or value
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNode:
+    """A node: what it is in the quorum, and whether its broker answers; "" where it is none."""
+
+    name: str
+    id: int
+    roles: str
+    quorum: str
+    caught_up: bool
+    broker: str
+    answers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +40,23 @@ class ShownTopic:
     records: int
 
     @property
+    def internal(self) -> bool:
+        """Whether it is one of Kafka's own."""
+        return self.name.startswith("__")
+
+    @property
     def healthy(self) -> bool:
         """Each partition led, each copy in sync."""
         return all(one.leader >= 0 and set(one.in_sync) == set(one.replicas) for one in self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Console commands to copy: where they are typed, how a record is produced, how all are consumed."""
+
+    where: str
+    produce: str
+    consume: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +80,47 @@ class ShownRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShownGroup:
-    """A consumer group: for each partition that it committed (topic, partition, offset, end, lag)."""
+    """A group: for each partition that it committed (topic, partition, offset, end, lag)."""
 
     name: str
+    kind: str
+    state: str
     rows: tuple[tuple[str, int, int, int, int], ...]
 
     @property
     def lag(self) -> int:
         """Records that it has not committed yet."""
         return sum(row[-1] for row in self.rows)
+
+
+def shown_commands(plan: LabPlan, topic: str) -> list[Typed]:
+    """What to type about `topic`; in Docker without labctl too."""
+    node = plan.brokers[0]
+    about = (plan.internal, topic)
+    login = tool_config(plan.security.users[0]) if plan.security else None
+    commands = [
+        Typed("a terminal", *typed(plan.name, node.name, *about, config=login, kafka_version=plan.kafka_version))
+    ]
+    if plan.runtime.name == "compose":
+        container = container_name(plan, node)
+        docker = typed_in_docker(container, *about, config=login, kafka_version=plan.kafka_version)
+        commands.append(Typed("Docker alone", *docker))
+    return commands
+
+
+def shown_nodes(plan: LabPlan, quorum: Quorum, brokers: Collection[int]) -> list[ShownNode]:
+    """Every node of the plan beside what Kafka says of it: `brokers` are the ids of those that answer."""
+    voters = {voter.id: voter for voter in quorum.voters}
+    nodes = []
+    for node in plan.nodes:
+        voter = voters.get(node.id)
+        words = "" if voter is None else "leader" if quorum.leader == node.id else "voter"
+        if voter and not voter.caught_up:
+            words += f", {voter.behind} records behind"
+        broker = "" if BROKER not in node.roles else "answers" if node.id in brokers else "away"
+        caught_up, answers = bool(voter and voter.caught_up), node.id in brokers
+        nodes.append(ShownNode(node.name, node.id, ", ".join(node.roles), words, caught_up, broker, answers))
+    return nodes
 
 
 def shown_topics(client: KafkaClient) -> list[ShownTopic]:
@@ -67,17 +131,20 @@ def shown_topics(client: KafkaClient) -> list[ShownTopic]:
         ShownTopic(name, partitions, sum(end - begin for begin, end in ranges[name].values()))
         for name, partitions in described.items()
     ]
-    return sorted(topics, key=lambda topic: (topic.name.startswith("__"), topic.name))
+    return sorted(topics, key=lambda topic: (topic.internal, topic.name))
 
 
 def shown_record(record: Record) -> ShownRecord:
     """A record in text."""
-    when = (
-        ""
-        if record.timestamp is None
-        else datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(" ", "milliseconds")
-    )
+    when = "" if record.timestamp is None else _shown_time(record.timestamp)
     return ShownRecord(record.partition, record.offset, when, shown_text(record.key), shown_text(record.value))
+
+
+def _shown_time(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+    except (ValueError, OverflowError, OSError):  # a producer may say what it likes
+        return f"{milliseconds} ms"
 
 
 def shown_text(raw: bytes | None) -> ShownText:
@@ -101,7 +168,7 @@ def shown_text(raw: bytes | None) -> ShownText:
 def shown_groups(client: KafkaClient) -> list[ShownGroup]:
     """Each consumer group with what it committed and how far it lags."""
     groups = []
-    for name in sorted(client.groups()):
+    for name, group in sorted(client.groups().items()):
         try:
             committed = client.committed(name)
         except KafkaFailed:
@@ -112,7 +179,7 @@ def shown_groups(client: KafkaClient) -> list[ShownGroup]:
         for (topic, number), offset in sorted(committed.items()):
             end = ranges[topic][number][1]
             rows.append((topic, number, offset, end, max(0, end - offset)))
-        groups.append(ShownGroup(name, tuple(rows)))
+        groups.append(ShownGroup(name, group.kind, group.state.lower(), tuple(rows)))
     return groups
 
 

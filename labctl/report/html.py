@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.render import render_template
-from labctl.report.words import SIGNS, headline, memory
+from labctl.report.words import SIGNS, UI_NAMES, headline, memory
 from labctl.results import CheckResult, NodeResult, RunResult, Status, StepResult
 
 NARROWEST = 0.6  # percent: a bar that took no time is seen too
@@ -57,13 +57,15 @@ class DrawnNode:
     copies: tuple[Copy, ...]
 
 
-def to_html(run: RunResult) -> str:
-    """One file that loads nothing from outside."""
+def to_html(run: RunResult, home: str = "") -> str:
+    """One file that loads nothing from outside; `home` is where a way back leads."""
     return render_template(
         "report/report.html.j2",
         run=run,
+        home=home,
         headline=headline(run),
         signs=SIGNS,
+        ui_names=UI_NAMES,
         memory=memory,
         bars=timeline(run),
         nodes=[_drawn(run, node) for node in run.nodes],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from labctl.render import render_template
-from labctl.report.words import SIGNS, headline, memory
+from labctl.report.words import SIGNS, UI_NAMES, headline, memory
 from labctl.results import RunResult
 
 
 def to_markdown(run: RunResult) -> str:
     """Markdown with a headline, tables of steps, checks and nodes, and the transcripts."""
-    return render_template("report/report.md.j2", run=run, headline=headline(run), signs=SIGNS, memory=memory)
+    return render_template(
+        "report/report.md.j2", run=run, headline=headline(run), signs=SIGNS, ui_names=UI_NAMES, memory=memory
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.report.words import SIGNS, headline, memory
+from labctl.report.words import SIGNS, UI_NAMES, headline, memory
 from labctl.results import CheckResult, RunResult
 
 
@@ -18,7 +18,7 @@ def to_terminal(run: RunResult) -> str:
             f"  node {node.name}: {', '.join(node.roles)}; {node.state} {node.detail} {memory(node.memory)}".rstrip()
         )
     if run.ui:
-        lines.append(f"  web page {run.ui.url}: {run.ui.kind}; {run.ui.state} {memory(run.ui.memory)}".rstrip())
+        lines.append(f"  {UI_NAMES[run.ui.kind]}: {run.ui.url}; {run.ui.state} {memory(run.ui.memory)}".rstrip())
     for one in run.diagnosis:
         lines += [f"  {one.cause}", f"  try: {one.remedy}"]
     return "\n".join(lines) + "\n"

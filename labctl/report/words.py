@@ -6,6 +6,8 @@ from labctl.results import RunResult
 
 SIGNS = {"passed": "✓", "failed": "✗", "error": "✗", "skipped": "-"}
 
+UI_NAMES = {"page": "the lab page", "kafbat": "Kafbat UI"}  # by kind
+
 
 def headline(run: RunResult) -> str:
     """What came of the run, in one line."""

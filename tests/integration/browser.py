@@ -2,45 +2,33 @@
 
 import contextlib
 import os
-import shutil
-import subprocess
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
-AXE = "axe-core@4.10.3"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from labctl.browser import find_browser
+from labctl.errors import HostError
+
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 SERIOUS = {"serious", "critical"}
 
 
-def missing(what):
-    """Skip, or fail where LABCTL_REQUIRE_BROWSER=1 says that there must be one."""
-    assert os.environ.get("LABCTL_REQUIRE_BROWSER") != "1", what
-    pytest.skip(what)
-
-
 @contextlib.contextmanager
 def launched():
-    """The browser."""
+    """The browser: skips where there is none, or fails where LABCTL_REQUIRE_BROWSER=1 says that there must be one."""
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        missing("chromium is missing; install it: apt-get install chromium")
+    try:
+        program = find_browser()
+    except HostError as error:
+        end = pytest.fail if os.environ.get("LABCTL_REQUIRE_BROWSER") == "1" else pytest.skip
+        end(f"{error.message}; {error.hint}")
+    # Debian's is a shell script: it needs the system's programs also where labctl is to find none
+    environment = os.environ | {"PATH": os.defpath}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=program, args=OPTIONS, env=environment)
         yield browser
         browser.close()
-
-
-def axe_source(folder):
-    """axe-core, installed into `folder`."""
-    npm = shutil.which("npm")
-    if npm is None:
-        missing("npm is missing; install it: apt-get install npm")
-    command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), AXE]
-    subprocess.run(command, check=True, timeout=120)
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
 
 
 @contextlib.contextmanager
@@ -61,8 +49,7 @@ def opened(browser, url, also=(), **options):
     assert {address for address in asked if not address.startswith("data:")} <= {url, *also}
 
 
-def findings(page, axe):
+def findings(page):
     """What axe-core finds of weight."""
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document)")["violations"]
+    found = Axe().run(page).response["violations"]
     return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]

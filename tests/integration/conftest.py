@@ -62,6 +62,22 @@ class Labctl:
         self.started.append(process)
         return process
 
+    def shell(self, line, timeout=120):
+        """A line typed into a shell that finds the installed labctl; what it printed."""
+        scripts = Path(sys.executable).parent
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd=self.folder,
+            env=self.env | {"PATH": f"{scripts}:{self.env['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
     def end_started(self):
         """End what `start` started and close its pipes."""
         for process in self.started:
@@ -245,12 +261,6 @@ def chromium():
     """A real browser; one for all tests."""
     with browser.launched() as one:
         yield one
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory):
-    """axe-core's source."""
-    return browser.axe_source(tmp_path_factory.mktemp("axe"))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from labctl.report.json_format import json_schema
 from tests.integration.browser import findings, opened
 from tests.integration.conftest import lab_yaml, make_labctl
 
-pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.network]
+pytestmark = [pytest.mark.browser, pytest.mark.local]
 
 AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 PHONE = {"width": 360, "height": 740}
@@ -86,7 +86,7 @@ def test_the_same_for_programs(reports, kind):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", RUNS)
-def test_a_report_in_a_browser(reports, chromium, axe, tmp_path, kind, scheme):
+def test_a_report_in_a_browser(reports, chromium, tmp_path, kind, scheme):
     """No error, no request but its own, nothing of weight found by axe-core; on a desk and on a phone."""
     shots = Path(os.environ.get("LABCTL_SCREENSHOTS", tmp_path))
     for name, size in {"desk": DESK, "phone": PHONE}.items():
@@ -94,7 +94,7 @@ def test_a_report_in_a_browser(reports, chromium, axe, tmp_path, kind, scheme):
             assert RUNS[kind][1] in page.inner_text("main")
             for details in page.query_selector_all("details:not([open]) > summary"):
                 details.click()
-            assert findings(page, axe) == []
+            assert findings(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
             page.screenshot(path=shots / f"{kind}-{scheme}-{name}.png", full_page=True)
 
