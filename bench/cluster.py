@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.compose import STOCK_LIKE
-from bench.local import Labctl
+from bench.labctl import Labctl
 from bench.plain import LIMIT
 from bench.timing import Case
 from labctl.errors import KafkaFailed

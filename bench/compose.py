@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from bench.local import PEER, Labctl
+from bench.labctl import Labctl
+from bench.local import PEER
 from bench.plain import LIMIT
 from bench.testcontainers import Testcontainers, can_be_built
 from bench.timing import Case

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.local import Labctl
+from bench.labctl import Labctl
 from bench.plain import LIMIT
 from labctl.kafka_client import KafkaClient
 from labctl.waiting import Deadline, NotReady, wait_until

@@ -202,8 +202,10 @@ def _written(request: Request) -> tuple[int, int] | None:
 
 
 def _told(shown: int, offsets: int, *, whole: bool) -> str:
-    late = "" if whole else "; the others could not be read in time: ask for fewer, or for one partition"
-    return f"{shown:,} records of {offsets:,} offsets{late}"
+    """How many records of how many: compaction and transactions leave offsets without a record."""
+    if not whole:
+        return f"{shown:,} records; the others could not be read in time: ask for fewer, or for one partition"
+    return f"{shown:,} of about {offsets:,} records" if shown < offsets else f"{shown:,} records, all there are"
 
 
 def _number(text: str, what: str, lowest: int, highest: int) -> int:

@@ -32,7 +32,8 @@ def state(container):
 def test_a_topic_and_a_record_are_seen_through_it(engine_labctl, kafbat):
     """It comes and goes with the lab, and is looked through."""
     engine_labctl.spec(viewed(kafbat).replace("checks: quick", "checks: none"))
-    engine_labctl.run("up", check=True)
+    up = engine_labctl.json("up")
+    assert (up["ui"]["kind"], up["ui"]["state"], up["ui"]["memory"] > 0) == ("kafbat", "running", True)
     done = engine_labctl.json("check", "ui")
     assert [(one["name"], one["status"]) for one in done["checks"]] == [("ui", "passed")], done["checks"]
     assert done["endpoints"]["ui"] in done["checks"][0]["detail"]
@@ -41,6 +42,7 @@ def test_a_topic_and_a_record_are_seen_through_it(engine_labctl, kafbat):
     assert ports[-1] == "127.0.0.1:" + done["endpoints"]["ui"].rpartition(":")[2]
     engine_labctl.run("stop", check=True)
     assert state("viewed-kafka-ui") == "exited"
+    assert engine_labctl.json("status")["ui"]["state"] == "exited"
     engine_labctl.run("up", check=True)
     assert state("viewed-kafka-ui") == "running"
     assert "container viewed-kafka-ui" in engine_labctl.run("down", check=True).stderr

@@ -1,6 +1,7 @@
 """The lab page on a real Kafka, in a real browser and over raw HTTP."""
 
 import contextlib
+import html
 import json
 import os
 import re
@@ -383,6 +384,11 @@ def test_the_page_of_a_lab_in_docker(engine_labctl):
     engine_labctl.run("up", "--checks", "none", check=True)
     seen = engine_labctl.json("check", "ui")
     assert seen["status"] == "passed", seen
+    typed = re.findall(r'<code id="[a-z]+-2"[^>]*>([^<]*)</code>', get(seen["endpoints"]["ui"]))
+    produce, consume = map(html.unescape, typed)
+    assert "docker exec" in produce
+    engine_labctl.shell(produce)
+    assert "hello" in engine_labctl.shell(f"{consume} --max-messages 4").splitlines()
 
 
 # -- with locks --------------------------------------------------------------

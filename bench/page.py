@@ -1,0 +1,99 @@
+"""The lab page: what it costs `up`, how soon it answers, how soon a browser shows a topic of 100,000 records."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from bench.labctl import Labctl
+from bench.plain import LIMIT
+from bench.timing import Case
+from labctl.browser import find_browser
+from labctl.host import free_ports
+
+RECORDS = 100_000
+SHOWN = 50
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+TOPIC = ("--bootstrap-server", "broker:9092", "--topic", "many")
+LOAD = ("--topic", "many", "--num-records", str(RECORDS), "--record-size", "100", "--throughput", "-1")
+
+
+class PagedLab:
+    """A lab with its page, from `up` in one case to `clean_up` in another."""
+
+    def __init__(self, folder: Path, at_end: ExitStack) -> None:
+        self._labctl = Labctl(folder / "paged")
+        port = free_ports("127.0.0.1", 1)
+        self._labctl.spec(f"listeners: {{external: {{port: auto}}}}\nui: {{kind: page, port: {port}}}\n")
+        self._url = f"http://localhost:{port}"
+        self._at_end = at_end
+        self._browser: Browser | None = None
+        self._answered = 0.0
+        at_end.callback(self._labctl, "down", "--all")
+
+    def up(self) -> float:
+        """The seconds of `up`; right behind it somebody knocks for the first time."""
+        started = time.perf_counter()
+        self._labctl("up", "--runtime", "local", "--checks", "quick")
+        took = time.perf_counter() - started
+        started = time.perf_counter()
+        with urllib.request.urlopen(self._url, timeout=LIMIT) as answer:
+            answer.read()
+        self._answered = time.perf_counter() - started
+        return took
+
+    def first_answer(self) -> float:
+        """The seconds of the overview's first answer."""
+        return self._answered
+
+    def fill(self) -> None:
+        """A topic of many records."""
+        tool = ("exec", "broker", "--")
+        self._labctl(*tool, "kafka-topics.sh", *TOPIC, "--create", "--partitions", "3")
+        door = ("--producer-props", "bootstrap.servers=broker:9092")
+        self._labctl(*tool, "kafka-producer-perf-test.sh", *LOAD, *door)
+        if self._browser is None:
+            driver = self._at_end.enter_context(sync_playwright())
+            self._browser = driver.chromium.launch(executable_path=find_browser(), args=OPTIONS)
+
+    def view(self) -> float:
+        """The seconds until a browser that was never there shows the newest records."""
+        if self._browser is None:
+            raise RuntimeError("fill first")
+        with self._browser.new_context() as context, context.new_page() as page:
+            started = time.perf_counter()
+            page.goto(f"{self._url}/topics/many")
+            shown = page.locator("#record-rows tr").count()
+            took = time.perf_counter() - started
+        if shown != SHOWN:
+            raise RuntimeError(f"{shown} records are shown")
+        return took
+
+    def memory(self) -> int:
+        """Bytes that the page's process has resident."""
+        return int(self._labctl.status()["ui"]["memory"])
+
+    def clean_up(self) -> None:
+        """Everything away."""
+        self._labctl("down")
+
+
+def page_cases(folder: Path, at_end: ExitStack, peer: str) -> list[Case]:
+    """`up` with the page beside `peer`, which has none; then what is seen of it."""
+    paged = PagedLab(folder, at_end)
+    return [
+        Case(f"{peer}, with the lab page", paged.up, peer=peer, goals={"s more": 0.15}),
+        Case("the lab page: first answer after up", paged.first_answer),
+        Case(
+            "the lab page: first view of 100,000 records in Chromium, and its memory",
+            paged.view,
+            paged.fill,
+            paged.clean_up,
+            goals={"s": 0.5, "MiB": 60},
+            memory=paged.memory,
+        ),
+    ]
