@@ -24,7 +24,7 @@ from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError, unwritab
 from labctl.kafka_client import REQUEST_SECONDS, KafkaClient, answers
 from labctl.kafkadist.node import lab_mark
 from labctl.kraft import node_settings
-from labctl.page.process import page_mark, page_runs, start_page, stop_page, wake_page
+from labctl.page.process import page_mark, page_runs, start_page, stop_page, wait_for_page, wake_page
 from labctl.plan import Choice, LabPlan, image_name, make_plan, plan_topics, refuse_too_little_memory
 from labctl.pristine import empty
 from labctl.processes import ProcessId
@@ -116,6 +116,7 @@ def _up(wish: Wish, store: LabStore, say: Say, *, keep: bool, owner: ProcessId |
                         log.add(layer)
                     _write_first_records(plan, client, new)
                 _check(log, plan, runtime, client, checks.selected(plan.checks), deadline)
+            wait_for_page(plan)
         except BaseException as error:
             traces = look_back(log, runtime, error)
             if made_here and not keep:
@@ -396,7 +397,7 @@ def _write_first_records(plan: LabPlan, client: KafkaClient, new: Sequence[str])
     """
     wanted = [topic for topic in plan.topics if topic.records]
     found = client.topics([topic.name for topic in wanted if topic.name not in new])
-    ranges = client.ranges({name: len(partitions) for name, partitions in found.items()})
+    ranges = client.ranges({name: range(len(partitions)) for name, partitions in found.items()})
     for topic in wanted:
         if not any(end for _first, end in ranges.get(topic.name, {}).values()):
             client.produce(topic.name, [(None, record.encode()) for record in topic.records], partition=0)

@@ -1,7 +1,7 @@
 """Fakes with scripted answers for the two seams of a lab: its runtime and its Kafka."""
 
 from labctl.errors import KafkaFailed
-from labctl.kafka_client import Quorum, Voter
+from labctl.kafka_client import Group, Quorum, Voter
 from labctl.plan import Choice, HostFacts, Identity, make_plan
 from labctl.results import Partition
 from labctl.runtime.base import Completed, NodeState
@@ -145,8 +145,8 @@ class FakeKafka:
 
     def ranges(self, partitions):
         return {
-            name: {number: (0, 0 if number else len(self.records.get(name, ()))) for number in range(count)}
-            for name, count in partitions.items()
+            name: {number: (0, 0 if number else len(self.records.get(name, ()))) for number in numbers}
+            for name, numbers in partitions.items()
         }
 
     def known(self, names):
@@ -156,7 +156,7 @@ class FakeKafka:
         return dict(self.made[name][2])
 
     def groups(self):
-        return list(self.members)
+        return dict.fromkeys(self.members, Group("classic", "Stable"))
 
     def open_transactions(self):
         return list(self.transactions)

@@ -1,13 +1,15 @@
 """The lab page without a server: what it shows, and whom it refuses."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
+from labctl.errors import KafkaFailed
 from labctl.kafka_client import Group, Record
 from labctl.page.app import LARGEST_FORM, make_app
-from labctl.page.look import shown_record, shown_text
+from labctl.page.look import ShownText, shown_record, shown_text
 from labctl.report import write
 from tests.fakes import FakeKafka, a_plan
 from tests.test_report import RUN
@@ -19,8 +21,20 @@ EVIL = b"<script>alert(1)</script>"
 class Kafka(FakeKafka):
     """A Kafka with records to look at."""
 
+    leaderless = frozenset()
+
+    def topics(self, names=None):
+        self._ask("topics")
+        return {
+            name: tuple(replace(one, leader=-1) if one.number in self.leaderless else one for one in partitions)
+            for name, partitions in super().topics(names).items()
+        }
+
     def ranges(self, partitions):
-        return {topic: {n: (0, len(self.of(topic, n))) for n in range(count)} for topic, count in partitions.items()}
+        asked = {number for numbers in partitions.values() for number in numbers}
+        if asked & self.leaderless:
+            raise KafkaFailed("LeaderNotAvailableError")
+        return {topic: {n: (0, len(self.of(topic, n))) for n in numbers} for topic, numbers in partitions.items()}
 
     def of(self, topic, number):
         kept = self.records.get(topic, [])
@@ -28,9 +42,9 @@ class Kafka(FakeKafka):
             number == 0
         )
 
-    def peek(self, topic, *, numbers, partition, offset, limit, view):
+    def peek(self, topic, *, numbers, offset, limit, view):
         self._ask("peek")
-        found = self.of(topic, partition or 0)
+        found = [one for number in numbers for one in self.of(topic, number)]
         chosen = found[-limit:] if offset is None else found[offset : offset + limit]
         return [view(one) for one in chosen], True
 
@@ -103,6 +117,15 @@ def test_a_window_that_can_t_be(page, query):
     answer = page.get(f"/topics/orders?{query}")
     assert answer.status_code == 400
     assert "That can&#39;t be done" in answer.text or "That can't be done" in answer.text
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['{"a":1.10}', '{"a":1E400}', '{"a":1,"a":2}', '{"a":"\\ud83d"}', '["\\u00e9"]', "[" * 5000, "[" * 400 + "]" * 400],
+)
+def test_json_is_laid_out_where_that_changes_nothing(value):
+    """Else it is shown as it is; one that would become long too."""
+    assert shown_text(value.encode()) == ShownText("text", value)
 
 
 def test_groups_and_their_lag(page):
@@ -236,6 +259,54 @@ def test_a_kafka_that_is_away_is_said(page, kafka):
     assert "nothing listens on 127.0.0.1:9094" in answer.text
     kafka.refuses.clear()
     assert page.get("/").status_code == 200
+
+
+def test_a_form_that_kafka_refuses_leads_back_to_its_page(page, kafka):
+    """The address that it was sent to can't be looked at; nothing says that it is tried again."""
+    kafka.refuses = {"produce": "MessageSizeTooLargeError", "create_topics": "InvalidTopicError"}
+    for path, back, why in (
+        ("/topics/orders/records", "/topics/orders", "MessageSizeTooLargeError"),
+        ("/topics", "/", "InvalidTopicError"),
+    ):
+        answer = sent(page, path, name="new", partitions="1", value="x")
+        assert answer.status_code == 503
+        assert f'<p data-why>{why}</p>\n<p><a href="{back}">back</a></p>' in answer.text
+
+
+def test_new_lines_are_written_as_they_were_typed(page, kafka):
+    """Browsers send them as CR and LF."""
+    sent(page, "/topics/orders/records", value='{\r\n  "a": 1\r\n}')
+    assert kafka.records["orders"][-1][1] == b'{\n  "a": 1\n}'
+
+
+def test_a_mistake_of_the_page_is_told_in_its_own_words(kafka, tmp_path):
+    """With its headers."""
+    kafka.advertised = lambda: 1 / 0
+    page = TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=False)
+    answer = page.get("/")
+    assert (answer.status_code, "division by zero" in answer.text) == (500, True)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_what_was_not_read_in_time_is_said(page, kafka):
+    """Not that there is nothing."""
+    kafka.peek = lambda *_args, **_options: ([], False)
+    text = page.get("/topics/orders").text
+    assert "could not be read in time" in text
+    assert "No records here" not in text
+
+
+def test_a_partition_without_a_leader_is_not_asked_for(page, kafka):
+    """Its topic and its group are shown, what is not known of them is said."""
+    kafka.leaderless = {0}
+    assert "not in sync" in page.get("/").text
+    text = page.get("/topics/orders").text
+    assert "Without a leader, and not readable now: partition 0" in text
+    assert "orderid" not in text
+    assert page.get("/topics/orders?partition=0").status_code == 200
+    text = page.get("/groups").text
+    assert "no leader" in text
+    assert "unknown" in text
 
 
 def test_a_long_value_is_cut():

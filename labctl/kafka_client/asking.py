@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
@@ -112,7 +112,8 @@ class Asking(Connection):
         with translated("list groups"):
             listed = self._connected().list_groups()
         return {
-            str(one["group_id"]): Group(one.get("group_type") or "", one.get("group_state") or "") for one in listed
+            str(one["group_id"]): Group((one.get("group_type") or "").lower(), one.get("group_state") or "")
+            for one in listed
         }
 
     @ends_in_time
@@ -154,11 +155,14 @@ class Asking(Connection):
         }
 
     @ends_in_time
-    def ranges(self, partitions: Mapping[str, int]) -> dict[str, dict[int, tuple[int, int]]]:
-        """{topic: {partition: (first offset, offset after the last record)}} of {topic: number of partitions}."""
+    def ranges(self, partitions: Mapping[str, Collection[int]]) -> dict[str, dict[int, tuple[int, int]]]:
+        """{topic: {partition: (first offset, offset after the last record)}} of {topic: its partitions}.
+
+        Each of them needs a leader, or none is told.
+        """
         from kafka import TopicPartition
 
-        asked = [TopicPartition(topic, number) for topic, count in partitions.items() for number in range(count)]
+        asked = [TopicPartition(topic, number) for topic, numbers in partitions.items() for number in numbers]
         if not asked:
             return {}
         with translated("offsets"):
@@ -168,10 +172,10 @@ class Asking(Connection):
         return {
             topic: {
                 number: (first[at].offset, ends[at].offset)
-                for number in range(count)
+                for number in numbers
                 if (at := TopicPartition(topic, number)) in ends
             }
-            for topic, count in partitions.items()
+            for topic, numbers in partitions.items()
         }
 
 

@@ -57,7 +57,7 @@ def translated(what: str) -> Iterator[None]:
     except KafkaError as error:
         kind = type(error).__name__
         raise KafkaFailed(f"{what}: {kind}: {str(error).removeprefix(f'{kind}: ')}".rstrip(": ")) from error
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: another thread closed the client meanwhile
         raise KafkaFailed(f"{what}: {error}") from error
 
 

@@ -46,6 +46,8 @@ class Connection:
             "retry_backoff_ms": RETRY_MILLISECONDS,
             **(settings or {}),
         }
+        # by default who looks at a topic that is deleted meanwhile makes it anew; kafka-python's admin has no such key
+        self._client_settings = self._settings | {"allow_auto_create_topics": False}
         self._seconds = seconds
         self.patience = connect + seconds + GRACE_SECONDS  # for one verb, in seconds
         self._making = threading.Lock()
@@ -93,7 +95,7 @@ class Connection:
         from kafka import KafkaProducer
 
         ends = dict.fromkeys(("max_block_ms", "delivery_timeout_ms"), int(self._seconds * 1000))
-        return KafkaProducer(**self._settings, **ends, **settings)
+        return KafkaProducer(**self._client_settings, **ends, **settings)
 
     def _ask(self, request: Any, what: str) -> Any:
         """What the first bootstrap address that answers says: a wrong advertised address must not hide it."""

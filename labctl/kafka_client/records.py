@@ -73,7 +73,7 @@ class Records(Asking):
         with translated(f"read {topic}"):
             consumer = connecting(
                 KafkaConsumer,
-                **self._settings,
+                **self._client_settings,
                 group_id=None,
                 isolation_level=isolation,
                 auto_offset_reset="earliest",
@@ -102,23 +102,23 @@ class Records(Asking):
         topic: str,
         *,
         numbers: Sequence[int],
-        partition: int | None,
         offset: int | None,
         limit: int,
         view: Callable[[Record], T],
     ) -> tuple[list[T], bool]:
         """What `view` makes of up to `limit` records, newest last; and whether all were read within PEEK_SECONDS.
 
-        From `offset` on in each partition, or the newest where it is None; of `partition`, or of all `numbers` where it
-        is None. Nothing but the views is kept of a record: it may be large.
+        Of the partitions `numbers`, each of which needs a leader: from `offset` on in each, or the newest where it is
+        None. Nothing but the views is kept of a record: it may be large.
         """
         from kafka import TopicPartition
 
-        asked = [TopicPartition(topic, number) for number in ([partition] if partition is not None else numbers)]
-        ranges = self.ranges({topic: len(numbers)})[topic]
+        if not numbers:
+            return [], True
+        asked = [TopicPartition(topic, number) for number in numbers]
+        ranges = self.ranges({topic: numbers})[topic]
         found: list[tuple[tuple[int, int, int], T]] = []
         seen: Counter[int] = Counter()
-        give_up = time.monotonic() + PEEK_SECONDS
         with translated(f"read {topic}"), self._reader_at(asked) as reader:
             for at in asked:
                 first, end = ranges[at.partition]
@@ -130,6 +130,7 @@ class Records(Asking):
                     seen[at.partition] >= limit or reader.position(at) >= ranges[at.partition][1] for at in asked
                 )
 
+            give_up = time.monotonic() + PEEK_SECONDS
             while not (done := whole()) and time.monotonic() < give_up:
                 for one in read_records(reader.poll(timeout_ms=100)):
                     seen[one.partition] += 1
@@ -148,7 +149,7 @@ class Records(Asking):
             if reader is None:
                 reader = self._reader = connecting(
                     KafkaConsumer,
-                    **self._settings,
+                    **self._client_settings,
                     group_id=None,
                     auto_offset_reset="earliest",
                     fetch_max_wait_ms=FETCH_MILLISECONDS,
@@ -165,7 +166,7 @@ class Records(Asking):
             consumer = connecting(
                 KafkaConsumer,
                 topic,
-                **self._settings,
+                **self._client_settings,
                 group_id=group,
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,

@@ -18,7 +18,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group: classic, consumer, share or streams (KIP-848, KIP-932), and its state in Kafka's words."""
+    """A group: classic, consumer, share or streams (KIP-848, KIP-932); and its state, in Kafka's words."""
 
     kind: str
     state: str

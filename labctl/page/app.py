@@ -23,7 +23,7 @@ from labctl import report
 from labctl.errors import KafkaFailed
 from labctl.kafka_client import KafkaClient
 from labctl.page.locked import Locked
-from labctl.page.look import shown_commands, shown_groups, shown_nodes, shown_record, shown_topics
+from labctl.page.look import led, shown_commands, shown_groups, shown_nodes, shown_record, shown_topics
 from labctl.plan import LabPlan
 from labctl.render import render_template, templates_folder
 from labctl.report.html import to_html
@@ -83,8 +83,12 @@ class Page:
         if partitions is None:
             raise HTTPException(404, f"there is no topic {name}")
         asked = _window(request, len(partitions))
-        records, whole = self.client.peek(name, numbers=range(len(partitions)), view=shown_record, **asked.arguments)
-        ranges = self.client.ranges({name: len(partitions)})[name]
+        numbers = led(partitions)
+        wanted = [number for number in numbers if asked.partition in {None, number}]
+        records, whole = self.client.peek(
+            name, numbers=wanted, offset=asked.first, limit=asked.count, view=shown_record
+        )
+        ranges = self.client.ranges({name: numbers}).get(name, {})
         return self.shown(
             "topic",
             name=name,
@@ -92,6 +96,8 @@ class Page:
             ranges=ranges,
             records=records[::-1] if asked.start == "newest" else records,
             told=_told(len(records), sum(end - first for first, end in ranges.values()), whole=whole),
+            whole=whole,
+            lost=[one.number for one in partitions if one.number not in numbers],
             written=_written(request),
             asked=asked,
             most=MOST_RECORDS,
@@ -132,7 +138,8 @@ class Page:
         chosen = form.get("partition", "")
         partition = _number(chosen, "partition", 0, len(described[name]) - 1) if chosen else None
         key = form.get("key", "").encode() or None
-        record = (key, form.get("value", "").encode())
+        value = form.get("value", "").replace("\r\n", "\n")  # what browsers make of a new line
+        record = (key, value.encode())
         ((number, offset),) = await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
         return RedirectResponse(f"/topics/{quote(name, safe='')}?written={number}-{offset}", 303)
 
@@ -170,10 +177,9 @@ class Window:
     count: int
 
     @property
-    def arguments(self) -> dict[str, Any]:
-        """For KafkaClient.peek."""
-        at = {"newest": None, "oldest": 0, "offset": self.offset}[self.start]
-        return {"partition": self.partition, "offset": at, "limit": self.count}
+    def first(self) -> int | None:
+        """The offset to begin at; None: the newest are wanted."""
+        return {"newest": None, "oldest": 0, "offset": self.offset}[self.start]
 
 
 def _announced(request: Request) -> int:
@@ -214,6 +220,12 @@ def _number(text: str, what: str, lowest: int, highest: int) -> int:
     return int(text)
 
 
+def _way_back(request: Request) -> str:
+    """The page with the form that was sent; else the overview."""
+    path = str(request.scope["path"])
+    return path.removesuffix("/records") if request.method == "POST" and path.startswith("/topics/") else "/"
+
+
 def _asset(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in ASSETS:
@@ -231,17 +243,23 @@ def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None =
     locks = [Middleware(Locked, key=key, cookie=page_cookie(plan), remedy=remedy)] if key is not None else []
     page = Page(plan, client, folder)
 
-    def refused(_request: Request, error: Exception) -> Response:
+    def refused(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
-        return page.shown("refused", status=status, why=getattr(error, "detail", "") or str(error))
+        return page.shown(
+            "refused", status=status, why=getattr(error, "detail", "") or str(error), back=_way_back(request)
+        )
 
-    def away(_request: Request, error: Exception) -> Response:
+    def failed(request: Request, error: Exception) -> Response:
+        why = getattr(error, "message", str(error))
+        if request.method == "POST":  # Kafka's refusal, or no answer: what was sent is not sent again
+            return page.shown("refused", status=503, why=why, back=_way_back(request))
         client.close()  # the next question connects anew
-        return page.shown("away", status=503, why=getattr(error, "message", str(error)))
+        return page.shown("away", status=503, why=why)
 
     handlers: dict[Any, Callable[[Request, Exception], Response | Awaitable[Response]]] = {
         HTTPException: refused,
-        KafkaFailed: away,
+        KafkaFailed: failed,
+        Exception: refused,
     }
     return Starlette(
         routes=[

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from labctl.errors import KafkaFailed
 from labctl.kafka_client import KafkaClient, Quorum, Record
 from labctl.plan import BROKER, LabPlan
 from labctl.render import container_name
@@ -16,6 +16,9 @@ from labctl.security import tool_config
 from labctl.tools import typed, typed_in_docker
 
 MOST_SHOWN = 10_000  # characters of a key or value
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# topic, partition, committed offset, end, lag; the last two are None where the partition has no leader
+Row = tuple[str, int, int, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +83,17 @@ class ShownRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShownGroup:
-    """A group: for each partition that it committed (topic, partition, offset, end, lag)."""
+    """A group and the partitions that it committed."""
 
     name: str
     kind: str
     state: str
-    rows: tuple[tuple[str, int, int, int, int], ...]
+    rows: tuple[Row, ...]
 
     @property
     def lag(self) -> int:
-        """Records that it has not committed yet."""
-        return sum(row[-1] for row in self.rows)
+        """Records that it has not committed yet, as far as that is known."""
+        return sum(row[-1] or 0 for row in self.rows)
 
 
 def shown_commands(plan: LabPlan, topic: str) -> list[Typed]:
@@ -123,10 +126,15 @@ def shown_nodes(plan: LabPlan, quorum: Quorum, brokers: Collection[int]) -> list
     return nodes
 
 
+def led(partitions: Sequence[Partition]) -> list[int]:
+    """The partitions that have a leader: of others nothing can be asked."""
+    return [one.number for one in partitions if one.leader >= 0]
+
+
 def shown_topics(client: KafkaClient) -> list[ShownTopic]:
     """Every topic, Kafka's own last."""
     described = client.topics()
-    ranges = client.ranges({name: len(partitions) for name, partitions in described.items()})
+    ranges = client.ranges({name: led(partitions) for name, partitions in described.items()})
     topics = [
         ShownTopic(name, partitions, sum(end - begin for begin, end in ranges[name].values()))
         for name, partitions in described.items()
@@ -155,32 +163,44 @@ def shown_text(raw: bytes | None) -> ShownText:
         text = raw.decode()
     except UnicodeDecodeError:
         return ShownText("binary", _cut(raw[:MOST_SHOWN].hex(" "), len(raw) * 3))
-    if any(ord(one) < 32 and one not in "\t\n\r" for one in text):
+    if CONTROLS.search(text):
         return ShownText("binary", _cut(raw[:MOST_SHOWN].hex(" "), len(raw) * 3))
-    if text[:1] in {"{", "["} and len(text) <= MOST_SHOWN:
-        try:
-            return ShownText("json", json.dumps(json.loads(text), indent=2, ensure_ascii=False))
-        except (ValueError, RecursionError):
-            return ShownText("text", text)
+    if text[:1] in {"{", "["} and len(text) <= MOST_SHOWN and (laid_out := _laid_out(text)):
+        return ShownText("json", laid_out)
     return ShownText("text", _cut(text, len(text)))
 
 
+def _laid_out(text: str) -> str:
+    """JSON, indented; nothing where it is none, or where that would change or add more than blanks."""
+    try:
+        laid_out = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return ""
+    same = "".join(laid_out.split()) == "".join(text.split())  # 1.10, 1E400, a key that comes twice
+    return laid_out if same and len(laid_out) <= MOST_SHOWN else ""
+
+
 def shown_groups(client: KafkaClient) -> list[ShownGroup]:
-    """Each consumer group with what it committed and how far it lags."""
-    groups = []
-    for name, group in sorted(client.groups().items()):
-        try:
-            committed = client.committed(name)
-        except KafkaFailed:
-            committed = {}  # a share group has no offsets of this kind
-        partitions = {topic: 1 + max(n for t, n in committed if t == topic) for topic, _number in committed}
-        ranges = client.ranges(partitions)
-        rows = []
-        for (topic, number), offset in sorted(committed.items()):
-            end = ranges[topic][number][1]
-            rows.append((topic, number, offset, end, max(0, end - offset)))
-        groups.append(ShownGroup(name, group.kind, group.state.lower(), tuple(rows)))
-    return groups
+    """Each group with what it committed and how far it lags."""
+    groups = client.groups()
+    # a share group has no offsets of this kind
+    committed = {name: {} if group.kind == "share" else client.committed(name) for name, group in groups.items()}
+    described = client.topics(sorted({topic for offsets in committed.values() for topic, _number in offsets}))
+    ranges = client.ranges({topic: led(partitions) for topic, partitions in described.items()})
+
+    def row(topic: str, number: int, offset: int) -> Row:
+        _first, end = ranges.get(topic, {}).get(number, (0, None))
+        return topic, number, offset, end, None if end is None else max(0, end - offset)
+
+    return [
+        ShownGroup(
+            name,
+            group.kind,
+            group.state.lower(),
+            tuple(row(*at, offset) for at, offset in sorted(committed[name].items())),
+        )
+        for name, group in sorted(groups.items())
+    ]
 
 
 def _cut(text: str, whole: int) -> str:

@@ -9,18 +9,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 from labctl import processes
-from labctl.errors import HostError
+from labctl.errors import HostError, unwritable
 from labctl.plan import LabPlan
 from labctl.processes import PAGE_MARK, ProcessId
 from labctl.runtime.base import NodeState
 
 ADDRESS = "127.0.0.1"
 BACKLOG = 100
-KNOCK_SECONDS = 1
+ANSWER_SECONDS = 5
 
 
 def page_mark(state: str) -> str:
@@ -36,10 +37,21 @@ def start_page(plan: LabPlan, reports: Path) -> None:
     if plan.ui.kind != "page" or plan.ui.port is None or _running(plan):
         return
     folder = _folder(plan)
-    folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as door, (folder / "page.log").open("wb") as log, tempfile.TemporaryFile() as decided:
-        pickle.dump(plan, decided)
-        decided.seek(0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "page.log").open("wb") as log, tempfile.TemporaryFile(dir=folder) as decided:
+            pickle.dump(plan, decided)
+            decided.seek(0)
+            process = _started(plan, reports, decided, log)
+    except OSError as error:
+        raise unwritable(folder, error, "free some space, or name another folder in XDG_STATE_HOME") from None
+    identity = ProcessId.of(process.pid)
+    if identity:
+        identity.save(folder / "pid.json")
+
+
+def _started(plan: LabPlan, reports: Path, decided: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    with socket.socket() as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((ADDRESS, plan.ui.port))
@@ -51,7 +63,7 @@ def start_page(plan: LabPlan, reports: Path) -> None:
             ) from None
         # who connects before the server is up waits in this queue
         door.listen(BACKLOG)
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "labctl.page", str(reports), str(door.fileno()), page_mark(plan.state)],
             stdin=decided,
             stdout=log,
@@ -59,9 +71,6 @@ def start_page(plan: LabPlan, reports: Path) -> None:
             pass_fds=[door.fileno()],
             start_new_session=True,
         )
-    identity = ProcessId.of(process.pid)
-    if identity:
-        identity.save(folder / "pid.json")
 
 
 def stop_page(plan: LabPlan) -> list[str]:
@@ -93,8 +102,20 @@ def page_state(plan: LabPlan) -> NodeState | None:
 def wake_page(plan: LabPlan) -> None:
     """Have the page load what it is made of: the nodes are up, and it is to answer at once."""
     if page_runs(plan):
-        with contextlib.suppress(OSError), socket.create_connection((ADDRESS, plan.ui.port or 0), KNOCK_SECONDS):
+        with contextlib.suppress(OSError), _connected(plan):
             pass
+
+
+def wait_for_page(plan: LabPlan) -> None:
+    """Until the page answers, or ANSWER_SECONDS are over: the check `ui` tells what is wrong with it then."""
+    if page_runs(plan):
+        with contextlib.suppress(OSError), _connected(plan) as knock:
+            knock.sendall(f"GET /health HTTP/1.1\r\nHost: {ADDRESS}\r\nConnection: close\r\n\r\n".encode())
+            knock.recv(1)
+
+
+def _connected(plan: LabPlan) -> socket.socket:
+    return socket.create_connection((ADDRESS, plan.ui.port or 0), ANSWER_SECONDS)
 
 
 def _running(plan: LabPlan) -> psutil.Process | None:

@@ -16,12 +16,13 @@ from labctl.store import LabStore
 
 LOOK_SECONDS = 2.0
 CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
 
 
 def serve(plan: LabPlan, folder: Path, door: socket.socket) -> None:
     """Serve the page of the lab on the open socket `door` until the lab is gone; `folder` has its reports."""
     load_library()
-    client = KafkaClient(plan.published, library_settings(plan), connect=CONNECT_SECONDS)
+    client = KafkaClient(plan.published, library_settings(plan), connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS)
     app = make_app(plan, client, folder, page_key(plan))
     # one connection that never ends must not keep a browser's others waiting: limits are uvicorn's own
     server = uvicorn.Server(

@@ -1,16 +1,8 @@
-// Copy a text; keep what is shown up to date; say it when the lab is away, and come back when it does.
+// Copy a text; keep what is shown up to date; send forms without losing what is typed; say it when the lab is away.
 "use strict";
 
 const PAUSE = 1500; // milliseconds between two looks
-const PATIENCE = 10_000; // for one answer
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "copied";
-    setTimeout(() => { button.textContent = "copy"; }, PAUSE);
-  });
-}
+const PATIENCE = 30_000; // for one answer: the server itself waits for Kafka
 
 const live = document.getElementById("live");
 const banner = document.getElementById("banner");
@@ -24,14 +16,23 @@ function tell(text) {
   document.body.classList.toggle("away", Boolean(text));
 }
 
-// The parts of a fresh answer in place of the old ones; what a person types or reads meanwhile stays.
+async function ask(address, options = {}) {
+  const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE), ...options });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const why = page.querySelector("[data-away], [data-why]") ?? page.body;
+  return { answer, page, why: why.textContent.trim().replace(/\.$/, "") };
+}
+
+// The parts of a fresh answer in place of the old ones, but for what somebody is selecting; the focus stays where it is.
 function show(fresh) {
+  const selection = getSelection();
   for (const old of parts) {
     const now = fresh.getElementById(old.id);
     if (!now || now.innerHTML === old.innerHTML) continue;
-    const focused = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    if (!selection.isCollapsed && old.contains(selection.anchorNode)) continue;
+    const focused = old.contains(document.activeElement) && document.activeElement.id;
     old.replaceChildren(...now.childNodes);
-    if (focused) old.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
   const token = fresh.querySelector("[name=token]")?.value; // another one where the page was started again
   for (const field of document.querySelectorAll("[name=token]")) field.value = token ?? field.value;
@@ -39,20 +40,15 @@ function show(fresh) {
 
 async function look() {
   if (document.hidden || !(away || live.checked)) return;
-  try {
-    const answer = await fetch(location.href, { signal: AbortSignal.timeout(PATIENCE) });
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.ok && away) location.reload();
-    else if (answer.ok) {
-      show(fresh);
-      seen = new Date();
-      tell("");
-    } else if (!away) {
-      const why = fresh.querySelector("[data-away], [data-why]") ?? fresh.body;
-      tell(`${why.textContent.trim()}. This is what was seen at ${seen.toLocaleTimeString()}.`);
-    }
-  } catch {
-    if (!away) tell(`The lab page does not answer: was the lab stopped? This is what was seen at ${seen.toLocaleTimeString()}.`);
+  const found = await ask(location.href).catch(() => null);
+  const since = `This is what was seen at ${seen.toLocaleTimeString()}.`;
+  if (!found) tell(away ? "" : `The lab page does not answer: was the lab stopped? ${since}`);
+  else if (!found.answer.ok) tell(away && found.answer.status === 503 ? "" : `${found.why}. ${since}`);
+  else if (away || found.page.body.dataset.lab !== document.body.dataset.lab) location.replace(found.answer.url);
+  else {
+    seen = new Date();
+    show(found.page);
+    tell("");
   }
 }
 
@@ -65,4 +61,26 @@ if (parts.length || away) {
   live.parentElement.hidden = Boolean(away);
   setTimeout(keepLooking, PAUSE);
   document.addEventListener("visibilitychange", look);
+}
+
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const refusal = form.querySelector("[role=alert]");
+    const button = form.querySelector("button");
+    button.disabled = true;
+    refusal.textContent = "";
+    const found = await ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+    button.disabled = false;
+    if (found?.answer.ok) location.assign(found.answer.url);
+    else refusal.textContent = `${found?.why ?? "The lab page does not answer"}.`;
+  });
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "copied";
+    setTimeout(() => { button.textContent = "copy"; }, PAUSE);
+  });
 }

@@ -34,7 +34,7 @@ def launched():
 @contextlib.contextmanager
 def opened(browser, url, also=(), **options):
     """A page at `url`; it ends the test where the page complains or asks for anything but itself and `also`."""
-    context = browser.new_context(bypass_csp=True, **options)
+    context = browser.new_context(**options)
     page = context.new_page()
     complaints, asked = [], []
     page.on(
