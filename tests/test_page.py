@@ -257,6 +257,7 @@ def test_a_kafka_that_is_away_is_said(page, kafka):
     answer = page.get("/")
     assert answer.status_code == 503
     assert "nothing listens on 127.0.0.1:9094" in answer.text
+    assert '<body class="away"' in answer.text
     kafka.refuses.clear()
     assert page.get("/").status_code == 200
 
@@ -307,6 +308,23 @@ def test_a_partition_without_a_leader_is_not_asked_for(page, kafka):
     text = page.get("/groups").text
     assert "no leader" in text
     assert "unknown" in text
+
+
+def test_a_topic_that_is_deleted_meanwhile_is_no_failure(page, kafka):
+    """It is not told, and the others are; a Kafka that fails again is told."""
+    asked = kafka.ranges
+    answers = [KafkaFailed("UnknownTopicOrPartitionError"), asked]
+
+    def ranges(partitions):
+        answer = answers.pop(0)
+        if isinstance(answer, KafkaFailed):
+            raise answer
+        return answer(partitions)
+
+    kafka.ranges = ranges
+    assert page.get("/").status_code == 200
+    answers[:] = [KafkaFailed("no answer"), KafkaFailed("no answer")]
+    assert page.get("/").status_code == 503
 
 
 def test_a_long_value_is_cut():

@@ -164,7 +164,7 @@ class Asking(Connection):
 
         asked = [TopicPartition(topic, number) for topic, numbers in partitions.items() for number in numbers]
         if not asked:
-            return {}
+            return {topic: {} for topic in partitions}
         with translated("offsets"):
             admin = self._connected()
             first = admin.list_partition_offsets(dict.fromkeys(asked, EARLIEST))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from labctl.errors import KafkaFailed
 from labctl.kafka_client import KafkaClient, Quorum, Record
 from labctl.plan import BROKER, LabPlan
 from labctl.render import container_name
@@ -133,6 +134,13 @@ def led(partitions: Sequence[Partition]) -> list[int]:
 
 def shown_topics(client: KafkaClient) -> list[ShownTopic]:
     """Every topic, Kafka's own last."""
+    try:
+        return _topics(client)
+    except KafkaFailed:  # one was deleted between the two questions
+        return _topics(client)
+
+
+def _topics(client: KafkaClient) -> list[ShownTopic]:
     described = client.topics()
     ranges = client.ranges({name: led(partitions) for name, partitions in described.items()})
     topics = [

@@ -13,7 +13,7 @@ let seen = new Date();
 function tell(text) {
   if (banner.textContent !== text) banner.textContent = text;
   banner.hidden = !text;
-  document.body.classList.toggle("away", Boolean(text));
+  document.body.classList.toggle("away", Boolean(text || away));
 }
 
 async function ask(address, options = {}) {
