@@ -12,12 +12,11 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.labctl import Labctl
 from bench.plain import LIMIT
 from bench.timing import Case
-from labctl.browser import find_browser
+from labctl.browser import browser_options, find_browser
 from labctl.host import free_ports
 
 RECORDS = 100_000
 SHOWN = 50
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 TOPIC = ("--bootstrap-server", "broker:9092", "--topic", "many")
 LOAD = ("--topic", "many", "--num-records", str(RECORDS), "--record-size", "100", "--throughput", "-1")
 
@@ -58,7 +57,7 @@ class PagedLab:
         self._labctl(*tool, "kafka-producer-perf-test.sh", *LOAD, *door)
         if self._browser is None:
             driver = self._at_end.enter_context(sync_playwright())
-            self._browser = driver.chromium.launch(executable_path=find_browser(), args=OPTIONS)
+            self._browser = driver.chromium.launch(executable_path=find_browser(), args=browser_options())
 
     def view(self) -> float:
         """The seconds until a browser that was never there shows the newest records."""

@@ -37,15 +37,18 @@ def find_browser() -> str:
     return found
 
 
+def browser_options() -> list[str]:
+    """How it is started: without a window, and asking for nothing on its own."""
+    # Chromium refuses its sandbox to root
+    return [*OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+
+
 def take_picture(url: str, path: Path, *, width: int = 1280, height: int = 1000) -> None:
     """Write a PNG of the page at `url`. Raises HostError."""
-    # Chromium refuses its sandbox to root
-    rights = ["--no-sandbox"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as profile:
         command = [
             find_browser(),
-            *OPTIONS,
-            *rights,
+            *browser_options(),
             f"--user-data-dir={profile}",
             f"--window-size={width},{height}",
             f"--virtual-time-budget={SETTLED}",

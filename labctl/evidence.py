@@ -19,7 +19,7 @@ from labctl.plan import LabPlan
 from labctl.render import COMPOSE_FILE, container_name, render, render_template
 from labctl.runtime.base import Completed, Runtime
 from labctl.security import page_door, tool_config
-from labctl.tools import config_option
+from labctl.tools import config_option, in_container, in_node
 
 STEP_SECONDS = 60
 RECORDS = ("hello, kafka", '{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}')
@@ -167,10 +167,9 @@ def _walk(plan: LabPlan, runtime: Runtime, topic: str, said: list[str]) -> list[
 
 
 def _as_typed(plan: LabPlan, done: Completed) -> tuple[str, ...]:
-    if plan.runtime.name == "compose":
-        return ("docker", "exec", "-i", container_name(plan, plan.brokers[0]), *done.argv)
-    named = () if plan.name == "homework" else ("--name", plan.name)
-    return ("labctl", "exec", *named, plan.brokers[0].name, "--", *done.argv)
+    node = plan.brokers[0]
+    compose = plan.runtime.name == "compose"
+    return (*(in_container(container_name(plan, node)) if compose else in_node(plan.name, node.name)), *done.argv)
 
 
 def _login(plan: LabPlan, side: str, user: str = "") -> list[str]:

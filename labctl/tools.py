@@ -69,27 +69,29 @@ def quorum_status(controller: str, config: str) -> list[str]:
     return [tool, "--bootstrap-controller", controller, "--command-config", config, "describe", "--status"]
 
 
+def in_node(lab: str, node: str) -> tuple[str, ...]:
+    """What a person types before a command for a node, in any runtime."""
+    return ("labctl", "exec", *(() if lab == DEFAULT_NAME else ("--name", lab)), node, "--")
+
+
+def in_container(container: str) -> tuple[str, ...]:
+    """The same where there is no labctl, but Docker."""
+    return ("docker", "exec", "-i", container)
+
+
 def typed(
-    lab: str, node: str, bootstrap: str, topic: str, *, config: str | None = None, kafka_version: str | None = None
+    inside: tuple[str, ...],
+    folder: str,
+    bootstrap: str,
+    topic: str,
+    *,
+    config: str | None = None,
+    kafka_version: str | None = None,
 ) -> tuple[str, str]:
-    """What a person types in any runtime: to produce a record, and to read all there are."""
-    inside = f"labctl exec {'' if lab == DEFAULT_NAME else f'--name {lab} '}{node} --"
-    return _typed(inside, "", bootstrap, topic, config, kafka_version)
-
-
-def typed_in_docker(
-    container: str, bootstrap: str, topic: str, *, config: str | None = None, kafka_version: str | None = None
-) -> tuple[str, str]:
-    """The same where labctl is not there, but its containers are."""
-    return _typed(f"docker exec -i {container}", f"{FOLDER}/", bootstrap, topic, config, kafka_version)
-
-
-def _typed(
-    inside: str, folder: str, bootstrap: str, topic: str, config: str | None, kafka_version: str | None
-) -> tuple[str, str]:
-    door = f"--bootstrap-server {bootstrap} --topic {shlex.quote(topic)}"
+    """What a person types to produce a record, and to consume all there are; `folder` has the tools, "" where known."""
+    door = ("--bootstrap-server", bootstrap, "--topic", topic)
     produce, consume = (
-        " ".join([f"{inside} {folder}kafka-console-{side}.sh {door}", *config_option(side, config, kafka_version)])
+        shlex.join([*inside, f"{folder}kafka-console-{side}.sh", *door, *config_option(side, config, kafka_version)])
         for side in ("producer", "consumer")
     )
     return f"echo hello | {produce}", f"{consume} --from-beginning"

@@ -20,7 +20,7 @@ from labctl.runtime import choose, choose_ui
 from labctl.security import tool_config
 from labctl.spec import LabSpec
 from labctl.store import LabStore, encoded_id
-from labctl.tools import typed
+from labctl.tools import in_node, typed
 
 NOT_YET_MADE = uuid.UUID("8a5b9d6e-6c1f-4c3e-9b57-2f4f6a0c7d11")  # namespace of the cluster ids below
 
@@ -70,8 +70,8 @@ def up_text(run: RunResult, spec: LabSpec) -> str:
         return headline(run)
     lab = "" if run.lab == DEFAULT_NAME else f" --name {run.lab}"
     produce, consume = typed(
-        run.lab,
-        run.nodes[0].name,
+        in_node(run.lab, run.nodes[0].name),
+        "",
         str(run.endpoints.internal),
         topic,
         config=_login(spec),

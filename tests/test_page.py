@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from labctl.errors import KafkaFailed
 from labctl.kafka_client import Group, Record
-from labctl.page.app import LARGEST_FORM, make_app
+from labctl.page.app import make_app
+from labctl.page.asked import LARGEST_FORM
 from labctl.page.look import ShownText, shown_record, shown_text
 from labctl.report import write
 from tests.fakes import FakeKafka, a_plan
@@ -42,9 +43,9 @@ class Kafka(FakeKafka):
             number == 0
         )
 
-    def peek(self, topic, *, numbers, offset, limit, view):
+    def peek(self, topic, ranges, *, offset, limit, view):
         self._ask("peek")
-        found = [one for number in numbers for one in self.of(topic, number)]
+        found = [one for number in ranges for one in self.of(topic, number)]
         chosen = found[-limit:] if offset is None else found[offset : offset + limit]
         return [view(one) for one in chosen], True
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -100,23 +100,22 @@ class Records(Asking):
     def peek(
         self,
         topic: str,
+        ranges: Mapping[int, tuple[int, int]],
         *,
-        numbers: Sequence[int],
         offset: int | None,
         limit: int,
         view: Callable[[Record], T],
     ) -> tuple[list[T], bool]:
         """What `view` makes of up to `limit` records, newest last; and whether all were read within PEEK_SECONDS.
 
-        Of the partitions `numbers`, each of which needs a leader: from `offset` on in each, or the newest where it is
-        None. Nothing but the views is kept of a record: it may be large.
+        Of the partitions in `ranges`, which the verb of that name told: from `offset` on in each, or the newest where it
+        is None. Nothing but the views is kept of a record: it may be large.
         """
         from kafka import TopicPartition
 
-        if not numbers:
+        if not ranges:
             return [], True
-        asked = [TopicPartition(topic, number) for number in numbers]
-        ranges = self.ranges({topic: numbers})[topic]
+        asked = [TopicPartition(topic, number) for number in ranges]
         found: list[tuple[tuple[int, int, int], T]] = []
         seen: Counter[int] = Counter()
         with translated(f"read {topic}"), self._reader_at(asked) as reader:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from labctl import report
 from labctl.errors import KafkaFailed
 from labctl.kafka_client import KafkaClient
+from labctl.page.asked import MOST_RECORDS, read_form, read_number, read_window, read_written
 from labctl.page.locked import Locked
 from labctl.page.look import led, shown_commands, shown_groups, shown_nodes, shown_record, shown_topics
 from labctl.plan import LabPlan
@@ -30,8 +30,6 @@ from labctl.report.html import to_html
 from labctl.security import page_cookie
 
 HOSTS = ["localhost", "127.0.0.1"]
-LARGEST_FORM = 1 << 20  # bytes
-MOST_RECORDS = 200
 MOST_PARTITIONS = 1000
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
@@ -54,6 +52,11 @@ class Page:
     client: KafkaClient
     folder: Path
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    @property
+    def origins(self) -> set[str]:
+        """Where its own forms come from."""
+        return {f"http://{host}:{self.plan.ui.port}" for host in HOSTS}
 
     def shown(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """A template of templates/page, with what all of them need."""
@@ -82,13 +85,11 @@ class Page:
         partitions = self.client.topics([name]).get(name)
         if partitions is None:
             raise HTTPException(404, f"there is no topic {name}")
-        asked = _window(request, len(partitions))
+        asked = read_window(request, len(partitions))
         numbers = led(partitions)
-        wanted = [number for number in numbers if asked.partition in {None, number}]
-        records, whole = self.client.peek(
-            name, numbers=wanted, offset=asked.first, limit=asked.count, view=shown_record
-        )
-        ranges = self.client.ranges({name: numbers}).get(name, {})
+        ranges = self.client.ranges({name: numbers})[name]
+        wanted = {number: ranges[number] for number in ranges if asked.partition in {None, number}}
+        records, whole = self.client.peek(name, wanted, offset=asked.first, limit=asked.count, view=shown_record)
         return self.shown(
             "topic",
             name=name,
@@ -98,7 +99,7 @@ class Page:
             told=_told(len(records), sum(end - first for first, end in ranges.values()), whole=whole),
             whole=whole,
             lost=[one.number for one in partitions if one.number not in numbers],
-            written=_written(request),
+            written=read_written(request),
             asked=asked,
             most=MOST_RECORDS,
             commands=shown_commands(self.plan, name),
@@ -119,9 +120,9 @@ class Page:
 
     async def make_topic(self, request: Request) -> Response:
         """Create a topic."""
-        form = await self._form(request)
+        form = await read_form(request, self.origins, self.token)
         name = form.get("name", "")
-        partitions = _number(form.get("partitions", "3"), "partitions", 1, MOST_PARTITIONS)
+        partitions = read_number(form.get("partitions", "3"), "partitions", 1, MOST_PARTITIONS)
         copies = self.plan.internal_copies
         new = await run_in_threadpool(self.client.create_topics, {name: (partitions, copies, {})})
         if not new:
@@ -130,81 +131,18 @@ class Page:
 
     async def produce(self, request: Request) -> Response:
         """Write one record; then to the topic, which tells where it is."""
-        form = await self._form(request)
+        form = await read_form(request, self.origins, self.token)
         name = request.path_params["name"]
         described = await run_in_threadpool(self.client.topics, [name])
         if name not in described:
             raise HTTPException(404, f"there is no topic {name}")
         chosen = form.get("partition", "")
-        partition = _number(chosen, "partition", 0, len(described[name]) - 1) if chosen else None
+        partition = read_number(chosen, "partition", 0, len(described[name]) - 1) if chosen else None
         key = form.get("key", "").encode() or None
         value = form.get("value", "").replace("\r\n", "\n")  # what browsers make of a new line
         record = (key, value.encode())
         ((number, offset),) = await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
         return RedirectResponse(f"/topics/{quote(name, safe='')}?written={number}-{offset}", 303)
-
-    async def _form(self, request: Request) -> dict[str, str]:
-        """The fields of a form that this page itself sent. Refuses other sites' forms, and large ones."""
-        own = {f"http://{host}:{self.plan.ui.port}" for host in HOSTS}
-        if request.headers.get("origin") not in own:
-            raise HTTPException(403, "this form was not sent by the lab page")
-        if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-            raise HTTPException(415, "a form is application/x-www-form-urlencoded")
-        if _announced(request) > LARGEST_FORM:
-            raise HTTPException(413, f"a form has at most {LARGEST_FORM} bytes")
-        raw = b""
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > LARGEST_FORM:
-                raise HTTPException(413, f"a form has at most {LARGEST_FORM} bytes")
-        try:
-            fields = parse_qs(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=10)
-            form = {key: values[0] for key, values in fields.items()}
-        except ValueError:
-            raise HTTPException(400, "this is no form") from None
-        if not secrets.compare_digest(form.get("token", "").encode(), self.token.encode()):
-            raise HTTPException(403, "this form is from before the page was started again: load the page anew")
-        return form
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which records are looked at: the newest, or from the beginning or an offset on; of one partition or of all."""
-
-    start: str  # newest, oldest, offset
-    partition: int | None
-    offset: int
-    count: int
-
-    @property
-    def first(self) -> int | None:
-        """The offset to begin at; None: the newest are wanted."""
-        return {"newest": None, "oldest": 0, "offset": self.offset}[self.start]
-
-
-def _announced(request: Request) -> int:
-    length = request.headers.get("content-length", "0")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
-
-
-def _window(request: Request, partitions: int) -> Window:
-    asked = request.query_params
-    start = asked.get("from", "newest")
-    if start not in {"newest", "oldest", "offset"}:
-        raise HTTPException(400, "from is newest, oldest or offset")
-    chosen = asked.get("partition", "")
-    return Window(
-        start,
-        _number(chosen, "partition", 0, partitions - 1) if chosen else None,
-        _number(asked.get("offset") or "0", "offset", 0, 2**63 - 1),
-        _number(asked.get("count") or "50", "count", 1, MOST_RECORDS),
-    )
-
-
-def _written(request: Request) -> tuple[int, int] | None:
-    """Partition and offset of the record that was produced just before."""
-    told = re.fullmatch(r"(\d{1,9})-(\d{1,18})", request.query_params.get("written", ""), re.ASCII)
-    return (int(told[1]), int(told[2])) if told else None
 
 
 def _told(shown: int, offsets: int, *, whole: bool) -> str:
@@ -212,12 +150,6 @@ def _told(shown: int, offsets: int, *, whole: bool) -> str:
     if not whole:
         return f"{shown:,} records; the others could not be read in time: ask for fewer, or for one partition"
     return f"{shown:,} of about {offsets:,} records" if shown < offsets else f"{shown:,} records, all there are"
-
-
-def _number(text: str, what: str, lowest: int, highest: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and lowest <= int(text) <= highest):
-        raise HTTPException(400, f"{what} is a number from {lowest} to {highest}")
-    return int(text)
 
 
 def _way_back(request: Request) -> str:

@@ -14,7 +14,7 @@ from labctl.plan import BROKER, LabPlan
 from labctl.render import container_name
 from labctl.results import Partition
 from labctl.security import tool_config
-from labctl.tools import typed, typed_in_docker
+from labctl.tools import FOLDER, in_container, in_node, typed
 
 MOST_SHOWN = 10_000  # characters of a key or value
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -100,16 +100,14 @@ class ShownGroup:
 def shown_commands(plan: LabPlan, topic: str) -> list[Typed]:
     """What to type about `topic`; in Docker without labctl too."""
     node = plan.brokers[0]
-    about = (plan.internal, topic)
     login = tool_config(plan.security.users[0]) if plan.security else None
-    commands = [
-        Typed("a terminal", *typed(plan.name, node.name, *about, config=login, kafka_version=plan.kafka_version))
-    ]
+    ways = [("a terminal", in_node(plan.name, node.name), "")]
     if plan.runtime.name == "compose":
-        container = container_name(plan, node)
-        docker = typed_in_docker(container, *about, config=login, kafka_version=plan.kafka_version)
-        commands.append(Typed("Docker alone", *docker))
-    return commands
+        ways.append(("Docker alone", in_container(container_name(plan, node)), f"{FOLDER}/"))
+    return [
+        Typed(where, *typed(inside, folder, plan.internal, topic, config=login, kafka_version=plan.kafka_version))
+        for where, inside, folder in ways
+    ]
 
 
 def shown_nodes(plan: LabPlan, quorum: Quorum, brokers: Collection[int]) -> list[ShownNode]:

@@ -43,11 +43,10 @@ def start_page(plan: LabPlan, reports: Path) -> None:
             pickle.dump(plan, decided)
             decided.seek(0)
             process = _started(plan, reports, decided, log)
+        if identity := ProcessId.of(process.pid):
+            identity.save(folder / "pid.json")
     except OSError as error:
         raise unwritable(folder, error, "free some space, or name another folder in XDG_STATE_HOME") from None
-    identity = ProcessId.of(process.pid)
-    if identity:
-        identity.save(folder / "pid.json")
 
 
 def _started(plan: LabPlan, reports: Path, decided: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -6,10 +6,9 @@ import os
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from labctl.browser import find_browser
+from labctl.browser import browser_options, find_browser
 from labctl.errors import HostError
 
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 SERIOUS = {"serious", "critical"}
 
 
@@ -26,7 +25,7 @@ def launched():
     # Debian's is a shell script: it needs the system's programs also where labctl is to find none
     environment = os.environ | {"PATH": os.defpath}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=OPTIONS, env=environment)
+        browser = playwright.chromium.launch(executable_path=program, args=browser_options(), env=environment)
         yield browser
         browser.close()
 
