@@ -105,7 +105,8 @@ class Console:
 
     def not_verified(self) -> None:
         """Why checks failed where that is known, and what to try: also where it is quiet."""
-        self._explain(said="; ".join(one.cause for one in self.run.diagnosis if not one.fault) if self.run else "")
+        wrong = [one for one in self.run.checks if one.status in {"failed", "error"}] if self.run else []
+        self._explain(said="; ".join(f"{one.name}: {one.detail}" for one in wrong))
 
     def _explain(self, said: str, hint: str = "") -> None:
         """The cause if it is not in what was `said`, the remedy, and last where all that is known of it lies."""

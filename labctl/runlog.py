@@ -36,6 +36,7 @@ from labctl.results import (
 )
 from labctl.runtime.base import NodeState
 
+START_AGAIN = "labctl up starts it again, with its data; labctl logs tells what it said last"
 READ_ON = "read its evidence in the report; labctl up makes missing topics anew, labctl reset empties the lab"
 
 
@@ -190,7 +191,13 @@ class RunLog:
             traces = [one for one in traces if one.state != "missing"]
         wrong = [f"{one.name}: {one.detail}" for one in self._checks if one.status in {"failed", "error"}]
         known = diagnose(traces, [one.partition(": ")[2] for one in wrong])
-        last = self._diagnosis[-1] if self._diagnosis else Diagnosis("; ".join(wrong), READ_ON)
+        ended = ", ".join(one.name for one in traces if one.state == "exited")
+        found = (
+            Diagnosis(f"node {ended} ended during the checks", START_AGAIN)
+            if ended
+            else Diagnosis("; ".join(wrong), READ_ON)
+        )
+        last = self._diagnosis[-1] if self._diagnosis else found
         if unseen and unseen.fault and not last.fault:
             known = Diagnosis(unseen.message, unseen.hint, unseen.fault, (last.cause,))
         if not last.fault:

@@ -1,5 +1,6 @@
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from labctl import checks, lab, owned, report
 from labctl.checks.base import CheckContext
+from labctl.diagnosis import NodeTrace
 from labctl.errors import (
     HostError,
     Interrupted,
@@ -23,7 +25,8 @@ from labctl.owned import is_left_over
 from labctl.processes import ProcessId
 from labctl.render import render
 from labctl.report.json_format import json_schema
-from labctl.runlog import Silent
+from labctl.results import CheckResult
+from labctl.runlog import RunLog, Silent
 from labctl.runtime import RUNTIMES
 from labctl.runtime.base import NodeState
 from labctl.spec import parse_spec
@@ -246,6 +249,17 @@ def test_an_engine_that_ended_is_the_cause_of_what_kafka_does_not_answer(world, 
     (diagnosis,) = last_report(world)["diagnosis"]
     assert (diagnosis["cause"], diagnosis["fault"]) == ("no Docker Engine answers", "no-engine")
     assert diagnosis["evidence"] == ["socket disconnected"]
+
+
+def test_a_node_that_ended_explains_what_checks_failed():
+    """Nobody saw how, and its log does not say: that it ended, and how it is started, not what each check missed."""
+    log = RunLog("check", "lab", Silent())
+    log.add_checks([CheckResult("topics", "failed", 30.0, "no answer")], time.monotonic())
+    log.explain([NodeTrace("broker", "exited", "", "INFO at work")])
+    (diagnosis,) = log.result().diagnosis
+    assert diagnosis.cause == "node broker ended during the checks"
+    assert "labctl up" in diagnosis.remedy
+    assert "INFO at work" in "".join(diagnosis.evidence)
 
 
 def test_a_taken_port_is_found_before_anything_starts(world):

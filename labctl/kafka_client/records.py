@@ -108,8 +108,8 @@ class Records(Asking):
     ) -> tuple[list[T], bool]:
         """What `view` makes of up to `limit` records, newest last; and whether all were read within PEEK_SECONDS.
 
-        Of the partitions in `ranges`, which the verb of that name told: from `offset` on in each, or the newest where it
-        is None. Nothing but the views is kept of a record: it may be large.
+        Of the partitions in `ranges`, which the verb of that name told: from `offset` on in each, or the newest where
+        it is None. Nothing but the views is kept of a record: it may be large.
         """
         from kafka import TopicPartition
 
