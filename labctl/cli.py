@@ -28,6 +28,7 @@ REPORT_FORMATS = ("terminal", "md", "html", "json", "junit")
 FOREIGN = "_check"  # for the reports of a Kafka that is no lab; no lab can be called so
 COMMAND_BEHIND = {"allow_interspersed_args": False}  # an option behind the first word is that command's
 ENV_FORMATS = ("shell", "dotenv", "json", "properties", "librdkafka")
+LANGUAGES = ("python", "java", "node", "go")
 
 
 class _Command(click.Command):
@@ -285,7 +286,7 @@ def render(console: Console, /, file: Path | None, name: str | None, output: str
 
     docker-compose.yml, or server.properties of each node.
     """
-    from labctl.errors import unwritable
+    from labctl.files import write_files
     from labctl.render import render as render_files
     from labctl.views import planned
 
@@ -296,13 +297,7 @@ def render(console: Console, /, file: Path | None, name: str | None, output: str
             click.echo((f"# ---- {path}\n" if len(files) > 1 else "") + text, nl=False)
         return
     folder = Path(output) if output else wish.folder
-    for path, text in files.items():
-        target = folder / path
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise unwritable(target, error, "name another folder: -o DIR") from None
+    for target in write_files(files, folder, "name another folder: -o DIR"):
         console.line(f"wrote {target}")
 
 
@@ -667,6 +662,30 @@ def evidence(console: Console, file: Path | None, name: str | None, output: Path
     for one in make_evidence(decided, in_docker, runtime, Path(record.folder), output):
         console.line(f"! {one.name}: {one.missing}" if one.missing else f"✓ {one.name}: {one.proves}")
     console.line(f"wrote {output}")
+
+
+@cli.command()
+@lab_options
+@click.argument("language", type=click.Choice(LANGUAGES), metavar="LANGUAGE")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where (default: orders-LANGUAGE)."
+)
+@click.option("--force", is_flag=True, help="Write over the files that are there.")
+@click.pass_obj
+def example(
+    console: Console, file: Path | None, name: str | None, language: str, output: Path | None, force: bool
+) -> None:
+    """Write a small client project for the lab: python, java, node or go.
+
+    It sends records and reads them in a consumer group; how to run it is in its README.
+    """
+    from labctl.example import LANGUAGES, make_example, write_example
+    from labctl.lab import open_lab
+
+    _record, decided, _runtime = open_lab(_name(file, name), _store(), console)
+    folder = output or Path(f"orders-{language}")
+    write_example(make_example(decided, language), folder, force=force)
+    console.line(f"wrote {folder}; to run it: " + " && ".join([f"cd {folder}", *LANGUAGES[language].commands]))
 
 
 # -- the machine -----------------------------------------------------------

@@ -1,8 +1,27 @@
-"""Files that others read while they are written."""
+"""Files: those that others read while they are written, and many at once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from labctl.errors import unwritable
+
+
+def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | None = None) -> list[Path]:
+    """Write {path in `folder`: text}, with the permissions `mode`; where they lie now. Raises HostError with `hint`."""
+    targets = []
+    for path, text in files.items():
+        target = folder / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+            if mode is not None:
+                target.chmod(mode)
+        except OSError as error:
+            raise unwritable(target, error, hint) from None
+        targets.append(target)
+    return targets
 
 
 def write_whole(path: Path, text: str) -> None:

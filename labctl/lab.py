@@ -20,7 +20,8 @@ from labctl.checks.base import CheckContext, SecureLab
 from labctl.client_config import read_client_config
 from labctl.credentials import library_settings, make_credentials, page_key, password, secrets_of
 from labctl.doctor import refuse_unfit
-from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError, unwritable
+from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
+from labctl.files import write_files
 from labctl.kafka_client import REQUEST_SECONDS, KafkaClient, answers
 from labctl.kafkadist.node import lab_mark
 from labctl.kraft import node_settings
@@ -365,14 +366,8 @@ def _look_before(plan: LabPlan) -> None:
 
 def _write_files(plan: LabPlan, folder: Path) -> None:
     """Write what is rendered. Raises HostError."""
-    for path, text in render(plan).items():
-        target = folder / path
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-            target.chmod(0o644)  # a container's user reads mounted settings; no secret is in them
-        except OSError as error:
-            raise unwritable(target, error, "start labctl in a folder of yours, or mend this one") from None
+    # a container's user reads mounted settings; no secret is in them
+    write_files(render(plan), folder, "start labctl in a folder of yours, or mend this one", mode=0o644)
 
 
 def _let_users_in(plan: LabPlan, client: KafkaClient) -> None:

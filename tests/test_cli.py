@@ -21,7 +21,7 @@ def test_help_lists_every_command_of_the_contract():
         "init schema plan render doctor cache",
         "up check run gc status ls logs exec env stop down report",
     )
-    for command in f"{before_the_lab} {about_it} ui notebook evidence".split():
+    for command in f"{before_the_lab} {about_it} ui notebook evidence example".split():
         assert f"  {command} " in text
 
 

@@ -46,6 +46,10 @@ WALKS = {
     ),
     "Clusters": Walk(said=("ready, verified", "removed node broker-1", "wrote cluster.yaml")),
     "Locked doors": Walk(said=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
+    "From your programs": Walk(
+        before="labctl up --checks none",
+        said=("sent: {", "read: {", "wrote kafka.ipynb", "✓ kafka.ipynb", "✓ console.txt", "wrote evidence.zip"),
+    ),
     "In tests and CI": Walk(said=("1 passed", "localhost:")),
 }
 

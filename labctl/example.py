@@ -1,0 +1,92 @@
+"""A client project for the lab: the same small program in four languages, with the lab's addresses filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl.environment import client_settings
+from labctl.errors import SpecError
+from labctl.files import write_files
+from labctl.plan import LabPlan
+from labctl.render import render_template, templates_folder
+from labctl.security import MECHANISM, secrets_folder, user_files
+
+FOLDER = "example"  # of the templates: a folder for each language, its files as they are in the project
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What a project's README says of its language and client."""
+
+    name: str
+    client: str
+    documentation: str
+    needs: str
+    commands: tuple[str, ...]  # what builds and runs it
+
+
+LANGUAGES = {
+    "python": Language(
+        "Python",
+        "kafka-python",
+        "https://kafka-python.readthedocs.io",
+        "Python 3.10 or newer",
+        ("python3 -m venv .venv", ".venv/bin/pip install -e .", ".venv/bin/orders"),
+    ),
+    "java": Language(
+        "Java",
+        "kafka-clients",
+        "https://kafka.apache.org/documentation/#api",
+        "a JDK 17 or newer and Maven",
+        ("mvn --quiet compile exec:java",),
+    ),
+    "node": Language("Node.js", "kafkajs", "https://kafka.js.org", "Node.js 18 or newer", ("npm install", "npm start")),
+    "go": Language(
+        "Go",
+        "franz-go",
+        "https://pkg.go.dev/github.com/twmb/franz-go/pkg/kgo",
+        "Go 1.26 (one from 1.21 on fetches that itself)",
+        ("go run .",),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How the program gets into a secure lab."""
+
+    user: str
+    mechanism: str
+    password_file: str
+    ca_file: str
+
+
+def make_example(plan: LabPlan, language: str) -> dict[str, str]:
+    """The files of the project in `language`, a key of LANGUAGES: {path in its folder: text}."""
+    user = plan.security.users[0] if plan.security and plan.security.users else None
+    login = (
+        Login(user, MECHANISM, str(user_files(plan, user).password), str(secrets_folder(plan) / "ca.pem"))
+        if user
+        else None
+    )
+    values = {
+        "plan": plan,
+        "word": language,
+        "language": LANGUAGES[language],
+        "topic": plan.topics[0].name if plan.topics else "orders",
+        "bootstrap": plan.external.split(","),
+        "login": login,
+        "properties": client_settings(plan, "properties", user),
+    }
+    folder = templates_folder() / FOLDER / language
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.j2"))
+    files = {name.removesuffix(".j2"): render_template(f"{FOLDER}/{language}/{name}", **values) for name in names}
+    return files | {"README.md": render_template(f"{FOLDER}/README.md.j2", **values)}
+
+
+def write_example(files: dict[str, str], folder: Path, *, force: bool) -> None:
+    """Write the project; what else is in its folder stays. Raises SpecError where something is there, HostError."""
+    if not force and folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise SpecError([f"{folder} is there already"], "--force writes the project's files over those in it")
+    write_files(files, folder, "name another folder: -o DIR")
