@@ -624,12 +624,13 @@ def notebook(console: Console, file: Path | None, name: str | None, run: bool, o
         raise SpecError([f"{output} is there already"], "--force overwrites it")
     _record, decided, _runtime = open_lab(_name(file, name), _store(), console)
     made = make_notebook(decided)
-    try:
-        if run:
-            console.line("running the notebook")
+    write_notebook(made, output)
+    if run:
+        console.line("running the notebook")
+        try:
             run_notebook(made, output.resolve().parent)
-    finally:
-        write_notebook(made, output)
+        finally:
+            write_notebook(made, output)
     console.line(
         f"wrote {output}" + ("" if run else f"; to run it: jupyter lab {output}, or labctl notebook --run --force")
     )
@@ -648,17 +649,18 @@ def evidence(console: Console, file: Path | None, name: str | None, output: Path
     Compose file, console transcripts, notebook, pictures, report.
     """
     from labctl.errors import LabStopped, SpecError
-    from labctl.evidence import make_evidence, remove_evidence
+    from labctl.evidence import make_evidence, places, remove_evidence
     from labctl.lab import open_lab, plan_in_docker, state
 
-    if output.exists() and not force:
-        raise SpecError([f"{output} is there already"], "--force replaces it")
+    there = [place for place in places(output) if place.exists()]
+    if there and not force:
+        raise SpecError([f"{place} is there already" for place in there], "--force replaces it")
     record, decided, runtime = open_lab(_name(file, name), _store(), console)
     if state(runtime.nodes()) != "running":
         raise LabStopped(f"the lab {decided.name} is not running", "labctl up starts it")
     in_docker = plan_in_docker(record)
-    if output.exists():
-        remove_evidence(output)
+    for place in there:
+        remove_evidence(place)
     for one in make_evidence(decided, in_docker, runtime, Path(record.folder), output):
         console.line(f"! {one.name}: {one.missing}" if one.missing else f"✓ {one.name}: {one.proves}")
     console.line(f"wrote {output}")

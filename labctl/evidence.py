@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from labctl import kafbat, report
 from labctl.browser import take_picture
-from labctl.checks.base import transcript
 from labctl.credentials import page_key, write_private
 from labctl.errors import LabError, SpecError, unwritable
 from labctl.notebook import make_notebook, run_notebook, write_notebook
 from labctl.page_client import page_text
 from labctl.plan import LabPlan
-from labctl.render import COMPOSE_FILE, container_name, render, render_template
-from labctl.runtime.base import Completed, Runtime
-from labctl.security import page_door, tool_config
-from labctl.tools import config_option, in_container, in_node
+from labctl.render import COMPOSE_FILE, render, render_template
+from labctl.runtime.base import Runtime
+from labctl.security import page_door
+from labctl.walk import walk
 
-STEP_SECONDS = 60
-RECORDS = ("hello, kafka", '{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}')
-TOOLS = "/opt/kafka/bin"
+LINE_PIXELS = 24  # 20, and more for the lines that are broken
 README = "README.md"
 TITLE = "# Kafka homework: evidence\n"
+UNFINISHED = "\nlabctl evidence did not come to its end here.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +46,24 @@ class _Folder:
         try:
             make(self.path / name)
         except LabError as error:
-            self.pieces.append(Piece(name, proves, error.message))
+            self.pieces.append(Piece(name, proves, "; ".join(filter(None, [error.message, error.hint]))))
         else:
             self.pieces.append(Piece(name, proves))
 
 
-def remove_evidence(target: Path) -> None:
+def places(target: Path) -> list[Path]:
+    """What is made for `target`: itself, and for a ZIP file the folder that is packed into it, on the way."""
+    return [target, target.with_suffix("")] if target.suffix == ".zip" else [target]
+
+
+def remove_evidence(place: Path) -> None:
     """Take away what an earlier call made there. Raises SpecError where it is something else, HostError."""
-    if not _is_evidence(target) or Path.cwd().is_relative_to(target.resolve()):
-        raise SpecError([f"{target} is not what labctl evidence made"], "name another folder: -o DIR")
+    if not _is_evidence(place) or Path.cwd().is_relative_to(place.resolve()):
+        raise SpecError([f"{place} is not what labctl evidence made"], "name another folder: -o DIR")
     try:
-        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
     except OSError as error:
-        raise unwritable(target, error, "name another folder: -o DIR") from None
+        raise unwritable(place, error, "name another folder: -o DIR") from None
 
 
 def _is_evidence(target: Path) -> bool:
@@ -75,40 +79,41 @@ def _is_evidence(target: Path) -> bool:
 def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path, target: Path) -> list[Piece]:
     """Make the folder `target`, or a ZIP file where its name ends so; what is in it. Raises HostError.
 
-    `in_docker` is the same lab planned for the compose runtime.
+    `in_docker` is the same lab planned for the compose runtime. Nothing may be in `places(target)` yet.
     """
     target = target.resolve()
-    zipped = target.suffix == ".zip"
-    folder = target.with_suffix("") if zipped else target
+    folder = places(target)[-1]
     try:
         folder.mkdir(parents=True)
+    except OSError as error:
+        raise unwritable(folder, error, "name another folder: -o DIR") from None
+    try:
+        _write(folder / README, TITLE + UNFINISHED)  # known as evidence also where labctl is killed
         pieces = _fill(_Folder(folder), plan, in_docker, runtime, reports)
-        if zipped:
+        if folder != target:
             shutil.make_archive(str(folder), "zip", folder.parent, folder.name)
             shutil.rmtree(folder)
     except OSError as error:
         raise unwritable(error.filename or folder, error, "name another folder: -o DIR") from None
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return pieces
 
 
 def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path) -> list[Piece]:
     topic = plan.topics[0].name if plan.topics else "orders"
-    said: list[str] = []
-    folder.make(
-        COMPOSE_FILE, "the cluster, each setting explained", lambda path: _write(path, render(in_docker)[COMPOSE_FILE])
-    )
+    run = secrets.token_hex(4)
+    for name, text in render(in_docker).items():  # a secure node's settings are in a file of their own
+        proves = "the cluster, each setting explained" if name == COMPOSE_FILE else "the settings of a node, explained"
+        folder.make(name, proves, lambda path, text=text: _write(path, text))  # type: ignore[misc]
     folder.make(
         "console.txt",
         "topic made, records sent and read with Kafka's console tools",
-        lambda path: _write(path, "\n".join(_walk(plan, runtime, topic, said))),
+        lambda path: _write(path, "\n".join(walk(plan, runtime, topic, run))),
     )
-    folder.make("kafka.ipynb", "records sent and read from a program", lambda path: _notebook(plan, path))
-    folder.make("report.html", "the lab, and every check of it", lambda path: _report(reports, path))
-    folder.make("console.html", "the same as console.txt, to look at", lambda path: _page(path, plan, said))
-    picture = "console.png"
-    folder.make(
-        picture, "a picture of the console", lambda path: take_picture((folder.path / "console.html").as_uri(), path)
-    )
+    folder.make("console.html", "the same, to look at", lambda path: _console_page(plan, path))
+    folder.make("console.png", "a picture of it", _console_picture)
     if plan.ui.url:
         own = (f"{plan.ui.url}/", f"{plan.ui.url}/topics/{topic}")
         addresses = kafbat.shown(plan.ui.url, plan.name, topic) if plan.ui.kind == "kafbat" else own
@@ -116,9 +121,11 @@ def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, 
             folder.make(name, f"the web page {url}", lambda path, url=url: _picture(plan, url, path))  # type: ignore[misc]
     else:
         folder.pieces.append(Piece("page-overview.png", "the web page", plan.ui.reason))
+    folder.make("kafka.ipynb", "records sent and read from a program", lambda path: _notebook(plan, path))
+    folder.make("report.html", "the lab, and every check of it", lambda path: _report(reports, path))
     _write(
         folder.path / README,
-        render_template("evidence/README.md.j2", title=TITLE, plan=plan, pieces=folder.pieces, topic=topic),
+        render_template("evidence/README.md.j2", title=TITLE, plan=plan, pieces=folder.pieces, topic=topic, run=run),
     )
     return [*folder.pieces, Piece(README, "what is what")]
 
@@ -126,57 +133,16 @@ def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, 
 def _picture(plan: LabPlan, url: str, path: Path) -> None:
     """A picture of a page of the lab. Where that asks for a key, labctl shows it and the browser gets what came."""
     key = page_key(plan)
+    text = page_text(url, key)  # a browser makes a picture of a page that does not answer, too
     if key is None:
         take_picture(url, path)
         return
     saved = page_door(plan).with_name("picture.html")
-    write_private(saved, page_text(url, key).replace("<head>", f'<head><base href="{plan.ui.url}/">', 1))
+    write_private(saved, text.replace("<head>", f'<head><base href="{plan.ui.url}/">', 1))
     try:
         take_picture(saved.as_uri(), path)
     finally:
         saved.unlink()
-
-
-def _walk(plan: LabPlan, runtime: Runtime, topic: str, said: list[str]) -> list[str]:
-    """The homework's console steps, as typed and answered."""
-    server = ["--bootstrap-server", plan.internal]
-    new = ["--create", "--if-not-exists", "--topic", "t1", "--partitions", "3"]
-    steps: list[tuple[list[str], str | None]] = [
-        ([f"{TOOLS}/kafka-topics.sh", *server, *_login(plan, "admin", "admin"), *new], None),
-        ([f"{TOOLS}/kafka-topics.sh", *server, *_login(plan, "admin", "admin"), "--describe"], None),
-        *(
-            ([f"{TOOLS}/kafka-console-producer.sh", *server, *_login(plan, "producer"), "--topic", topic], one)
-            for one in RECORDS
-        ),
-        (
-            [
-                *(f"{TOOLS}/kafka-console-consumer.sh", *server, *_login(plan, "consumer")),
-                *("--topic", topic, "--from-beginning", "--max-messages", str(len(RECORDS))),
-            ],
-            None,
-        ),
-    ]
-    node = plan.brokers[0]
-    for argv, line in steps:
-        stdin = None if line is None else f"{line}\n".encode()
-        done = runtime.exec(node.name, argv, stdin, STEP_SECONDS)
-        said.append(transcript(replace(done, argv=_as_typed(plan, done)), stdin))
-        if done.exit_code != 0:
-            raise LabError(f"{argv[0]} ended with exit code {done.exit_code}", "labctl check says what is wrong")
-    return said
-
-
-def _as_typed(plan: LabPlan, done: Completed) -> tuple[str, ...]:
-    node = plan.brokers[0]
-    compose = plan.runtime.name == "compose"
-    return (*(in_container(container_name(plan, node)) if compose else in_node(plan.name, node.name)), *done.argv)
-
-
-def _login(plan: LabPlan, side: str, user: str = "") -> list[str]:
-    if plan.security is None:
-        return []
-    config = tool_config(user or plan.security.users[0])
-    return ["--command-config", config] if user else config_option(side, config, plan.kafka_version)
 
 
 def _notebook(plan: LabPlan, path: Path) -> None:
@@ -194,11 +160,23 @@ def _report(reports: Path, path: Path) -> None:
     _write(path, report.FORMATS["html"](last))
 
 
-def _page(path: Path, plan: LabPlan, said: list[str]) -> None:
-    if not said:
-        raise LabError("there is no transcript", "labctl check says what is wrong")
-    _write(path, render_template("evidence/console.html.j2", plan=plan, transcripts=said))
+def _console_page(plan: LabPlan, path: Path) -> None:
+    text = _made(path.with_suffix(".txt")).read_text(encoding="utf-8")
+    _write(path, render_template("evidence/console.html.j2", plan=plan, text=text))
+
+
+def _console_picture(path: Path) -> None:
+    source = _made(path.with_suffix(".html"))
+    lines = source.read_text(encoding="utf-8").count("\n")
+    take_picture(source.as_uri(), path, height=max(1000, lines * LINE_PIXELS))
+
+
+def _made(source: Path) -> Path:
+    if not source.exists():
+        raise LabError(f"there is no {source.name}")
+    return source
 
 
 def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from labctl.errors import HostError, LabError
+from labctl.parallel import in_time
 from labctl.plan import LabPlan
 from labctl.render import render_template
 from labctl.security import MECHANISM, secrets_folder, user_files
 
 CELL_SECONDS = 120
+RUN_SECONDS = 400
 EXTRA = "pip install 'kafka-labctl[notebook]'"
 
 
@@ -51,18 +54,34 @@ def run_notebook(notebook: Any, folder: Path) -> None:
     try:
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+        from traitlets.config import Config
     except ImportError:
         raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
-    client = NotebookClient(
-        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise NotebookFailed(f"a cell of the notebook failed: {last}", "is the lab up? labctl status") from None
-    except (CellTimeoutError, DeadKernelError) as error:
-        raise NotebookFailed(f"the notebook did not come to its end: {error}", "run it again") from None
+    # a kernel behind a TCP port could be asked by every user of this machine
+    with TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as sockets:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(folder)}},
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
+        )
+        try:
+            in_time(client.execute, RUN_SECONDS)  # in a thread: in the main one nbclient takes the signals for itself
+        except CellExecutionError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise NotebookFailed(f"a cell of the notebook failed: {last}", "is the lab up? labctl status") from None
+        except (CellTimeoutError, DeadKernelError, TimeoutError) as error:
+            raise NotebookFailed(f"the notebook did not come to its end: {error}", "run it again") from None
+        finally:
+            _end_kernel(client)
+
+
+def _end_kernel(client: Any) -> None:
+    """End the kernel's process where nbclient did not: an interrupt leaves it behind."""
+    process = getattr(getattr(client.km, "provisioner", None), "process", None)
+    if process is not None:
+        process.kill()
 
 
 def write_notebook(notebook: Any, path: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,13 @@ def test_a_plan_is_a_json_document():
     from dataclasses import asdict
 
     assert json.loads(json.dumps(asdict(a_plan(""))))["nodes"][0]["name"] == "broker"
+
+
+def test_the_homework_s_settings_are_told_as_they_are():
+    """docs/homework.ru.md: each of the eleven with its value in the homework lab."""
+    text = (Path(__file__).parent.parent / "docs" / "homework.ru.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(KAFKA_\w+)` \| `(.+?)` \|", text, re.MULTILINE)
+    assert sorted(name for name, _value in told) == sorted(HOMEWORK_SETTINGS)
+    rendered = render(a_plan("", "compose"))["docker-compose.yml"]
+    for name, value in told:
+        assert f'      {name}: "{value}"\n' in rendered

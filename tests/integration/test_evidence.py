@@ -1,91 +1,243 @@
-"""The folder to hand in, made on a real lab."""
+"""The folder to hand in, made on a real lab: each file shows what happened in this run."""
 
 import json
 import re
+import signal
+import stat
+import sys
+import time
 import zipfile
+from pathlib import Path
 
+import psutil
 import pytest
 
-from labctl.evidence import remove_evidence
+from labctl.browser import find_browser
+from labctl.kraft import environment_name
+from labctl.walk import ORDERS
 from tests.integration.conftest import OWN_IMAGE, lab_yaml
+from tests.integration.test_notebook import printed, read_by_librdkafka
 
 pytestmark = [pytest.mark.timeout(240)]
 
 LAB = "listeners: {external: {port: auto}}\nui: {port: auto}\nchecks: quick\n"
 PICTURES = {"console.png", "page-overview.png", "page-topic.png"}
 FILES = PICTURES | {"README.md", "docker-compose.yml", "console.txt", "console.html", "kafka.ipynb", "report.html"}
+HOMEWORK_SETTINGS = """node.id process.roles listeners advertised.listeners listener.security.protocol.map
+inter.broker.listener.name controller.quorum.voters controller.listener.names offsets.topic.replication.factor
+transaction.state.log.replication.factor transaction.state.log.min.isr""".split()
+BROWSER = """#!{python}
+import subprocess, sys
+(picture,) = [one for one in sys.argv if one.startswith("--screenshot=")]
+subprocess.run(["{real}", *sys.argv[1:]], check=True)
+instead = ["--dump-dom" if one == picture else one for one in sys.argv[1:]]
+with open("{folder}/" + picture.rpartition("/")[2], "wb") as text:
+    subprocess.run(["{real}", *instead], stdout=text, check=True)
+"""
 
 
-def complete(contents):
-    """Every file is there and says what it should: {name: bytes}."""
-    assert set(contents) == FILES
-    for name in PICTURES:
-        assert contents[name].startswith(b"\x89PNG")
-        assert len(contents[name]) > 5000
-    console = contents["console.txt"].decode()
-    assert console.count("$ ") == 6
-    for expected in ("Created topic t1", "PartitionCount: 3", '{"orderid":1001,"amount":599.99}'):
-        assert expected in console
-    notebook = json.loads(contents["kafka.ipynb"])
-    assert any(cell.get("outputs") for cell in notebook["cells"])
-    compose = contents["docker-compose.yml"].decode()
-    assert "KAFKA_CONTROLLER_QUORUM_VOTERS" in compose
-    assert "INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:" in compose  # as in a container, wherever the lab ran
-    readme = contents["README.md"].decode()
-    assert set(re.findall(r"^\| \[(.+?)\]", readme, re.MULTILINE)) == FILES - {"README.md"}
+@pytest.fixture
+def shown(chromium, tmp_path):
+    """Pictures are taken with a browser that also writes down the text of what it shows: {picture: text}."""
+    folder = tmp_path / "shown"
+    folder.mkdir()
+    program = tmp_path / "browser"
+    program.write_text(BROWSER.format(python=sys.executable, real=find_browser(), folder=folder))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    class Shown:
+        env = {"LABCTL_BROWSER": str(program)}
+
+        def text(self, picture):
+            return re.sub(r"<[^>]+>", "", (folder / picture).read_text())
+
+    return Shown()
+
+
+def complete(folder, shown, settings, also=()):
+    """Every file is there, and shows this run's records, which librdkafka reads too."""
+    files = FILES | set(also)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == files
+    readme = (folder / "README.md").read_text()
+    assert set(re.findall(r"^\| \[(.+?)\]", readme, re.MULTILINE)) == files - {"README.md"}
     assert "could not be made" not in readme
+    (run,) = re.findall(r"the mark of this run, `(\w{8})`", readme)
+    hello = f"hello, kafka: run {run}"
+
+    console = (folder / "console.txt").read_text()
+    steps = console.split("\n# ")
+    assert [step.count("\n$ ") for step in steps] == [1] * 5
+    *_before, sent, read = steps
+    assert re.findall(r"^> (.*)$", sent, re.MULTILINE) == [hello, *ORDERS]
+    assert set(read.splitlines()) >= {hello, *ORDERS, "Processed a total of 3 messages"}
+    assert "Topic: t1" in console
+    assert "PartitionCount: 3" in console
+    assert hello in (folder / "console.html").read_text()
+
+    found = read_by_librdkafka(settings)
+    assert list(found.values()).count(hello) == 1
+    cells = printed(folder / "kafka.ipynb")
+    for value, partition, offset in re.findall(r"sent: (\{.*?\}) -> partition (\d+) offset (\d+)", cells):
+        assert f"read: {value} <- partition {partition} offset {offset}" in cells
+        assert json.loads(found[(int(partition), int(offset))]) == json.loads(value.replace("'", '"'))
+    assert cells.count("sent: ") == 2
+
+    for name in PICTURES:
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+        assert (folder / name).stat().st_size > 5000
+    assert console.replace("\t", " ") in shown.text("console.png").replace("&gt;", ">").replace("\t", " ")
+    assert hello in shown.text("page-topic.png")
+    assert "orders" in shown.text("page-overview.png")
+    assert "t1" in shown.text("page-overview.png")
+
+    settings = "".join((folder / name).read_text() for name in ("docker-compose.yml", *also))
+    for setting in HOMEWORK_SETTINGS:
+        assert (f"\n{setting}=" if also else f"{environment_name(setting)}:") in settings
+    assert "INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:" in settings  # as in a container, wherever the lab ran
+    report = (folder / "report.html").read_text()
+    assert report.count("json-records") > 0
+    assert "3 fresh records byte for byte" in report
+
+
+def librdkafka(labctl, *options):
+    """The settings with which an independent client reads the lab."""
+    told = labctl.run("env", *options, "--format", "librdkafka").stdout
+    return dict(line.split("=", 1) for line in told.splitlines())
 
 
 @pytest.mark.local
 @pytest.mark.browser
-def test_evidence_of_a_local_lab(labctl, chromium):
-    """A folder; again only with --force."""
+def test_evidence_of_a_local_lab(labctl, shown):
+    """A folder, by the words of labctl; again only with --force, also over one that was not finished."""
     labctl.spec(LAB)
     labctl.run("up", check=True)
-    done = labctl.run("evidence", timeout=200, check=True)
+    done = labctl.run("evidence", timeout=200, env=shown.env, check=True)
     assert "! " not in done.stderr
     folder = labctl.folder / "evidence"
-    complete({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert "$ labctl exec broker -- /opt/kafka/bin/kafka-topics.sh" in (folder / "console.txt").read_text()
+    complete(folder, shown, librdkafka(labctl))
+    console = (folder / "console.txt").read_text()
+    assert "$ labctl exec broker -- /opt/kafka/bin/kafka-topics.sh" in console
+    refused = labctl.run("evidence")
+    assert (refused.returncode, "evidence is there already" in refused.stderr) == (2, True)
+    assert (folder / "console.txt").read_text() == console
+    process = labctl.start("evidence", "--force")
+    _until(lambda: "did not come to its end" in _text(folder / "README.md"))
+    process.kill()
+    process.wait(10)
     assert labctl.run("evidence").returncode == 2
-    remove_evidence(folder)  # what --force does
-    assert not folder.exists()
+    assert labctl.run("evidence", "--force", timeout=200).returncode == 0
+    assert "did not come to its end" not in _text(folder / "README.md")
+
+
+@pytest.mark.local
+def test_evidence_that_is_interrupted(labctl):
+    """Exit 130 and nothing is left: no folder, no kernel of the notebook."""
+    labctl.spec(LAB)
+    labctl.run("up", "--checks", "none", check=True)
+    process = labctl.start("evidence", env={"LABCTL_BROWSER": "/nowhere/chromium"})
+    _until(lambda: _kernels(process.pid))
+    (kernel,) = _kernels(process.pid)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    assert "Traceback" not in process.stderr.read()
+    assert not (labctl.folder / "evidence").exists()
+    _until(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
+
+
+def _kernels(pid):
+    children = [one for one in psutil.process_iter(["ppid", "cmdline"]) if one.info["ppid"] == pid]
+    return [one for one in children if "ipykernel_launcher" in (one.info["cmdline"] or ())]
+
+
+def _text(path):
+    return path.read_text() if path.exists() else ""
+
+
+def _until(happened):
+    limit = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 @pytest.mark.local
 @pytest.mark.browser
-def test_pictures_of_a_page_with_a_lock(labctl, chromium):
-    """Both are made, and the door that was there for them is gone."""
+def test_evidence_of_a_secure_lab(labctl, shown):
+    """The page with a lock is in the pictures too, and the door that was there for them is gone."""
     labctl.spec(lab_yaml("secure").replace("ui: {kind: none}", "ui: {kind: page, port: auto}"))
-    labctl.run("up", "--checks", "none", check=True)
-    done = labctl.run("evidence", timeout=200, check=True)
+    labctl.run("up", check=True)
+    done = labctl.run("evidence", timeout=200, env=shown.env, check=True)
     assert "! " not in done.stderr, done.stderr
-    for name in PICTURES:
-        assert (labctl.folder / "evidence" / name).stat().st_size > 5000
+    complete(labctl.folder / "evidence", shown, librdkafka(labctl), also=["broker/server.properties"])
     assert not list(labctl.state.rglob("picture.html"))
+    secret = librdkafka(labctl)["sasl.password"]
+    for path in filter(Path.is_file, (labctl.folder / "evidence").rglob("*")):
+        assert secret.encode() not in path.read_bytes()
 
 
 @pytest.mark.docker
 @pytest.mark.browser
-def test_evidence_of_a_lab_in_docker(engine_labctl, chromium):
-    """A ZIP file."""
+def test_evidence_of_a_lab_in_docker(engine_labctl, shown):
+    """A ZIP file, by the words of docker."""
     engine_labctl.spec(f"name: proof\nruntime: compose\nkafka: {{image: {OWN_IMAGE}}}\n{LAB}")
     engine_labctl.run("up", check=True)
-    engine_labctl.run("evidence", "-o", "proof.zip", timeout=200, check=True)
+    engine_labctl.run("evidence", "-o", "proof.zip", timeout=200, env=shown.env, check=True)
+    assert not (engine_labctl.folder / "proof").exists()
     with zipfile.ZipFile(engine_labctl.folder / "proof.zip") as packed:
-        complete({one.rpartition("/")[2]: packed.read(one) for one in packed.namelist() if not one.endswith("/")})
-        assert b"$ docker exec -i proof-broker /opt/kafka/bin/kafka-topics.sh" in packed.read("proof/console.txt")
-    remove_evidence(engine_labctl.folder / "proof.zip")
-    assert not (engine_labctl.folder / "proof.zip").exists()
+        packed.extractall(engine_labctl.folder)
+    folder = engine_labctl.folder / "proof"
+    complete(folder, shown, librdkafka(engine_labctl))
+    assert "$ docker exec -i proof-broker /opt/kafka/bin/kafka-topics.sh" in (folder / "console.txt").read_text()
+    refused = engine_labctl.run("evidence", "-o", "proof.zip")
+    assert refused.returncode == 2
+    assert "proof.zip is there already" in refused.stderr
+    assert "proof is there already" in refused.stderr
 
 
 @pytest.mark.local
-def test_what_can_t_be_made_is_told(labctl):
-    """No browser, no page: the rest is there, and the README says what is missing and why."""
-    labctl.spec(LAB.replace("{port: auto}\nchecks", "{kind: none}\nchecks"))
+def test_what_can_t_be_made_is_told(labctl, tmp_path):
+    """No browser, no page that answers, no libraries for the notebook: the rest is there, and why is said."""
+    labctl.spec(LAB)
     labctl.run("up", check=True)
-    done = labctl.run("evidence", env={"LABCTL_BROWSER": "/nowhere/chromium"}, timeout=200, check=True)
-    assert "! console.png: there is no /nowhere/chromium" in done.stderr
+    (pid_file,) = labctl.state.glob("labs/*/page/pid.json")
+    psutil.Process(json.loads(pid_file.read_text())["pid"]).kill()
+    (tmp_path / "jupytext.py").write_text("raise ImportError")
+    without = {"LABCTL_BROWSER": "/nowhere/chromium", "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    done = labctl.run("evidence", env=without, timeout=200, check=True)
+    no_browser = "there is no /nowhere/chromium; install it (apt-get install chromium), or name one in LABCTL_BROWSER"
+    no_notebook = "the notebook's libraries are not installed; pip install 'kafka-labctl[notebook]'"
+    assert f"! console.png: {no_browser}" in done.stderr
+    assert re.search(
+        r"^! page-topic.png: http://localhost:\d+/topics/orders: .*refused.*; labctl status", done.stderr, re.MULTILINE
+    )
+    assert f"! kafka.ipynb: {no_notebook}" in done.stderr
     readme = (labctl.folder / "evidence/README.md").read_text()
-    assert "- console.png (a picture of the console): there is no /nowhere/chromium" in readme
-    assert "- page-overview.png (the web page): the lab has no web page" in readme
+    assert f"- console.png (a picture of it): {no_browser}" in readme
+    assert f"- kafka.ipynb (records sent and read from a program): {no_notebook}" in readme
+    refused = labctl.run("notebook", env=without)
+    assert refused.returncode == 3
+    assert no_notebook.split("; ") == [refused.stderr.splitlines()[0][8:], refused.stderr.splitlines()[1][7:]]
+    assert not (labctl.folder / "kafka.ipynb").exists()
+
+
+@pytest.mark.local
+def test_where_nothing_may_be_written(labctl):
+    """A sentence that names the place, before anything is run; what is there stays as it is."""
+    labctl.spec(LAB.replace("ui: {port: auto}", "ui: {kind: none}"))
+    labctl.run("up", "--checks", "none", check=True)
+    (labctl.folder / "mine.ipynb").write_text("mine")
+    (labctl.folder / "mine").mkdir()
+    (labctl.folder / "mine/thesis.tex").write_text("mine")
+    for command in (["evidence"], ["notebook", "--run"], ["example", "go"]):
+        for place in ("mine.ipynb/deeper", "/sys/labctl", "/sys/labctl.zip"):
+            done = labctl.run(*command, "-o", place)
+            assert done.returncode == 3, (command, place, done.stderr)
+            assert re.fullmatch(
+                r"labctl: \S+ can't be written: [A-Z][a-z ]+\n  try: name another \w+: -o \w+\n", done.stderr
+            ), done.stderr
+        for place in ("mine.ipynb", "mine"):
+            done = labctl.run(*command, "-o", place)
+            assert done.returncode == 2, (command, place, done.stderr)
+            assert f"{place} is there already" in done.stderr
+            assert "--force" in done.stderr
+    assert (labctl.folder / "mine.ipynb").read_text() == (labctl.folder / "mine/thesis.tex").read_text() == "mine"

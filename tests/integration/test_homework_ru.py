@@ -55,6 +55,7 @@ def test_the_homework_with_labctl(homework):
     for expected in (
         "PartitionCount: 3",
         '{"orderid":1001,"amount":599.99}',
+        "LeaderId:",
         "http://localhost:8088",
         "localhost:9094",
     ):
@@ -68,5 +69,13 @@ def test_the_homework_with_docker_alone(homework):
         said = "".join(homework(commands) for way, commands in BLOCKS if way == "docker")
     finally:
         homework("docker compose down --volumes")
-    for expected in ("PartitionCount: 3", '{"orderid":1001,"amount":599.99}', "hello, kafka"):
+    for expected in (
+        'KAFKA_PROCESS_ROLES: "broker,controller"',
+        "LeaderId:",
+        "PartitionCount: 3",
+        '{"orderid":1001,"amount":599.99}',
+        "hello, kafka",
+        "отправлено: раздел",
+        '{"orderid":1003,"amount":12.5}',
+    ):
         assert expected in said
