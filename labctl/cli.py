@@ -237,9 +237,10 @@ def ends_a_run(command: F) -> F:
 def init(console: Console, path: Path, preset: str, force: bool) -> None:
     """Write a commented lab.yaml."""
     from labctl.errors import SpecError
+    from labctl.files import is_there
     from labctl.render import render_template
 
-    if path.exists() and not force:
+    if is_there(path) and not force:
         raise SpecError([f"{path} is there already"], "--force overwrites it")
     try:
         path.write_text(render_template(f"init/{preset}.yaml"), encoding="utf-8")
@@ -617,10 +618,11 @@ def ui(console: Console, file: Path | None, name: str | None) -> None:
 def notebook(console: Console, file: Path | None, name: str | None, run: bool, output: Path, force: bool) -> None:
     """Write a notebook that talks to the lab from Python."""
     from labctl.errors import SpecError
+    from labctl.files import is_there
     from labctl.lab import open_lab
     from labctl.notebook import make_notebook, run_notebook, write_notebook
 
-    if output.exists() and not force:
+    if is_there(output) and not force:
         raise SpecError([f"{output} is there already"], "--force overwrites it")
     _record, decided, _runtime = open_lab(_name(file, name), _store(), console)
     made = make_notebook(decided)
@@ -648,19 +650,15 @@ def evidence(console: Console, file: Path | None, name: str | None, output: Path
 
     Compose file, console transcripts, notebook, pictures, report.
     """
-    from labctl.errors import LabStopped, SpecError
-    from labctl.evidence import make_evidence, places, remove_evidence
+    from labctl.errors import LabStopped
+    from labctl.evidence import make_evidence, refuse_taken
     from labctl.lab import open_lab, plan_in_docker, state
 
-    there = [place for place in places(output) if place.exists()]
-    if there and not force:
-        raise SpecError([f"{place} is there already" for place in there], "--force replaces it")
+    refuse_taken(output, force=force)
     record, decided, runtime = open_lab(_name(file, name), _store(), console)
     if state(runtime.nodes()) != "running":
         raise LabStopped(f"the lab {decided.name} is not running", "labctl up starts it")
     in_docker = plan_in_docker(record)
-    for place in there:
-        remove_evidence(place)
     for one in make_evidence(decided, in_docker, runtime, Path(record.folder), output):
         console.line(f"! {one.name}: {one.missing}" if one.missing else f"✓ {one.name}: {one.proves}")
     console.line(f"wrote {output}")
@@ -672,22 +670,33 @@ def evidence(console: Console, file: Path | None, name: str | None, output: Path
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where (default: orders-LANGUAGE)."
 )
+@click.option("--user", metavar="USER", help="Log in as USER (default: the lab's first one).")
 @click.option("--force", is_flag=True, help="Write over the files that are there.")
 @click.pass_obj
 def example(
-    console: Console, file: Path | None, name: str | None, language: str, output: Path | None, force: bool
+    console: Console,
+    file: Path | None,
+    name: str | None,
+    language: str,
+    output: Path | None,
+    user: str | None,
+    force: bool,
 ) -> None:
     """Write a small client project for the lab: python, java, node or go.
 
     It sends records and reads them in a consumer group; how to run it is in its README.
     """
+    import shlex
+
     from labctl.example import LANGUAGES, make_example, write_example
     from labctl.lab import open_lab
 
     _record, decided, _runtime = open_lab(_name(file, name), _store(), console)
     folder = output or Path(f"orders-{language}")
-    write_example(make_example(decided, language), folder, force=force)
-    console.line(f"wrote {folder}; to run it: " + " && ".join([f"cd {folder}", *LANGUAGES[language].commands]))
+    write_example(make_example(decided, language, user), folder, force=force)
+    console.line(
+        f"wrote {folder}; to run it: " + " && ".join([f"cd {shlex.quote(str(folder))}", *LANGUAGES[language].commands])
+    )
 
 
 # -- the machine -----------------------------------------------------------

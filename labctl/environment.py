@@ -18,10 +18,11 @@ def client_settings(plan: LabPlan, form: str, user: str | None) -> str:
 
     A password is told by its file in every form but librdkafka's, which knows no way to read one. Raises SpecError.
     """
-    return ENV_FORMATS[form](plan, _chosen_user(plan, user))
+    return ENV_FORMATS[form](plan, chosen_user(plan, user))
 
 
-def _chosen_user(plan: LabPlan, user: str | None) -> str | None:
+def chosen_user(plan: LabPlan, user: str | None) -> str | None:
+    """Who logs in: `user`, else the lab's first one; None in a plaintext lab. Raises SpecError."""
     users = (*plan.security.users, ADMIN) if plan.security else ()
     if user is not None and user not in users:
         raise SpecError([f"there is no user {user}; there are {', '.join(users) or 'none: the lab is plaintext'}"])
@@ -30,7 +31,7 @@ def _chosen_user(plan: LabPlan, user: str | None) -> str | None:
 
 def client_variables(plan: LabPlan) -> dict[str, str]:
     """Environment variables for a program that talks to the lab, as the lab's first user."""
-    return _variables(plan, _chosen_user(plan, None))
+    return _variables(plan, chosen_user(plan, None))
 
 
 def _variables(plan: LabPlan, user: str | None) -> dict[str, str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.environment import client_settings
+from labctl.environment import chosen_user, client_settings
 from labctl.errors import SpecError
-from labctl.files import write_files
+from labctl.files import is_taken, write_files
 from labctl.plan import LabPlan
 from labctl.render import render_template, templates_folder
 from labctl.security import MECHANISM, secrets_folder, user_files
+from labctl.tools import name_option
 
 FOLDER = "example"  # of the templates: a folder for each language, its files as they are in the project
 
@@ -62,9 +64,12 @@ class Login:
     ca_file: str
 
 
-def make_example(plan: LabPlan, language: str) -> dict[str, str]:
-    """The files of the project in `language`, a key of LANGUAGES: {path in its folder: text}."""
-    user = plan.security.users[0] if plan.security and plan.security.users else None
+def make_example(plan: LabPlan, key: str, user: str | None = None) -> dict[str, str]:
+    """The files of the project in the language LANGUAGES[key]: {path in its folder: text}.
+
+    The program logs in as `user` (default: the lab's first one). Raises SpecError.
+    """
+    user = chosen_user(plan, user)
     login = (
         Login(user, MECHANISM, str(user_files(plan, user).password), str(secrets_folder(plan) / "ca.pem"))
         if user
@@ -72,21 +77,22 @@ def make_example(plan: LabPlan, language: str) -> dict[str, str]:
     )
     values = {
         "plan": plan,
-        "word": language,
-        "language": LANGUAGES[language],
+        "language": LANGUAGES[key],
+        "again": shlex.join(["labctl", "example", *name_option(plan.name), key, "--force", "-o", "."]),
+        "status": shlex.join(["labctl", "status", *name_option(plan.name)]),
         "topic": plan.topics[0].name if plan.topics else "orders",
         "bootstrap": plan.external.split(","),
         "login": login,
         "properties": client_settings(plan, "properties", user),
     }
-    folder = templates_folder() / FOLDER / language
+    folder = templates_folder() / FOLDER / key
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.j2"))
-    files = {name.removesuffix(".j2"): render_template(f"{FOLDER}/{language}/{name}", **values) for name in names}
+    files = {name.removesuffix(".j2"): render_template(f"{FOLDER}/{key}/{name}", **values) for name in names}
     return files | {"README.md": render_template(f"{FOLDER}/README.md.j2", **values)}
 
 
 def write_example(files: dict[str, str], folder: Path, *, force: bool) -> None:
     """Write the project; what else is in its folder stays. Raises SpecError where something is there, HostError."""
-    if not force and folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if is_taken(folder) and not force:
         raise SpecError([f"{folder} is there already"], "--force writes the project's files over those in it")
     write_files(files, folder, "name another folder: -o DIR")

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from labctl.errors import unwritable
+from labctl.errors import HostError, unwritable
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something at `path`, if only a broken link. False where this user may not look."""
+    return os.path.lexists(path)
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether `folder` is there and is no empty folder. Raises HostError."""
+    try:
+        return is_there(folder) and not (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise HostError(f"{folder} can't be read: {error.strerror}", "name another folder: -o DIR") from None
 
 
 def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | None = None) -> list[Path]:

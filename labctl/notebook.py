@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from labctl.environment import chosen_user
 from labctl.errors import HostError, LabError
 from labctl.parallel import in_time
 from labctl.plan import LabPlan
@@ -29,7 +30,7 @@ def make_notebook(plan: LabPlan) -> Any:
         import jupytext
     except ImportError:
         raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
-    user = plan.security.users[0] if plan.security and plan.security.users else None
+    user = chosen_user(plan, None)
     files = user_files(plan, user) if user else None
     text = render_template(
         "notebook/kafka.py.j2",
@@ -38,8 +39,8 @@ def make_notebook(plan: LabPlan) -> Any:
         bootstrap=plan.external.split(","),
         user=user,
         mechanism=MECHANISM,
-        password_file=files.password if files else None,
-        ca_file=secrets_folder(plan) / "ca.pem",
+        password_file=str(files.password) if files else None,
+        ca_file=str(secrets_folder(plan) / "ca.pem"),
         group="notebook",
         node=plan.brokers[0].name,
         inside=plan.internal,
@@ -53,7 +54,7 @@ def run_notebook(notebook: Any, folder: Path) -> None:
     """Run all cells in `folder`; what they print is in the notebook then. Raises NotebookFailed, HostError."""
     try:
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+        from nbclient.exceptions import CellExecutionError
         from traitlets.config import Config
     except ImportError:
         raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
@@ -71,7 +72,7 @@ def run_notebook(notebook: Any, folder: Path) -> None:
         except CellExecutionError as error:
             last = str(error).strip().splitlines()[-1]
             raise NotebookFailed(f"a cell of the notebook failed: {last}", "is the lab up? labctl status") from None
-        except (CellTimeoutError, DeadKernelError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - nbclient's, jupyter_client's and ZeroMQ's own
             raise NotebookFailed(f"the notebook did not come to its end: {error}", "run it again") from None
         finally:
             _end_kernel(client)

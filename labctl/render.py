@@ -65,6 +65,7 @@ def _environment() -> Any:
         keep_trailing_newline=True,
     )
     environment.filters["yaml"] = _yaml_text
+    environment.filters["literal"] = _literal
     environment.filters["properties_value"] = properties_value
     environment.filters["cell"] = _table_cell
     environment.filters["fenced"] = _fenced
@@ -74,6 +75,11 @@ def _environment() -> Any:
 def _yaml_text(value: str) -> str:
     """`value` as a double-quoted YAML scalar (JSON's strings are YAML's), safe from Compose's own `$` expansion."""
     return json.dumps(value.replace("$", "$$"), ensure_ascii=False)
+
+
+def _literal(value: object) -> str:
+    """`value`, of strings and lists, as it is written in Python, Java, JavaScript and Go alike."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _table_cell(value: str) -> str:

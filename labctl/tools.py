@@ -69,9 +69,14 @@ def quorum_status(controller: str, config: str) -> list[str]:
     return [tool, "--bootstrap-controller", controller, "--command-config", config, "describe", "--status"]
 
 
+def name_option(lab: str) -> tuple[str, ...]:
+    """How a person names the lab to labctl, wherever they are."""
+    return () if lab == DEFAULT_NAME else ("--name", lab)
+
+
 def in_node(lab: str, node: str) -> tuple[str, ...]:
     """What a person types before a command for a node, in any runtime."""
-    return ("labctl", "exec", *(() if lab == DEFAULT_NAME else ("--name", lab)), node, "--")
+    return ("labctl", "exec", *name_option(lab), node, "--")
 
 
 def in_container(container: str) -> tuple[str, ...]:

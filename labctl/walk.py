@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from labctl.checks.base import last_words, transcript
@@ -13,13 +14,16 @@ from labctl.security import tool_config
 from labctl.tools import FOLDER, config_option, in_container, in_node
 
 STEP_SECONDS = 60
+CHARACTERS = 100_000  # of one step
+FIRST_TOPIC = "t1"
 ORDERS = ('{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}')
 
 
-def walk(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> list[str]:
-    """Each step as typed and answered; `run` marks a record. Raises LabError where a step fails, a record is missing.
+def walk(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> Iterator[str]:
+    """Each step as it was typed and answered; `run` marks a record.
 
     The consumer is in a group that was told to start behind the records that are there: it reads those of this run.
+    Raises LabError behind a step that failed, and where a record is missing.
     """
     server = ("--bootstrap-server", plan.internal)
     admin = (*server, *_login(plan, "admin", "admin"))
@@ -28,7 +32,7 @@ def walk(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> list[str]:
     steps: list[tuple[str, list[str], tuple[str, ...]]] = [
         (
             "a topic with three partitions",
-            ["kafka-topics.sh", *admin, "--create", "--if-not-exists", "--topic", "t1", "--partitions", "3"],
+            ["kafka-topics.sh", *admin, "--create", "--if-not-exists", "--topic", FIRST_TOPIC, "--partitions", "3"],
             (),
         ),
         (
@@ -58,20 +62,29 @@ def walk(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> list[str]:
             (),
         ),
     ]
-    said, output = [], b""
+    output = b""
     for title, (tool, *arguments), lines in steps:
         stdin = "".join(f"{line}\n" for line in lines).encode() or None
         done = runtime.exec(plan.brokers[0].name, [f"{FOLDER}/{tool}", *arguments], stdin, STEP_SECONDS)
-        said.append(f"# {title}\n{transcript(replace(done, argv=_as_typed(plan, done)), stdin)}")
-        if done.exit_code != 0:
-            how = f"with exit code {done.exit_code}" if done.exit_code is not None else f"not within {STEP_SECONDS} s"
-            raise LabError(f"{tool} ended {how}: {last_words(done)}", "labctl check says what is wrong")
+        yield f"# {title}\n{transcript(replace(done, argv=_as_typed(plan, done)), stdin, CHARACTERS)}"
+        if done.exit_code is None:
+            raise LabError(f"{tool} did not end within {STEP_SECONDS} s", "labctl check says what is wrong")
+        problem = _problem(done)
+        if problem:
+            raise LabError(f"{tool} failed: {problem}", "labctl check says what is wrong")
         output = done.stdout
     if sorted(output.decode(errors="replace").splitlines()) != sorted(records):
         raise LabError(
             f"the consumer read other records of {topic} than the producer sent", "does another program write there?"
         )
-    return said
+
+
+def _problem(done: Completed) -> str:
+    """What went wrong, or "": kafka-consumer-groups.sh and kafka-console-producer.sh end with 0 in any case."""
+    if done.exit_code != 0 or b"ERROR" in done.stderr:
+        return last_words(done)
+    said = done.stdout.decode(errors="replace").strip()
+    return said.splitlines()[0] if said.startswith("Error") else ""
 
 
 def _as_typed(plan: LabPlan, done: Completed) -> tuple[str, ...]:

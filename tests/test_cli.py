@@ -1,10 +1,14 @@
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from labctl import cli
+from labctl.errors import SpecError
+from labctl.evidence import TITLE, refuse_taken
 from labctl.spec import parse_spec
 from labctl.store import LabStore
 from tests.test_store import make
@@ -208,21 +212,35 @@ def test_down_all_of_nothing_says_so():
     assert (done.exit_code, done.output) == (0, "there is no lab: nothing to remove\n")
 
 
-def test_evidence_replaces_only_what_it_made(tmp_path):
-    """--force on another folder: exit 2, and everything in it is there still."""
-    from labctl.errors import SpecError
-    from labctl.evidence import remove_evidence
-
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").write_text("")
-    (tmp_path / "mine" / "README.md").write_text("# My thesis\n")
+def test_evidence_replaces_only_what_it_made(tmp_path, monkeypatch):
+    """--force on another folder: exit 2, and everything in it is there still; an empty one needs no --force."""
+    mine, empty = tmp_path / "mine", tmp_path / "empty"
+    for folder in (mine, empty):
+        folder.mkdir()
+    (mine / "thesis.tex").write_text("")
+    (mine / "README.md").write_text("# My thesis\n")
     (tmp_path / "mine.zip").write_text("no zip")
-    for target in (tmp_path / "mine", tmp_path / "mine.zip", tmp_path / "work"):
+    for target in (mine, tmp_path / "mine.zip"):
+        refuse_taken(tmp_path / "new", force=False)
+        with pytest.raises(SpecError, match="is there already"):
+            refuse_taken(target, force=False)
         with pytest.raises(SpecError, match="is not what labctl evidence made"):
-            remove_evidence(target)
-    assert (tmp_path / "mine" / "thesis.tex").exists()
-    assert run("evidence", "--force", "-o", str(tmp_path / "mine")).exit_code == 4
-    assert (tmp_path / "mine" / "thesis.tex").exists()
+            refuse_taken(target, force=True)
+    refuse_taken(empty, force=False)
+    monkeypatch.chdir(empty)
+    with pytest.raises(SpecError, match="the folder that you are in"):
+        refuse_taken(Path(), force=True)
+    assert run("evidence", "--force", "-o", str(mine)).exit_code == 2
+    assert (mine / "thesis.tex").exists()
+
+
+def test_evidence_knows_its_own(tmp_path):
+    """A folder, a ZIP file under whatever name: --force may replace them."""
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "README.md").write_text(f"{TITLE}more")
+    shutil.make_archive(str(tmp_path / "ivanov"), "zip", tmp_path, "evidence")
+    for target in (tmp_path / "evidence", tmp_path / "ivanov.zip"):
+        refuse_taken(target, force=True)
 
 
 def test_loudness_may_stand_behind_the_command():

@@ -60,16 +60,39 @@ def test_build_files_are_in_their_languages():
     assert clients["kafka-clients"] == "4.3.1"
     assert json.loads(example("node")["package.json"])["dependencies"] == {"kafkajs": "2.2.4"}
     go = example("go")
-    for module, version in re.findall(r"^\t?(?:require )?(github\S+) (v\S+)", go["go.mod"], re.MULTILINE):
+    modules = re.findall(r"^\t?(?:require )?(github\S+) (v\S+)", go["go.mod"], re.MULTILINE)
+    assert len(modules) == 4
+    for module, version in modules:
         assert f"{module} {version} h1:" in go["go.sum"]
 
 
 def test_a_path_with_quotes_stays_a_path():
-    """What a state folder is called can't end a string of the program."""
-    odd = '/home/a "b" c\\d/labs/lab'
-    text = example("python", SECURE, replace(IDENTITY, state=odd))["orders.py"]
-    names = compile(text, "orders.py", "exec").co_consts
-    assert f"{odd}/secrets/ca.pem" in names
+    """What a state folder is called can't end a string of the program, nor what is beyond Unicode's first plane."""
+    odd = '/home/a "b" c\\d \U0001f600/labs/lab'
+    path = f"{odd}/secrets/ca.pem"
+    files = {language: example(language, SECURE, replace(IDENTITY, state=odd)) for language in LANGUAGES}
+    assert path in compile(files["python"]["orders.py"], "orders.py", "exec").co_consts
+    for language in ("node", "go"):
+        assert path.replace("\\", "\\\\").replace('"', '\\"') in files[language][SOURCES[language]]
+
+
+def test_another_user_of_the_lab():
+    """As whom the program logs in; one that is not there is refused."""
+    lab = "security: {protocol: sasl_ssl, users: [{name: reader}, {name: writer}]}\n"
+    assert '"writer"' in make_example(a_plan(lab), "go", "writer")["main.go"]
+    assert '"reader"' in make_example(a_plan(lab), "go")["main.go"]
+    with pytest.raises(SpecError, match="there is no user nobody; there are reader, writer"):
+        make_example(a_plan(lab), "go", "nobody")
+    with pytest.raises(SpecError, match="the lab is plaintext"):
+        make_example(a_plan(), "go", "writer")
+
+
+def test_the_readme_names_the_lab():
+    """What it says to type means this lab, wherever it is typed."""
+    other = example("go", "name: other\n")["README.md"]
+    assert "`labctl example --name other go --force -o .`" in other
+    assert "`labctl status --name other`" in other
+    assert "`labctl status`" in example("go")["README.md"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -93,6 +116,6 @@ def test_a_folder_that_is_there_is_kept(tmp_path, language):
 def test_where_nothing_can_be_written(tmp_path):
     """A sentence that names the file."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(HostError, match=r"README.md|orders.py|pyproject.toml.* can't be written") as refused:
+    with pytest.raises(HostError, match=r"(README\.md|orders\.py|pyproject\.toml) can't be written") as refused:
         write_example(example("python"), tmp_path / "file" / "orders", force=False)
     assert "-o DIR" in refused.value.hint

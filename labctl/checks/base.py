@@ -133,12 +133,12 @@ def eventually(seconds: float, what: str, probe: Callable[[], T]) -> T:
         raise CheckFailed(error.message) from error
 
 
-def transcript(done: Completed, stdin: bytes | None = None) -> str:
-    """A command as it was typed, and what came back."""
+def transcript(done: Completed, stdin: bytes | None = None, limit: int = EVIDENCE_CHARACTERS) -> str:
+    """A command as it was typed, and what came back: the first `limit` characters."""
     typed = f"$ {done.command}\n"
     if stdin is not None:
         typed += "".join(f"> {line}\n" for line in stdin.decode(errors="replace").splitlines())
-    return (typed + (done.stdout + done.stderr).decode(errors="replace"))[:EVIDENCE_CHARACTERS]
+    return (typed + (done.stdout + done.stderr).decode(errors="replace"))[:limit]
 
 
 def last_words(done: Completed) -> str:
