@@ -30,7 +30,7 @@ class Changing(Connection):
             for name, (number, copies, config) in topics.items()
         }
         with translated("create topics"):
-            answer = self._connected().create_topics(list(new.values()), raise_errors=False)
+            answer = self._asked_of_controller("create_topics", list(new.values()))
         for topic in answer["topics"]:
             if topic["error_code"] == TopicAlreadyExistsError.errno:
                 continue
@@ -46,7 +46,22 @@ class Changing(Connection):
         with translated("delete topics"):
             if not names:
                 return
-            self._connected().delete_topics(list(names), raise_errors=False)
+            self._asked_of_controller("delete_topics", list(names))
+
+    def _asked_of_controller(self, verb: str, what: list[Any]) -> Any:
+        """The answer to a verb that kafka-python sends to the controller.
+
+        It asks who that is, and then may not know that broker: it was not there when the client connected.
+        """
+        from kafka.errors import UnknownBrokerIdError
+
+        admin = self._connected()
+        try:
+            return getattr(admin, verb)(what, raise_errors=False)
+        except UnknownBrokerIdError:
+            manager = admin._manager  # noqa: SLF001 - kafka-python's admin has no verb for it
+            manager.run(manager.cluster.refresh_metadata)
+            return getattr(admin, verb)(what, raise_errors=False)
 
     @ends_in_time
     def delete_groups(self, groups: Sequence[str]) -> dict[str, str]:
