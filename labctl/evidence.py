@@ -126,7 +126,8 @@ def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, 
     folder.make("console.html", "the same, to look at", lambda path: _console_page(plan, path))
     folder.make("console.png", "a picture of it", _console_picture)
     for name, url in _pages(plan, topic).items():
-        folder.make(name, "the web page", lambda path, url=url: _picture(plan, url, path))  # type: ignore[misc]
+        proves = f"the web page: {'all of the lab' if name == OVERVIEW else f'{topic} and its records'}"
+        folder.make(name, proves, lambda path, url=url: _picture(plan, url, path))  # type: ignore[misc]
     folder.make("kafka.ipynb", "records sent and read from a program", lambda path: _notebook(plan, path))
     folder.make("report.html", "how the lab came up, and what was checked", lambda path: _report(reports, path))
     whole = {one.name for one in folder.pieces if not one.missing}

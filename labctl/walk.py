@@ -66,7 +66,8 @@ def walk(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> Iterator[str]
     for title, (tool, *arguments), lines in steps:
         stdin = "".join(f"{line}\n" for line in lines).encode() or None
         done = runtime.exec(plan.brokers[0].name, [f"{FOLDER}/{tool}", *arguments], stdin, STEP_SECONDS)
-        yield f"# {title}\n{transcript(replace(done, argv=_as_typed(plan, done)), stdin, CHARACTERS)}"
+        said = transcript(replace(done, argv=_as_typed(plan, done)), stdin, CHARACTERS)
+        yield f"# {title}\n{said.rstrip()}\n"
         if done.exit_code is None:
             raise LabError(f"{tool} did not end within {STEP_SECONDS} s", "labctl check says what is wrong")
         problem = _problem(done)
