@@ -686,17 +686,13 @@ def example(
 
     It sends records and reads them in a consumer group; how to run it is in its README.
     """
-    import shlex
-
-    from labctl.example import LANGUAGES, make_example, write_example
+    from labctl.example import make_example, to_run, write_example
     from labctl.lab import open_lab
 
     _record, decided, _runtime = open_lab(_name(file, name), _store(), console)
     folder = output or Path(f"orders-{language}")
     write_example(make_example(decided, language, user), folder, force=force)
-    console.line(
-        f"wrote {folder}; to run it: " + " && ".join([f"cd {shlex.quote(str(folder))}", *LANGUAGES[language].commands])
-    )
+    console.line(f"wrote {folder}; to run it: {to_run(language, folder)}")
 
 
 # -- the machine -----------------------------------------------------------

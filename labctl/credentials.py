@@ -19,6 +19,7 @@ from labctl.render import render_template
 from labctl.security import (
     MECHANISM,
     NOBODY,
+    ca_file,
     client_properties,
     node_secrets,
     page_door,
@@ -48,8 +49,8 @@ def make_credentials(plan: LabPlan, *, renew: bool) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         passwords = {user: _password(plan, user) for user in (INTER_BROKER, ADMIN, *plan.security.users)}
-        made = [folder / "ca.pem", *(node_secrets(plan, node) / "node.pem" for node in plan.nodes)]
-        if not all(path.is_file() for path in made) or (renew and _ends_soon(folder / "ca.pem")):
+        made = [ca_file(plan), *(node_secrets(plan, node) / "node.pem" for node in plan.nodes)]
+        if not all(path.is_file() for path in made) or (renew and _ends_soon(ca_file(plan))):
             _make_certificates(plan)
         for user in (ADMIN, *plan.security.users):
             files = user_files(plan, user)
@@ -109,7 +110,7 @@ def library_settings(plan: LabPlan, user: str = ADMIN) -> dict[str, Any]:
         "sasl_mechanism": MECHANISM,
         "sasl_plain_username": user,
         "sasl_plain_password": password(plan, user),
-        "ssl_cafile": str(secrets_folder(plan) / "ca.pem"),
+        "ssl_cafile": str(ca_file(plan)),
     }
 
 
@@ -193,7 +194,7 @@ def _make_certificates(plan: LabPlan) -> None:
             (folder / name).write_text(text, encoding="utf-8")
             (folder / name).chmod(0o644)
     # last: it says that all others are there. The CA's own key is kept nowhere
-    write_private(secrets_folder(plan) / "ca.pem", ca_pem)
+    write_private(ca_file(plan), ca_pem)
 
 
 def _usage(*, ca: bool) -> Any:

@@ -15,7 +15,7 @@ from labctl import kafbat, report
 from labctl.browser import take_picture
 from labctl.credentials import page_key, write_private
 from labctl.errors import LabError, SpecError, unwritable
-from labctl.files import is_taken
+from labctl.files import is_taken, is_there, write_files
 from labctl.notebook import make_notebook, run_notebook, write_notebook
 from labctl.page_client import page_text
 from labctl.plan import LabPlan
@@ -24,6 +24,7 @@ from labctl.runtime.base import Runtime
 from labctl.security import page_door
 from labctl.walk import FIRST_TOPIC, walk
 
+ELSEWHERE = "name another folder: -o DIR"
 LINE_PIXELS = 24  # 20, and more for the lines that are broken
 README = "README.md"
 TITLE = "# Kafka homework: evidence\n"
@@ -66,13 +67,13 @@ class _Folder:
 def refuse_taken(target: Path, *, force: bool) -> None:
     """Nothing is there, or an empty folder, or with `force` what an earlier call made. Raises SpecError, HostError."""
     if Path.cwd().is_relative_to(target.resolve()):
-        raise SpecError([f"{target} is the folder that you are in"], "name another folder: -o DIR")
+        raise SpecError([f"{target} is the folder that you are in"], ELSEWHERE)
     if not is_taken(target):
         return
     if not force:
         raise SpecError([f"{target} is there already"], "--force replaces it")
     if not _is_evidence(target):
-        raise SpecError([f"{target} is not what labctl evidence made"], "name another folder: -o DIR")
+        raise SpecError([f"{target} is not what labctl evidence made"], ELSEWHERE)
 
 
 def _is_evidence(target: Path) -> bool:
@@ -104,20 +105,20 @@ def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: 
             folder.mkdir()
             pieces = _fill(_Folder(folder), plan, in_docker, runtime, reports)
             made = Path(shutil.make_archive(str(folder), "zip", work, folder.name)) if _is_zip(target) else folder
-            if target.is_dir():
-                shutil.rmtree(target)
+            if is_there(target):
+                target.replace(Path(work, f"{target.name}.before"))
             made.replace(target)
     except OSError as error:
-        raise unwritable(error.filename or target, error, "name another folder: -o DIR") from None
+        raise unwritable(error.filename or target, error, ELSEWHERE) from None
     return pieces
 
 
 def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path) -> list[Piece]:
-    topic = plan.topics[0].name if plan.topics else FIRST_TOPIC
+    topic = plan.main_topic if plan.topics else FIRST_TOPIC
     run = secrets.token_hex(4)
     cluster = render(in_docker)  # a secure node's settings are in a file of their own
-    for name, text in cluster.items():
-        folder.make(name, "the cluster, each setting explained", lambda path, text=text: _write(path, text))  # type: ignore[misc]
+    write_files(cluster, folder.path, ELSEWHERE)
+    folder.pieces += [Piece(name, "the cluster, each setting explained") for name in cluster]
     folder.make(
         "console.txt",
         "topic made, records sent and read with Kafka's console tools",
@@ -211,5 +212,4 @@ def _made(source: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -6,12 +6,11 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.environment import chosen_user, client_settings
+from labctl.environment import client_settings, login_as
 from labctl.errors import SpecError
 from labctl.files import is_taken, write_files
 from labctl.plan import LabPlan
 from labctl.render import render_template, templates_folder
-from labctl.security import MECHANISM, secrets_folder, user_files
 from labctl.tools import name_option
 
 FOLDER = "example"  # of the templates: a folder for each language, its files as they are in the project
@@ -54,35 +53,19 @@ LANGUAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """How the program gets into a secure lab."""
-
-    user: str
-    mechanism: str
-    password_file: str
-    ca_file: str
-
-
 def make_example(plan: LabPlan, key: str, user: str | None = None) -> dict[str, str]:
     """The files of the project in the language LANGUAGES[key]: {path in its folder: text}.
 
     The program logs in as `user` (default: the lab's first one). Raises SpecError.
     """
-    user = chosen_user(plan, user)
-    login = (
-        Login(user, MECHANISM, str(user_files(plan, user).password), str(secrets_folder(plan) / "ca.pem"))
-        if user
-        else None
-    )
     values = {
         "plan": plan,
         "language": LANGUAGES[key],
         "again": shlex.join(["labctl", "example", *name_option(plan.name), key, "--force", "-o", "."]),
         "status": shlex.join(["labctl", "status", *name_option(plan.name)]),
-        "topic": plan.topics[0].name if plan.topics else "orders",
+        "topic": plan.main_topic,
         "bootstrap": plan.external.split(","),
-        "login": login,
+        "login": login_as(plan, user),
         "properties": client_settings(plan, "properties", user),
     }
     folder = templates_folder() / FOLDER / key
@@ -96,3 +79,8 @@ def write_example(files: dict[str, str], folder: Path, *, force: bool) -> None:
     if is_taken(folder) and not force:
         raise SpecError([f"{folder} is there already"], "--force writes the project's files over those in it")
     write_files(files, folder, "name another folder: -o DIR")
+
+
+def to_run(key: str, folder: Path) -> str:
+    """What a person types to build and run the project in `folder`."""
+    return " && ".join([f"cd {shlex.quote(str(folder))}", *LANGUAGES[key].commands])

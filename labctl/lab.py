@@ -36,7 +36,7 @@ from labctl.results import RunResult
 from labctl.runlog import RunLog, Say
 from labctl.runtime import choose, choose_ui, find_engine, open_container, open_runtime
 from labctl.runtime.base import NodeState, Runtime
-from labctl.security import secrets_folder, secrets_inside
+from labctl.security import ca_file, secrets_inside
 from labctl.spec import LabSpec, default_spec
 from labctl.store import LabRecord, LabStore, refuse_other_source
 from labctl.waiting import Deadline
@@ -451,7 +451,7 @@ def secure_lab(plan: LabPlan, seconds: float) -> SecureLab | None:
         doors={node.id: address for node, address in zip(plan.brokers, plan.published.split(","), strict=True)},
         controllers=tuple(f"{node.name}:{node.listener('CONTROLLER').port}" for node in plan.voters),
         secrets=secrets_inside(plan, plan.brokers[0]),
-        ca=secrets_folder(plan) / "ca.pem",
+        ca=ca_file(plan),
         passwords={user: password(plan, user) for user in users},
         clients={
             user: KafkaClient(plan.published, settings, connect=CONNECT_SECONDS, seconds=seconds)

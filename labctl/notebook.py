@@ -6,12 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labctl.environment import chosen_user
+from labctl.environment import login_as
 from labctl.errors import HostError, LabError
 from labctl.parallel import in_time
 from labctl.plan import LabPlan
 from labctl.render import render_template
-from labctl.security import MECHANISM, secrets_folder, user_files
 
 CELL_SECONDS = 120
 RUN_SECONDS = 400
@@ -30,17 +29,12 @@ def make_notebook(plan: LabPlan) -> Any:
         import jupytext
     except ImportError:
         raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
-    user = chosen_user(plan, None)
-    files = user_files(plan, user) if user else None
     text = render_template(
         "notebook/kafka.py.j2",
         plan=plan,
-        topic=plan.topics[0].name if plan.topics else "orders",
+        topic=plan.main_topic,
         bootstrap=plan.external.split(","),
-        user=user,
-        mechanism=MECHANISM,
-        password_file=str(files.password) if files else None,
-        ca_file=str(secrets_folder(plan) / "ca.pem"),
+        login=login_as(plan),
         group="notebook",
         node=plan.brokers[0].name,
         inside=plan.internal,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.errors import HostError, SpecError
-from labctl.fixed import CONTROLLER_PORT, INSIDE_PORT, MIN_ISR
+from labctl.fixed import CONTROLLER_PORT, HOMEWORK_TOPIC, INSIDE_PORT, MIN_ISR
 
 if TYPE_CHECKING:  # who only gets a plan needs no pydantic: the lab page loads in half the time
     from labctl.spec import AclSpec, LabSpec, Scalar
@@ -154,6 +154,11 @@ class LabPlan:
     ui: UiPlan
     checks: str
     timeout: int
+
+    @property
+    def main_topic(self) -> str:
+        """The one that examples are about: the first, or the homework's where the lab has none."""
+        return self.topics[0].name if self.topics else HOMEWORK_TOPIC
 
     @property
     def node_names(self) -> list[str]:

@@ -29,8 +29,13 @@ class UserFiles:
 
 
 def secrets_folder(plan: LabPlan) -> Path:
-    """The folder that only the lab's owner can enter; `ca.pem` is in it."""
+    """The folder that only the lab's owner can enter."""
     return Path(plan.state) / "secrets"
+
+
+def ca_file(plan: LabPlan) -> Path:
+    """The certificate of the lab's own CA, which clients trust."""
+    return secrets_folder(plan) / "ca.pem"
 
 
 def user_files(plan: LabPlan, user: str) -> UserFiles:

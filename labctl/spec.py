@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from labctl.errors import SpecError
-from labctl.fixed import CONTROLLER_PORT, INSIDE_PORT, MIN_ISR
+from labctl.fixed import CONTROLLER_PORT, HOMEWORK_ORDERS, HOMEWORK_TOPIC, INSIDE_PORT, MIN_ISR
 from labctl.versions import OLDEST, version_tuple
 
 KeyPath = tuple[str | int, ...]
@@ -257,11 +257,11 @@ class UiSpec(_Section):
     image: str = Field("ghcr.io/kafbat/kafka-ui:v1.5.0", min_length=1, description="kafbat's image")
 
 
-HOMEWORK_RECORDS = ["hello, kafka", '{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}']
+HOMEWORK_RECORDS = ["hello, kafka", *HOMEWORK_ORDERS]
 
 
 def _homework_topics() -> list[TopicSpec]:
-    return [TopicSpec(name="orders", partitions=3, replication_factor=None, records=HOMEWORK_RECORDS)]
+    return [TopicSpec(name=HOMEWORK_TOPIC, partitions=3, replication_factor=None, records=HOMEWORK_RECORDS)]
 
 
 class LabSpec(_Section):

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from labctl.checks.base import last_words, transcript
 from labctl.errors import LabError
+from labctl.fixed import ADMIN, HOMEWORK_ORDERS
 from labctl.plan import LabPlan
 from labctl.render import container_name
 from labctl.runtime.base import Completed, Runtime
 from labctl.security import tool_config
-from labctl.tools import FOLDER, config_option, in_container, in_node
+from labctl.tools import FOLDER, config_option, console_producer, in_container, in_node
 
 STEP_SECONDS = 60
 CHARACTERS = 100_000  # of one step
 FIRST_TOPIC = "t1"
-ORDERS = ('{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}')
 
 
 def walk(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> Iterator[str]:
@@ -26,48 +26,53 @@ def walk(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> Iterator[str]
     Raises LabError behind a step that failed, and where a record is missing.
     """
     server = ("--bootstrap-server", plan.internal)
-    admin = (*server, *_login(plan, "admin", "admin"))
+    admin, user = (tool_config(ADMIN), tool_config(plan.security.users[0])) if plan.security else (None, None)
+    as_admin = (*server, *(("--command-config", admin) if admin else ()))
     group = ("--group", f"evidence-{run}")
-    records = (f"hello, kafka: run {run}", *ORDERS)
+    records = (f"hello, kafka: run {run}", *HOMEWORK_ORDERS)
     steps: list[tuple[str, list[str], tuple[str, ...]]] = [
         (
             "a topic with three partitions",
-            ["kafka-topics.sh", *admin, "--create", "--if-not-exists", "--topic", FIRST_TOPIC, "--partitions", "3"],
+            [
+                *(f"{FOLDER}/kafka-topics.sh", *as_admin, "--create", "--if-not-exists"),
+                *("--topic", FIRST_TOPIC, "--partitions", "3"),
+            ],
             (),
         ),
         (
             "the topics: each partition with its leader and its copies",
-            ["kafka-topics.sh", *admin, "--describe", "--exclude-internal"],
+            [f"{FOLDER}/kafka-topics.sh", *as_admin, "--describe", "--exclude-internal"],
             (),
         ),
         (
             "a consumer group that starts behind the records that are there",
             [
-                *("kafka-consumer-groups.sh", *admin, *group, "--topic", topic),
+                *(f"{FOLDER}/kafka-consumer-groups.sh", *as_admin, *group, "--topic", topic),
                 *("--reset-offsets", "--to-latest", "--execute"),
             ],
             (),
         ),
         (
             "three records in",
-            ["kafka-console-producer.sh", *server, *_login(plan, "producer"), "--topic", topic],
+            console_producer(plan.internal, topic, config=user, kafka_version=plan.kafka_version),
             records,
         ),
         (
             "the same three out",
             [
-                *("kafka-console-consumer.sh", *server, *_login(plan, "consumer"), "--topic", topic, *group),
-                *("--max-messages", str(len(records))),
+                *(f"{FOLDER}/kafka-console-consumer.sh", *server, "--topic", topic, *group),
+                *("--max-messages", str(len(records)), *config_option("consumer", user, plan.kafka_version)),
             ],
             (),
         ),
     ]
     output = b""
-    for title, (tool, *arguments), lines in steps:
+    for title, argv, lines in steps:
         stdin = "".join(f"{line}\n" for line in lines).encode() or None
-        done = runtime.exec(plan.brokers[0].name, [f"{FOLDER}/{tool}", *arguments], stdin, STEP_SECONDS)
+        done = runtime.exec(plan.brokers[0].name, argv, stdin, STEP_SECONDS)
         said = transcript(replace(done, argv=_as_typed(plan, done)), stdin, CHARACTERS)
         yield f"# {title}\n{said.rstrip()}\n"
+        tool = argv[0].removeprefix(f"{FOLDER}/")
         if done.exit_code is None:
             raise LabError(f"{tool} did not end within {STEP_SECONDS} s", "labctl check says what is wrong")
         problem = _problem(done)
@@ -92,10 +97,3 @@ def _as_typed(plan: LabPlan, done: Completed) -> tuple[str, ...]:
     node = plan.brokers[0]
     compose = plan.runtime.name == "compose"
     return (*(in_container(container_name(plan, node)) if compose else in_node(plan.name, node.name)), *done.argv)
-
-
-def _login(plan: LabPlan, side: str, user: str = "") -> list[str]:
-    if plan.security is None:
-        return []
-    config = tool_config(user or plan.security.users[0])
-    return ["--command-config", config] if user else config_option(side, config, plan.kafka_version)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from labctl import tools
 from labctl.checks.base import CheckContext, CheckFailed, Found, last_words, transcript
+from labctl.fixed import HOMEWORK_ORDERS
 from labctl.parallel import both
-
-HOMEWORK_LINES = ('{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}')
 
 
 def console_to_host(context: CheckContext) -> Found:
     """kafka-console-producer inside, a client on the host outside: the same bytes in the same order."""
     topic = context.topic("console-to-host")
-    sent = [context.mark("console to host"), *(line.encode() for line in HOMEWORK_LINES)]
+    sent = [context.mark("console to host"), *(line.encode() for line in HOMEWORK_ORDERS)]
     stdin = b"".join(line + b"\n" for line in sent)
     done = context.console(
         tools.console_producer(context.inside, topic, config=context.tool_config, kafka_version=context.kafka_version),
@@ -34,7 +33,7 @@ def console_to_host(context: CheckContext) -> Found:
 def host_to_console(context: CheckContext) -> Found:
     """A client on the host outside, kafka-console-consumer inside: the same bytes in the same order."""
     topic = context.topic("host-to-console")
-    sent = [context.mark("host to console"), *(line.encode() for line in HOMEWORK_LINES)]
+    sent = [context.mark("host to console"), *(line.encode() for line in HOMEWORK_ORDERS)]
     records = [(None, line) for line in sent]
     group = f"{context.prefix}console"
     command = tools.console_consumer(

@@ -76,7 +76,7 @@ class Page:
             leader=next((node.name for node in plan.nodes if node.id == quorum.leader), "none"),
             topics=topics,
             own=[topic for topic in topics if not topic.internal],
-            commands=shown_commands(plan, plan.topics[0].name if plan.topics else "orders"),
+            commands=shown_commands(plan, plan.main_topic),
         )
 
     def topic(self, request: Request) -> Response:

@@ -15,8 +15,8 @@ import pytest
 
 from labctl.browser import find_browser
 from labctl.evidence import TITLE
+from labctl.fixed import HOMEWORK_ORDERS
 from labctl.kraft import environment_name
-from labctl.walk import ORDERS
 from tests.integration.browser import opened
 from tests.integration.conftest import OWN_IMAGE, lab_yaml
 from tests.integration.test_notebook import printed, read_by_librdkafka
@@ -77,8 +77,8 @@ def complete(folder, shown, settings, also=()):
     steps = console.split("\n# ")
     assert [step.count("\n$ ") for step in steps] == [1] * 5
     *_before, sent, read = steps
-    assert re.findall(r"^> (.*)$", sent, re.MULTILINE) == [hello, *ORDERS]
-    assert set(read.splitlines()) >= {hello, *ORDERS, "Processed a total of 3 messages"}
+    assert re.findall(r"^> (.*)$", sent, re.MULTILINE) == [hello, *HOMEWORK_ORDERS]
+    assert set(read.splitlines()) >= {hello, *HOMEWORK_ORDERS, "Processed a total of 3 messages"}
     assert re.search(r"^Topic: t1\t.*PartitionCount: 3", console, re.MULTILINE)
     assert re.search(r"^Topic: orders\t.*PartitionCount: 3", console, re.MULTILINE)
     assert hello in (folder / "console.html").read_text()
