@@ -20,7 +20,7 @@ from labctl.errors import HostError, LabError
 from labctl.kafkadist.download import damaged
 from labctl.kafkadist.java import find_java
 from labctl.kafkadist.locks import load_lock
-from labctl.kafkadist.prepared import cache_root
+from labctl.kafkadist.prepared import cache_root, require_version
 from labctl.parallel import run_all
 from labctl.plan import MEBIBYTE, MEMORY_BESIDE_HEAP, heap_bytes, image_name
 from labctl.redaction import Redactor
@@ -49,7 +49,9 @@ class Probe:
 
 
 def examine(spec: LabSpec, store: LabStore) -> list[Probe]:
-    """Every probe, for the lab of `spec`."""
+    """Every probe, for the lab of `spec`. Raises SpecError where no machine could run it."""
+    if spec.runtime == "local":
+        require_version(spec.kafka.version)
     return run_all([partial(_probed, name, probe, spec, store) for name, probe in PROBES.items()], WORKERS)
 
 

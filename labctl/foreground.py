@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,12 @@ from labctl.errors import Interrupted, SpecError
 from labctl.interrupts import interrupt_once
 
 GRACE_SECONDS = 10  # after a SIGTERM that was passed on
+
+
+def refuse_missing(program: str) -> None:
+    """Raise SpecError where there is no `program` to run, neither on PATH nor at that path."""
+    if shutil.which(program) is None:
+        raise SpecError([f"{program} can't be run here: there is no such program, or it is not executable"])
 
 
 def run_in_front(command: Sequence[str], environment: Mapping[str, str], *, where: str = "here") -> int:

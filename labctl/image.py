@@ -8,7 +8,7 @@ from pathlib import Path
 from labctl.errors import HostError, Interrupted
 from labctl.kafkadist.java import Java, find_java
 from labctl.kafkadist.jvm import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
-from labctl.kafkadist.locks import Lock
+from labctl.kafkadist.locks import Lock, load_lock
 from labctl.kafkadist.prepared import ensure_jars
 from labctl.render import render_template
 from labctl.runtime.base import Progress
@@ -31,6 +31,7 @@ Configuration:
 
 def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
     """Build the image of Kafka `version` on `base`; its name. Raises SpecError, HostError or RuntimeFailed."""
+    load_lock(version)
     Engine().version()
     java = _own_java()
     lock, jars = ensure_jars(version, progress)

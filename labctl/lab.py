@@ -34,7 +34,7 @@ from labctl.redaction import secrets_in
 from labctl.render import COMPOSE_FILE, render
 from labctl.results import RunResult
 from labctl.runlog import RunLog, Say
-from labctl.runtime import choose, choose_ui, find_engine, open_container, open_runtime
+from labctl.runtime import choose, choose_ui, find_engine, open_container, open_runtime, validate
 from labctl.runtime.base import NodeState, Runtime
 from labctl.security import ca_file, secrets_inside
 from labctl.spec import LabSpec, default_spec
@@ -80,7 +80,6 @@ def _up(wish: Wish, store: LabStore, say: Say, *, keep: bool, owner: ProcessId |
         reported(log, wish.spec, wish.folder, store),
         store.locked(wish.spec.name, doing="up", seconds=wish.spec.timeout, note=say.note),
     ):
-        refuse_unfit(wish.spec, store)
         record, made_here = _find_or_make(wish, store, log, say, owner)
         folder = Path(record.folder)
         runtime: Runtime | None = None
@@ -91,6 +90,7 @@ def _up(wish: Wish, store: LabStore, say: Say, *, keep: bool, owner: ProcessId |
                 runtime = open_runtime(plan, folder, say)
                 seen = state(runtime.nodes())
                 _refuse_changes(plan, record, seen)
+                refuse_unfit(wish.spec, store)
                 if seen == "stopped":
                     _look_before(plan)
                 runtime.prepare()
@@ -302,9 +302,11 @@ def _find_or_make(
                 [f"the lab {record.name} runs in the runtime {record.runtime.name}, not {wish.spec.runtime}"],
                 f"labctl down --name {record.name}, then up again",
             )
+        validate(wish.spec, record.runtime)
         return record, False
     facts = host.gather()
     runtime = choose(wish.spec.runtime, image_name(wish.spec), pull=wish.spec.kafka.pull)
+    validate(wish.spec, runtime)
     say.note(f"runtime {runtime.name}, {runtime.reason}")
     engine, engine_host = find_engine(runtime)
     made = store.create(

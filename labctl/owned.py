@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from labctl.environment import client_variables
 from labctl.errors import LabError, SpecError
-from labctl.foreground import run_in_front
+from labctl.foreground import refuse_missing, run_in_front
 from labctl.interrupts import heed_no_more
 from labctl.kafkadist.prepared import sweep as sweep_cache
 from labctl.lab import OTHER_NAME, Wish, down, open_lab, up
@@ -21,8 +21,9 @@ def run(wish: Wish, store: LabStore, say: Say, command: Sequence[str]) -> int:
     """Bring up a lab for `command` alone, run it with the lab's environment, take the lab away in any case.
 
     The exit code is the command's; 1 where a check failed, and then it was not started. Raises SpecError where there is
-    a lab of this name already: that one is somebody's.
+    a lab of this name already (that one is somebody's), or no such command.
     """
+    refuse_missing(command[0])
     name = wish.spec.name
     there = store.load(name)
     if there and not (is_left_over(there) and store.is_free(name)):

@@ -16,7 +16,7 @@ from labctl.plan import DEFAULT_NAME, Choice, Identity, LabPlan, image_name, mak
 from labctl.report.words import UI_NAMES, headline, memory
 from labctl.results import RunResult
 from labctl.runlog import Silent
-from labctl.runtime import choose, choose_ui
+from labctl.runtime import choose, choose_ui, validate
 from labctl.security import tool_config
 from labctl.spec import LabSpec
 from labctl.store import LabStore, encoded_id
@@ -31,9 +31,11 @@ def planned(wish: Wish, store: LabStore) -> LabPlan:
     if record and record.source == wish.source:
         asked = wish.spec.runtime
         runtime = record.runtime if asked in {"auto", record.runtime.name} else Choice(asked, "asked for")
+        validate(wish.spec, runtime)
         return make_plan(wish.spec, runtime, host.gather(), record.identity)
     door = wish.spec.listeners.external
     runtime = choose(wish.spec.runtime, image_name(wish.spec), pull=wish.spec.kafka.pull, ask_registry=False)
+    validate(wish.spec, runtime)
     identity = Identity(
         cluster_id=encoded_id(uuid.uuid5(NOT_YET_MADE, str(wish.folder))),
         state=str(store.lab_folder(wish.spec.name)),

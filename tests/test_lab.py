@@ -44,7 +44,7 @@ class World:
         self.folder = tmp_path / "work" / ".labctl" / "lab"
         self.runtime = self.kafka = None
         self.dies, self.revives, self.refuses, self.on_up = {}, (), {}, None
-        monkeypatch.setitem(RUNTIMES, "local", self._open)
+        monkeypatch.setitem(RUNTIMES, "local", replace(RUNTIMES["local"], open=self._open))
         monkeypatch.setattr(lab, "KafkaClient", lambda *_args, **_kwargs: self.kafka)
         monkeypatch.setattr("labctl.readiness.answers", lambda *_: None)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
@@ -260,6 +260,27 @@ def test_a_node_that_ended_explains_what_checks_failed():
     assert diagnosis.cause == "node broker ended during the checks"
     assert "labctl up" in diagnosis.remedy
     assert "INFO at work" in "".join(diagnosis.evidence)
+
+
+def test_bad_input_is_refused_before_the_machine_is_examined(world, monkeypatch):
+    """A version that labctl has no lock of is exit 2, whatever this machine has or lacks."""
+
+    def examined(*_args, **_kwargs):
+        raise HostError("this machine was examined")
+
+    monkeypatch.setattr(lab, "refuse_unfit", examined)
+    monkeypatch.setattr(lab.host, "refuse_taken_ports", examined)
+    with pytest.raises(SpecError, match=r"there is no lock for Kafka 4\.0\.0"):
+        world.up(TEXT + 'runtime: local\nkafka: {version: "4.0.0"}\n')
+    assert world.store.names() == []
+
+
+def test_a_command_that_is_not_there_is_refused_before_its_lab_is_made(world):
+    """`run` looks for its program first."""
+    wish = lab.Wish(parse_spec(TEXT), "", world.folder)
+    with pytest.raises(SpecError, match="no-such-program can't be run here"):
+        owned.run(wish, world.store, Silent(), ["no-such-program"])
+    assert world.runtime is None
 
 
 def test_a_taken_port_is_found_before_anything_starts(world):

@@ -60,8 +60,18 @@ def cache_root() -> Path:
     return root
 
 
+def require_version(version: str) -> None:
+    """Raise SpecError where there is no Kafka `version` to run here: no lock of it, and another one in KAFKA_HOME."""
+    home = os.environ.get("KAFKA_HOME")
+    if not home:
+        load_lock(version)
+    elif main := _main_jar(Path(home)):
+        _refuse_other_version(Path(home), main, version)
+
+
 def prepare(version: str, progress: PrepareProgress) -> LocalKafka:
     """Kafka `version`, ready to run: nothing is done twice. Raises SpecError or HostError."""
+    require_version(version)
     java = find_java()
     home = os.environ.get("KAFKA_HOME")
     if home:
@@ -137,22 +147,32 @@ def _ensure_whole(lock: Lock, folder: Path, progress: PrepareProgress) -> None:
             raise unwritable(folder, error, OTHER_CACHE) from None
 
 
-def _from_home(home: Path, version: str, java_folder: Path) -> tuple[LocalKafka, Path]:
-    """The unpacked Kafka that KAFKA_HOME names."""
-    jars = sorted((home / "libs").glob("*.jar"))
-    main = next((jar for jar in jars if re.fullmatch(r"kafka_2\.1[23]-[0-9.]+\.jar", jar.name)), None)
-    if main is None:
-        raise HostError(
-            f"KAFKA_HOME={home} holds no Kafka: there is no libs/kafka_2.13-VERSION.jar in it",
-            "name the folder that Kafka's archive unpacks to, or unset KAFKA_HOME",
-            "no-kafka-home",
-        )
+def _main_jar(home: Path) -> Path | None:
+    """The jar of the broker in an unpacked Kafka; its name ends with the version."""
+    jars = sorted((home / "libs").glob("kafka_2.1[23]-*.jar"))
+    return next((jar for jar in jars if re.fullmatch(r"kafka_2\.1[23]-[0-9.]+\.jar", jar.name)), None)
+
+
+def _refuse_other_version(home: Path, main: Path, version: str) -> None:
     found = main.stem.rpartition("-")[2]
     if found != version:
         raise SpecError(
             [f"kafka.version: the lab asks for {version}, KAFKA_HOME={home} has {found}"],
             f'write version: "{found}" in lab.yaml, or unset KAFKA_HOME',
         )
+
+
+def _from_home(home: Path, version: str, java_folder: Path) -> tuple[LocalKafka, Path]:
+    """The unpacked Kafka that KAFKA_HOME names."""
+    jars = sorted((home / "libs").glob("*.jar"))
+    main = _main_jar(home)
+    if main is None:
+        raise HostError(
+            f"KAFKA_HOME={home} holds no Kafka: there is no libs/kafka_2.13-VERSION.jar in it",
+            "name the folder that Kafka's archive unpacks to, or unset KAFKA_HOME",
+            "no-kafka-home",
+        )
+    _refuse_other_version(home, main, version)
     scripts = {}
     for script in sorted((home / "bin").glob("kafka-*.sh")):
         started = re.search(
@@ -161,9 +181,9 @@ def _from_home(home: Path, version: str, java_folder: Path) -> tuple[LocalKafka,
         if started:
             scripts[script.name] = started[1]
     stamp = "\n".join(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars)
-    folder = java_folder / f"{found}-home-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    folder = java_folder / f"{version}-home-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
     logging = next((name for jar in jars for part, name in LOGGING_JARS.items() if jar.name.startswith(part)), "jdk")
-    kafka = LocalKafka(found, str(home), find_java(), tuple(map(str, jars)), scripts, logging)
+    kafka = LocalKafka(version, str(home), find_java(), tuple(map(str, jars)), scripts, logging)
     return kafka, folder
 
 

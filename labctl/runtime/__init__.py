@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,21 @@ def _local(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
     return LocalRuntime(plan, files, progress)
 
 
-RUNTIMES: dict[str, Callable[[LabPlan, Path, Progress], Runtime]] = {"compose": _compose, "local": _local}
+def _local_kafka(spec: LabSpec) -> None:
+    from labctl.kafkadist.prepared import require_version
+
+    require_version(spec.kafka.version)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeKind:
+    """A way to run a lab: what opens it for a plan, and what raises SpecError for a spec that it can't run."""
+
+    open: Callable[[LabPlan, Path, Progress], Runtime]
+    validate: Callable[[LabSpec], None] = lambda _spec: None
+
+
+RUNTIMES = {"compose": RuntimeKind(_compose), "local": RuntimeKind(_local, _local_kafka)}
 
 
 def choose(wanted: str, image: str, *, pull: str = "missing", ask_registry: bool = True) -> Choice:
@@ -98,7 +113,12 @@ def open_container(name: str) -> Container:
 
 def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
     """The runtime of the plan; `files` is the folder of its rendered files."""
-    return RUNTIMES[plan.runtime.name](plan, files, progress)
+    return RUNTIMES[plan.runtime.name].open(plan, files, progress)
+
+
+def validate(spec: LabSpec, runtime: Choice) -> None:
+    """Raise SpecError where `runtime` can't run what `spec` asks for. Nothing of this machine is examined."""
+    RUNTIMES[runtime.name].validate(spec)
 
 
 def _automatic(image: str, pull: str, *, ask_registry: bool) -> Choice:
