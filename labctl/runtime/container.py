@@ -20,11 +20,13 @@ LIBRARIES_FOLDER = "/opt/kafka/libs"
 SIGNAL_SECONDS = 10
 LOOK_SECONDS = 20
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Inside, apache/kafka's image has its server's CDS archive, which halves the start of the tools too: they have the same
-# classpath.
+# apache/kafka's image has a CDS archive of its server. It halves the start time of the tools too: they have the same
+# classpath. A JVM uses an archive as far as it fits and reports where it does not, by default on stdout, among the
+# records. So the JVM's log goes to stderr, without that report. KAFKA_OPTS comes last on the command line: it wins.
 INSIDE = """\
 archive=/opt/kafka/kafka.jsa
 [ ! -f "$archive" ] || export KAFKA_JVM_PERFORMANCE_OPTS="$KAFKA_JVM_PERFORMANCE_OPTS -XX:SharedArchiveFile=$archive"
+export KAFKA_OPTS="$KAFKA_OPTS -Xlog:disable -Xlog:all=warning,cds*=off:stderr"
 exec "$@"
 """
 RUN = "LABCTL_RUN"  # in the environment of a program inside, so that it can be ended from outside

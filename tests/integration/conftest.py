@@ -215,7 +215,19 @@ def stock_like(docker_engine):
     """An image with apache/kafka's ways, made here where it is not yet."""
     if os.getuid() != 0 or not shutil.which("mmdebstrap"):
         pytest.skip("scripts/stock_like_image.py needs root and mmdebstrap")
-    subprocess.run([sys.executable, SOURCE / "scripts" / "stock_like_image.py"], timeout=390, check=True)
+    build_stock_like("labctl-test/stock-like")
+
+
+@pytest.fixture(scope="session")
+def stock_like_java_25(docker_engine):
+    """One with Java 25, whose CDS archive does not fit its tools."""
+    build_stock_like("labctl-test/stock-like-java25")
+
+
+def build_stock_like(repository):
+    """Build that image where the engine does not have it."""
+    script = SOURCE / "scripts" / "stock_like_image.py"
+    subprocess.run([sys.executable, script, repository], timeout=390, check=True, cwd=SOURCE)
 
 
 @pytest.fixture

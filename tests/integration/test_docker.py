@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from labctl.render import COMPOSE_FILE
 from labctl.runlog import Silent
 from labctl.runtime.compose import ComposeRuntime
+from labctl.spec import HOMEWORK_RECORDS
 from tests.contract import keeps_the_contract, refuses_unknown_nodes
 from tests.fakes import a_plan
 from tests.integration.conftest import NO_ENGINE, all_names, docker, lab_objects, lab_yaml
@@ -51,6 +52,18 @@ def test_the_homework_in_docker(engine_labctl):
 def test_the_homework_on_an_image_with_apache_kafka_s_ways(engine_labctl, stock_like):
     """The same on Debian's Java, the wrapper class and two dynamic CDS archives."""
     the_homework(engine_labctl, STOCK_LIKE)
+
+
+def test_what_a_jvm_logs_is_no_record(engine_labctl, stock_like_java_25):
+    """An archive that does not fit makes Java 25 log among a consumer's records: not in the checks, nor in `exec`."""
+    engine_labctl.spec(compose_lab("java25", image="labctl-test/stock-like-java25").replace("quick", "full"))
+    engine_labctl.run("up", check=True)
+    read = engine_labctl.tool(
+        *("kafka-console-consumer.sh", "--topic", "orders", "--from-beginning", "--max-messages", "3"),
+        *("--bootstrap-server", "broker:9092", "--timeout-ms", "20000"),
+    )
+    assert sorted(read.stdout.splitlines()) == sorted(HOMEWORK_RECORDS)
+    assert "[cds]" not in read.stderr
 
 
 def the_homework(labctl, image):
