@@ -19,7 +19,7 @@ from bench.picture import draw
 from bench.scale import measure_sizes, sizes_table
 from bench.timing import table, time_cases
 from labctl.errors import LabError
-from labctl.runtime.engine import Engine
+from labctl.runtime.docker.engine import Engine
 
 DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# How fast

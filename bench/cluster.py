@@ -13,10 +13,10 @@ from bench.labctl import Labctl
 from bench.plain import LIMIT
 from bench.timing import Case
 from labctl.errors import KafkaFailed
-from labctl.host import free_ports
-from labctl.kafka_client import KafkaClient
-from labctl.spec import default_spec
-from labctl.waiting import Deadline, NotReady, wait_until
+from labctl.kafka.client import KafkaClient
+from labctl.spec.model import default_spec
+from labctl.system.ports import free_ports
+from labctl.system.waiting import Deadline, NotReady, wait_until
 
 TYPED = "3 nodes typed, stock-like image"
 COMPOSE_FILE = Path(__file__).with_name("cluster.yml")
@@ -39,7 +39,7 @@ class TypedCluster:
 
             def all_there() -> None:
                 try:
-                    seen = client.advertised()
+                    seen = client.broker_endpoints()
                 except KafkaFailed as error:
                     client.close()
                     raise NotReady(error.message) from error

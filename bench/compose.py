@@ -13,10 +13,10 @@ from bench.local import PEER
 from bench.plain import LIMIT
 from bench.testcontainers import Testcontainers, can_be_built
 from bench.timing import Case
-from labctl.host import free_ports
-from labctl.image import REPOSITORY as OWN_IMAGE
-from labctl.runtime.engine import Engine
-from labctl.spec import default_spec
+from labctl.runtime.docker.engine import Engine
+from labctl.runtime.docker.image import REPOSITORY as OWN_IMAGE
+from labctl.spec.model import default_spec
+from labctl.system.ports import free_ports
 
 STOCK_LIKE = "labctl-test/stock-like"
 TYPED = "homework typed, stock-like image"

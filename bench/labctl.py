@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.plain import LIMIT
-from labctl import lab
-from labctl.runlog import Silent
-from labctl.store import LabStore
+from labctl.lab import lifecycle
+from labctl.lab.reporter import NullReporter
+from labctl.state.store import LabStore
 
 INTERRUPTED = 130
 
@@ -63,7 +63,7 @@ class Labctl:
 
     def reset_inside(self) -> None:
         """What `labctl.testing.Lab.reset` does between two tests."""
-        lab.reset("homework", LabStore(self._state / "labctl"), Silent())
+        lifecycle.reset("homework", LabStore(self._state / "labctl"), NullReporter())
 
     def __call__(self, *arguments: str) -> str:
         """Run it to its end; what it printed. Raises where it fails."""

@@ -11,9 +11,9 @@ from bench.labctl import Labctl
 from bench.page import page_cases
 from bench.plain import PlainKafka
 from bench.timing import Case
-from labctl.kafkadist.prepared import prepare
-from labctl.runlog import Silent
-from labctl.spec import default_spec
+from labctl.lab.reporter import NullReporter
+from labctl.runtime.jvm.cache import prepare
+from labctl.spec.model import default_spec
 
 PEER = "testcontainers-java, stock-like image, one round trip"
 PLAIN = "Kafka's scripts: format + start + open port"
@@ -24,7 +24,7 @@ MOMENTS = (0.5, 1.0, 1.5, 2.0)  # seconds: while the broker starts, while topics
 
 def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
     """`up`, `down` and the quick commands beside the plain way; `at_end` takes away what a failed case left."""
-    kafka = prepare(default_spec().kafka.version, Silent())
+    kafka = prepare(default_spec().kafka.version, NullReporter())
     plain, bare = PlainKafka(kafka, folder / "plain"), PlainKafka(kafka, folder / "bare", bare=True)
     labctl = Labctl(folder)
     at_end.callback(labctl, "down", "--all")

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.labctl import Labctl
 from bench.plain import LIMIT
 from bench.timing import Case
-from labctl.browser import browser_options, find_browser
-from labctl.host import free_ports
+from labctl.homework.screenshots import browser_options, find_browser
+from labctl.system.ports import free_ports
 
 RECORDS = 100_000
 SHOWN = 50

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import psutil
 
-from labctl.host import free_ports
-from labctl.kafkadist.download import fetch
-from labctl.kafkadist.jvm import LocalKafka
-from labctl.kafkadist.locks import Jar
-from labctl.store import new_cluster_id
+from labctl.runtime.jvm.download import fetch
+from labctl.runtime.jvm.jvm_options import LocalKafka
+from labctl.runtime.jvm.version_lock import Jar
+from labctl.state.identity import new_cluster_id
+from labctl.system.ports import free_ports
 
 LIMIT = 120  # seconds for one command
 # bin/kafka-run-class.sh

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.labctl import Labctl
 from bench.plain import LIMIT
-from labctl.kafka_client import KafkaClient
-from labctl.waiting import Deadline, NotReady, wait_until
+from labctl.kafka.client import KafkaClient
+from labctl.system.waiting import Deadline, NotReady, wait_until
 
 NODES = (1, 3, 5)
 LABS = (1, 2, 5, 10)

@@ -1,5 +1,5 @@
 """`python -m labctl` is `labctl`."""
 
-from labctl.cli import main
+from labctl.cli.main import main
 
 main()

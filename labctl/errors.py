@@ -1,4 +1,4 @@
-"""The errors that a user sees: one sentence that says what is wrong, a hint that says what to try, an exit code."""
+"""The errors that a user reads: a sentence that says what is wrong, a remedy, an exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class LabError(Exception):
-    """Something that stops labctl. `exit_code` is the process's exit code, `fault` its name in docs/faults.md or ""."""
+    """Something that stops labctl. `hint` is the remedy, `fault` its name in the registry of known faults or ""."""
 
     exit_code = 3
 
@@ -19,7 +19,7 @@ class LabError(Exception):
 
 
 class SpecError(LabError):
-    """lab.yaml or the command line asks for something that can't be (exit 2). All problems at once."""
+    """lab.yaml or the command line is wrong (exit 2). All problems are reported together."""
 
     exit_code = 2
 
@@ -29,13 +29,13 @@ class SpecError(LabError):
 
 
 class HostError(LabError):
-    """This machine is not fit for the lab (exit 3): a port, memory, a folder, Java, a download."""
+    """This machine can't run the lab (exit 3): a port, memory, a folder, Java, a download."""
 
     exit_code = 3
 
 
 def unwritable(path: str | Path, error: OSError, hint: str) -> HostError:
-    """What the system said when `path` was to be written."""
+    """Return the error for an OSError while `path` was written."""
     fault = "disk-full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "not-writable"
     return HostError(f"{path} can't be written: {error.strerror}", hint, fault)
 
@@ -47,7 +47,7 @@ class LabStopped(LabError):
 
 
 class RuntimeFailed(LabError):
-    """A command of the runtime failed (exit 4); `command` can be pasted into a shell."""
+    """A command of the runtime failed (exit 4). `command` can be pasted into a shell; an `exit_status` of None: it timed out."""
 
     exit_code = 4
 
@@ -60,29 +60,29 @@ class RuntimeFailed(LabError):
 
 
 class NodeDied(LabError):
-    """A node of the lab ended by itself (exit 4)."""
+    """A node of the lab ended without being stopped (exit 4)."""
 
     exit_code = 4
 
 
 class ReadinessTimeout(LabError):
-    """The lab did not become ready in time (exit 4). Says the layer, what was expected, what was last seen."""
+    """The lab did not become ready in time (exit 4): the layer, what was expected, what was last observed."""
 
     exit_code = 4
 
 
 class KafkaFailed(LabError):
-    """Kafka refused a request or gave no answer (exit 4)."""
+    """Kafka refused a request or did not respond (exit 4)."""
 
     exit_code = 4
 
 
 class AccessDenied(KafkaFailed):
-    """Kafka's authorizer refused a request: no ACL allows it (exit 4)."""
+    """Kafka's authorizer rejected a request: no ACL allows it (exit 4)."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user or the system asked labctl to end: Ctrl-C (exit 130) or SIGTERM (exit 143)."""
+    """A signal interrupted labctl: Ctrl-C (exit 130) or SIGTERM (exit 143)."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"signal {signal_number}")

@@ -1,4 +1,4 @@
-"""What a run found, as plain data: the one model behind every view of the report."""
+"""What a run found, as plain data: the model behind every format of the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RuntimeResult:
 
 @dataclass(frozen=True, slots=True)
 class ListenerResult:
-    """A door of a node: what is bound (address "": all of the node's), what clients are sent to (None: nothing)."""
+    """A listener of a node: the bound address ("": all addresses of the node), and the advertised one (None: none)."""
 
     name: str
     protocol: str
@@ -32,7 +32,7 @@ class ListenerResult:
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """A node as it was last seen. Memory in bytes."""
+    """A node as it was last observed. Memory in bytes."""
 
     name: str
     id: int
@@ -53,10 +53,18 @@ class Partition:
     replicas: tuple[int, ...]
     in_sync: tuple[int, ...]
 
+    def problem(self, topic: str) -> str:
+        """Return what is wrong with this partition of `topic`, or "": it has a leader, and every replica in the ISR."""
+        if self.leader < 0:
+            return f"{topic}-{self.number} has no leader"
+        if set(self.in_sync) != set(self.replicas):
+            return f"{topic}-{self.number} has {len(self.in_sync)} of {len(self.replicas)} replicas in the ISR"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class TopicResult:
-    """A topic of the lab as it was last seen."""
+    """A topic of the lab as it was last observed."""
 
     name: str
     partitions: tuple[Partition, ...]
@@ -64,7 +72,7 @@ class TopicResult:
 
 @dataclass(frozen=True, slots=True)
 class UiResult:
-    """The web page as it was last seen: labctl's own or Kafbat; running, exited or missing. Memory in bytes."""
+    """The web page as it was last observed: `kind` page or kafbat, `state` running, exited or missing. Memory in bytes."""
 
     kind: str
     url: str
@@ -95,7 +103,7 @@ class Endpoints:
 class StepResult:
     """A step of the run, or a layer of the step `ready` (called `ready: NAME`).
 
-    Seconds of a monotonic clock: how long it took, and from when on, counted from the start of the run.
+    `seconds` is how long it took, `at` when it began, in seconds from the start of the run, both by a monotonic clock.
     """
 
     name: str
@@ -108,9 +116,9 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check: passed, failed (the lab answered wrongly), error (it could not be asked) or skipped (why in detail).
+    """A check: passed, failed (the lab did not behave as expected), error (it could not run) or skipped (see `detail`).
 
-    Seconds as in StepResult.
+    Times as in StepResult.
     """
 
     name: str
@@ -123,10 +131,10 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why a run went wrong, and what to try.
+    """Why a run failed, and what to try.
 
-    `fault` is its name in docs/faults.md; "" where it is none of those, and `evidence` then has what the nodes left,
-    the line that says most first.
+    `fault` is its name in docs/faults.md; "" where it is none of those, and `evidence` then quotes the logs of the nodes,
+    the most informative line first.
     """
 
     cause: str
@@ -137,7 +145,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """One `up`, `check` or `run`, whole."""
+    """One complete `up`, `check` or `run`."""
 
     schema_version: int
     labctl_version: str
@@ -158,4 +166,4 @@ class RunResult:
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: MachineResult | None = None
     files: tuple[str, ...] = field(default=())
-    bundle: str | None = None  # folder with everything known of a failure
+    bundle: str | None = None  # the folder with everything that is known of a failure

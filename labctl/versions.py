@@ -1,4 +1,4 @@
-"""What differs between the versions of Kafka: the one table that settings, tool flags and checks follow."""
+"""What differs between versions of Kafka: the table for settings, tool flags and checks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SINCE = {
 
 
 def has(kafka_version: str, feature: str) -> bool:
-    """Whether Kafka `kafka_version` has `feature`, a name of SINCE."""
+    """Return whether Kafka `kafka_version` has `feature`, a key of SINCE."""
     return version_tuple(kafka_version) >= SINCE[feature]
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
-    """(4, 3, 1) of 4.3.1."""
+    """Return (4, 3, 1) for 4.3.1. Raises ValueError where a part is no number."""
     return tuple(int(part) for part in version.split("."))

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.plain import OUR_LOGGING, STOCK_LOGGING
-from labctl.kafkadist.download import fetch
-from labctl.kafkadist.java import find_java
-from labctl.kafkadist.prepared import ensure_jars
-from labctl.render import render_template
-from labctl.runlog import Silent
-from labctl.runtime.engine import Engine
-from labctl.spec import default_spec
+from labctl.lab.reporter import NullReporter
+from labctl.rendering.templates import render_template
+from labctl.runtime.docker.engine import Engine
+from labctl.runtime.jvm.cache import ensure_jars
+from labctl.runtime.jvm.download import fetch
+from labctl.runtime.jvm.java import find_java
+from labctl.spec.model import default_spec
 
 SOURCE = Path(__file__).parent.parent / "tests" / "images" / "stock-like"
 JAVA_25 = """\
@@ -77,7 +77,7 @@ def build(kind: Kind, engine: Engine, version: str) -> None:
         return
     if not engine.has_image(kind.base):
         kind.make_base(engine, kind.base)
-    lock, jars = ensure_jars(version, Silent())
+    lock, jars = ensure_jars(version, NullReporter())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(SOURCE, folder / "image")

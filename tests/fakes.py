@@ -1,11 +1,12 @@
 """Fakes with scripted answers for the two seams of a lab: its runtime and its Kafka."""
 
 from labctl.errors import KafkaFailed
-from labctl.kafka_client import Group, Quorum, Voter
-from labctl.plan import Choice, HostFacts, Identity, make_plan
+from labctl.kafka.client import Group, Quorum, Voter
+from labctl.plan.model import Decision, HostFacts, Identity
+from labctl.plan.planner import make_plan
 from labctl.results import Partition
 from labctl.runtime.base import Completed, NodeState
-from labctl.spec import parse_spec
+from labctl.spec.loader import parse_spec
 
 FACTS = HostFacts(system="Linux", cpus=2, memory_total=16 << 30, memory_available=8 << 30)
 HUGE = HostFacts(system="Linux", cpus=2, memory_total=64 << 30, memory_available=64 << 30)
@@ -13,14 +14,14 @@ IDENTITY = Identity(
     cluster_id="Vn1XM1uGRvWwgCzaQ6Ebxw",
     state="/state/labs/lab",
     loopback="127.77.1",
-    inside_port=9092,
+    internal_port=9092,
     controller_port=9093,
     external_port=20_000,
 )
 
 
 def a_plan(text="", runtime="local", facts=FACTS, identity=IDENTITY):
-    return make_plan(parse_spec(text), Choice(runtime, "for the test"), facts, identity)
+    return make_plan(parse_spec(text), Decision(runtime, "for the test"), facts, identity)
 
 
 class FakeRuntime:
@@ -43,8 +44,8 @@ class FakeRuntime:
         self.made = True
         self.running = {node.name for node in self.plan.nodes} - set(self.dies)
 
-    def revive(self, node):
-        self.calls.append(("revive", node))
+    def restart_without_cache(self, node):
+        self.calls.append(("restart_without_cache", node))
         if node in self.revives:
             self.running.add(node)
         return node in self.revives
@@ -84,8 +85,8 @@ class FakeRuntime:
             return self.tool(argv, stdin)
         return Completed(tuple(argv), 0, stdin or b"", b"")
 
-    def attach(self, node, argv, *, tty):
-        self.calls.append(("attach", node, argv))
+    def exec_interactive(self, node, argv, *, tty):
+        self.calls.append(("exec_interactive", node, argv))
         return 7
 
 
@@ -118,21 +119,21 @@ class FakeKafka:
         if verb in self.refuses:
             raise KafkaFailed(self.refuses[verb])
 
-    def wake_coordinators(self):
+    def create_internal_topics(self):
         self.awake = True
 
     def cluster_id(self):
         return self.plan.cluster_id
 
-    def advertised(self):
-        self._ask("advertised")
+    def broker_endpoints(self):
+        self._ask("broker_endpoints")
         return {node.id: node.listener("EXTERNAL").advertised for node in self.plan.brokers}
 
     def quorum(self):
         self._ask("quorum")
         return Quorum(1, tuple(Voter(voter.id, 0, True) for voter in self.plan.voters))
 
-    def quorums(self):
+    def quorum_by_broker(self):
         return {address: self.quorum() for address in self.plan.external.split(",")}
 
     def topics(self, names=None):
@@ -143,13 +144,13 @@ class FakeKafka:
             if names is None or name in names
         }
 
-    def ranges(self, partitions):
+    def offset_ranges(self, partitions):
         return {
             name: {number: (0, 0 if number else len(self.records.get(name, ()))) for number in numbers}
             for name, numbers in partitions.items()
         }
 
-    def known(self, names):
+    def topics_by_broker(self, names):
         return [set(names) & set(self.made)]
 
     def topic_config(self, name):

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from labctl import cli
 from labctl.errors import SpecError
-from labctl.evidence import TITLE, refuse_taken
-from labctl.spec import parse_spec
-from labctl.store import LabStore
+from labctl.homework.evidence import TITLE, require_free_target
+from labctl.spec.loader import parse_spec
+from labctl.state.store import LabStore
 from tests.test_store import make
 
 
@@ -89,7 +89,7 @@ def test_the_lab_schema_accepts_what_init_writes():
     import jsonschema
     from ruamel.yaml import YAML
 
-    from labctl.render import render_template
+    from labctl.rendering.templates import render_template
 
     schema = json.loads(run("schema", "lab").output)
     jsonschema.validate(YAML(typ="safe").load(render_template("init/homework.yaml")), schema)
@@ -144,7 +144,7 @@ def test_options_of_run_and_exec_stand_before_the_command(monkeypatch):
     assert "No such option" in run("run", "--chekcs", "quick", "--", "ls").output
     assert run("exec", "broker", "--name", "x", "--", "ls").exit_code == 2
     started = []
-    monkeypatch.setattr("labctl.owned.run", lambda _wish, _store, _say, command: started.append(command) or 0)
+    monkeypatch.setattr("labctl.lab.ephemeral.run", lambda _wish, _store, _say, command: started.append(command) or 0)
     run("run", "--name", "x", "pytest", "--name", "y")
     run("run", "--", "pytest", "-q")
     assert started == [("pytest", "--name", "y"), ("pytest", "-q")]
@@ -221,15 +221,15 @@ def test_evidence_replaces_only_what_it_made(tmp_path, monkeypatch):
     (mine / "README.md").write_text("# My thesis\n")
     (tmp_path / "mine.zip").write_text("no zip")
     for target in (mine, tmp_path / "mine.zip"):
-        refuse_taken(tmp_path / "new", force=False)
+        require_free_target(tmp_path / "new", force=False)
         with pytest.raises(SpecError, match="is there already"):
-            refuse_taken(target, force=False)
+            require_free_target(target, force=False)
         with pytest.raises(SpecError, match="is not what labctl evidence made"):
-            refuse_taken(target, force=True)
-    refuse_taken(empty, force=False)
+            require_free_target(target, force=True)
+    require_free_target(empty, force=False)
     monkeypatch.chdir(empty)
     with pytest.raises(SpecError, match="the folder that you are in"):
-        refuse_taken(Path(), force=True)
+        require_free_target(Path(), force=True)
     assert run("evidence", "--force", "-o", str(mine)).exit_code == 2
     assert (mine / "thesis.tex").exists()
 
@@ -240,7 +240,7 @@ def test_evidence_knows_its_own(tmp_path):
     (tmp_path / "evidence" / "README.md").write_text(f"{TITLE}more")
     shutil.make_archive(str(tmp_path / "ivanov"), "zip", tmp_path, "evidence")
     for target in (tmp_path / "evidence", tmp_path / "ivanov.zip"):
-        refuse_taken(target, force=True)
+        require_free_target(target, force=True)
 
 
 def test_loudness_may_stand_behind_the_command():
@@ -253,9 +253,9 @@ def test_loudness_may_stand_behind_the_command():
 
 
 def test_what_one_call_wished_is_not_the_lab_s():
-    """`up --checks none --timeout 9`, then plain `up`: checked, and with the usual patience."""
+    """`up --checks none --timeout 9`, then plain `up`: checked, and with the usual timeout."""
     store = LabStore()
     spec = parse_spec("listeners: {external: {port: auto}}\nchecks: none\ntimeout: 9\n")
     store.save(replace(make(store, "homework", source=""), spec=spec.model_dump()))
-    wished = cli._as_made(None)
+    wished = cli._recorded_spec(None)
     assert (wished.checks, wished.timeout, wished.listeners.external.port) == ("full", 120, "auto")

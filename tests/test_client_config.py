@@ -2,8 +2,8 @@
 
 import pytest
 
-from labctl.client_config import read_client_config
 from labctl.errors import SpecError
+from labctl.kafka.client_config import read_client_config
 
 PROVIDER = "config.providers.file.class=org.apache.kafka.common.config.provider.FileConfigProvider\n"
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from labctl import credentials
-from labctl.credentials import library_settings, make_credentials, password
-from labctl.environment import ENV_FORMATS, client_settings
 from labctl.errors import HostError
-from labctl.kraft import node_settings
-from labctl.security import node_secrets, secrets_folder, user_files
+from labctl.kafka import credentials
+from labctl.kafka.broker_settings import node_settings
+from labctl.kafka.client_settings import ENV_FORMATS, client_settings
+from labctl.kafka.credentials import library_settings, make_credentials, password
+from labctl.kafka.security_settings import host_secrets, secrets_folder, user_files
 from tests.fakes import IDENTITY, a_plan
 
 SECURE = "security: {protocol: sasl_ssl}\nlisteners: {external: {advertise: kafka.example.org}}\n"
@@ -34,7 +34,7 @@ def test_a_node_s_certificate_has_every_name_that_clients_use(plan):
     from cryptography import x509
 
     make_credentials(plan, renew=True)
-    text = (node_secrets(plan, plan.nodes[0]) / "node.pem").read_bytes()
+    text = (host_secrets(plan, plan.nodes[0]) / "node.pem").read_bytes()
     own, ca = x509.load_pem_x509_certificates(text)
     names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.DNSName)) == {"localhost", "broker", "kafka.example.org"}

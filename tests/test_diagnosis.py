@@ -1,7 +1,7 @@
 import pytest
 
-from labctl.diagnosis import NodeTrace, diagnose, evidence, first_error
-from labctl.runtime.docker_faults import docker_error
+from labctl.diagnostics.diagnosis import NodeTrace, diagnose, evidence, root_cause
+from labctl.runtime.docker.errors import docker_error
 
 BAD_SETTING = """[2026-11-23 09:00:00,000] INFO starting (kafka.server.KafkaServer)
 [2026-11-23 09:00:00,100] SEVERE Exiting Kafka due to fatal exception (kafka.Kafka$)
@@ -19,20 +19,20 @@ Caused by: java.io.IOException: No space left on device
 
 def test_the_cause_of_the_first_exception_is_quoted():
     """Not the wrapper, not the stack, not what came later."""
-    assert first_error(BAD_SETTING).startswith("org.apache.kafka.common.config.ConfigException: Invalid value abc")
-    assert first_error(WRAPPED) == "java.io.IOException: No space left on device"
+    assert root_cause(BAD_SETTING).startswith("org.apache.kafka.common.config.ConfigException: Invalid value abc")
+    assert root_cause(WRAPPED) == "java.io.IOException: No space left on device"
 
 
 def test_a_jvm_that_does_not_start_says_so():
     """The JVM's own first line is the reason."""
     log = "Error occurred during initialization of VM\nToo small maximum heap\n"
-    assert first_error(log) == "Error occurred during initialization of VM"
+    assert root_cause(log) == "Error occurred during initialization of VM"
 
 
 def test_a_log_without_an_error_gives_its_last_line():
     """A node that was killed says nothing: its last words are shown."""
-    assert first_error("[x] INFO a\n[x] INFO b\n") == "[x] INFO b"
-    assert first_error("") == "its log is empty"
+    assert root_cause("[x] INFO a\n[x] INFO b\n") == "[x] INFO b"
+    assert root_cause("") == "its log is empty"
 
 
 # faults that tests/integration/test_fault_table.py does not make: what was seen of them, word for word

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import HostError, RuntimeFailed, SpecError
-from labctl.runtime import choose
-from labctl.runtime.docker_faults import DOCKER_FAULTS, docker_error
-from labctl.runtime.engine import MAKER_MARK, MARK, Engine, _pasteable
+from labctl.known_faults import DOCKER_FAULTS
+from labctl.runtime.docker.engine import CREATOR_MARK, MARK, Engine, _pasteable
+from labctl.runtime.docker.errors import docker_error
+from labctl.runtime.selection import choose
 from tests.fakes import IDENTITY, a_plan
 
 
@@ -121,7 +122,7 @@ class FakeEngine:
 )
 def test_auto_takes_compose_where_it_can_work(monkeypatch, engine, pull, runtime, reason):
     """An engine that answers, and the image here or to be had; the reason is told."""
-    monkeypatch.setattr("labctl.runtime.engine.Engine", engine)
+    monkeypatch.setattr("labctl.runtime.docker.engine.Engine", engine)
     chosen = choose("auto", "kafka:1", pull=pull)
     assert chosen.name == runtime
     assert reason in chosen.reason
@@ -129,7 +130,7 @@ def test_auto_takes_compose_where_it_can_work(monkeypatch, engine, pull, runtime
 
 def test_plan_does_not_ask_a_registry(monkeypatch):
     """It says what it depends on."""
-    monkeypatch.setattr("labctl.runtime.engine.Engine", FakeEngine())
+    monkeypatch.setattr("labctl.runtime.docker.engine.Engine", FakeEngine())
     assert choose("auto", "kafka:1", ask_registry=False).reason.endswith("if kafka:1 can be pulled")
 
 
@@ -210,12 +211,12 @@ def test_what_makes_things_is_let_come_to_its_end(monkeypatch):
     """Other commands are killed; one that does not end is named with its pid, and nothing is forgotten."""
     pull, up = Program(7), Program(8)
     killed = []
-    found = {MARK: [pull], MAKER_MARK: [up]}
-    monkeypatch.setattr("labctl.processes.with_environment", lambda name, _mark: found[name])
-    monkeypatch.setattr("labctl.processes.kill", killed.extend)
-    monkeypatch.setattr("labctl.processes.wait", lambda *_: [])
+    found = {MARK: [pull], CREATOR_MARK: [up]}
+    monkeypatch.setattr("labctl.system.processes.with_environment", lambda name, _mark: found[name])
+    monkeypatch.setattr("labctl.system.processes.kill", killed.extend)
+    monkeypatch.setattr("labctl.system.processes.wait", lambda *_: [])
     Engine().end_commands()
-    monkeypatch.setattr("labctl.processes.wait", lambda waited, _seconds: waited)
+    monkeypatch.setattr("labctl.system.processes.wait", lambda waited, _seconds: waited)
     with pytest.raises(RuntimeFailed, match=r"an earlier one is still at work for this lab \(pid 8\)") as failed:
         Engine().end_commands()
     assert failed.value.hint == "wait, or end it (kill 8); then labctl down again"
@@ -230,7 +231,7 @@ def test_busybox_s_timeout_is_left_alone(monkeypatch, tmp_path):
     answer = subprocess.CompletedProcess([], 0, "PID   RSS\n1     378m\n", "")
     called = []
     monkeypatch.setattr(subprocess, "run", lambda command, **_: called.append(command) or answer)
-    assert Engine().resident("broker") is None
+    assert Engine().rss_bytes("broker") is None
     assert any(word.endswith("deadline.py") for word in called[0])
 
 

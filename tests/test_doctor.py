@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from labctl import doctor
+from labctl.cli.machine import doctor
 from labctl.errors import HostError
-from labctl.runtime.engine import Engine
-from labctl.spec import parse_spec
-from labctl.store import LabStore
+from labctl.runtime.docker.engine import Engine
+from labctl.spec.loader import parse_spec
+from labctl.state.store import LabStore
 
 
 def probe(name, text=""):

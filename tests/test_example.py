@@ -9,7 +9,7 @@ import pytest
 
 from labctl import cli
 from labctl.errors import HostError, SpecError
-from labctl.example import LANGUAGES, make_example, write_example
+from labctl.homework.example import LANGUAGES, make_example, write_example
 from tests.fakes import IDENTITY, a_plan
 
 SECURE = "security: {protocol: sasl_ssl}\n"

@@ -9,8 +9,8 @@ import weakref
 import pytest
 
 from labctl.errors import Interrupted
-from labctl.interrupts import SIGNALS, heed_no_more, interrupt_once
-from labctl.parallel import in_time
+from labctl.system.parallel import run_with_timeout
+from labctl.system.signals import SIGNALS, ignore_signals, install_handlers
 
 
 class Thing:
@@ -29,7 +29,7 @@ def _as_before(monkeypatch):
 
 def test_the_second_signal_changes_nothing():
     """Nor is it ignored: programs that labctl starts would inherit that, and a broker ignore SIGTERM for ever."""
-    interrupt_once()
+    install_handlers()
     with pytest.raises(Interrupted):
         signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
@@ -39,7 +39,7 @@ def test_the_second_signal_changes_nothing():
 @pytest.mark.parametrize("number", SIGNALS)
 def test_one_that_python_drops_is_raised_again(number, capsys):
     """In a weak reference's callback, where nothing can be raised: the import system has such."""
-    interrupt_once()
+    install_handlers()
     thing = Thing()
     weakref.finalize(thing, signal.raise_signal, number)
     del thing
@@ -51,18 +51,18 @@ def test_one_that_python_drops_is_raised_again(number, capsys):
 
 def test_one_that_python_dropped_does_not_disturb_the_clean_up():
     """Who began it wants no signal any more, this one neither."""
-    interrupt_once()
+    install_handlers()
     thing = Thing()
     weakref.finalize(thing, signal.raise_signal, signal.SIGTERM)
     del thing
     assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
-    heed_no_more()
+    ignore_signals()
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 def test_anything_else_that_is_dropped_is_said(capsys):
     """As without labctl."""
-    interrupt_once()
+    install_handlers()
     thing = Thing()
     _watched = weakref.ref(thing, lambda _gone: 1 / 0)
     del thing
@@ -72,7 +72,7 @@ def test_anything_else_that_is_dropped_is_said(capsys):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_who_waits_for_kafka_is_interrupted(number):
     """The library would swallow what a signal raises; it works in another thread than the one that waits."""
-    interrupt_once()
+    install_handlers()
 
     def swallow():
         try:
@@ -82,5 +82,5 @@ def test_who_waits_for_kafka_is_interrupted(number):
             threading.Event().wait(5)
 
     with pytest.raises(Interrupted) as interrupted:
-        in_time(swallow, 5)
+        run_with_timeout(swallow, 5)
     assert interrupted.value.signal_number == number

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from labctl.errors import KafkaFailed
-from labctl.kafka_client import GroupMember, KafkaClient
-from labctl.parallel import in_time
+from labctl.kafka.client import GroupConsumer, KafkaClient
+from labctl.system.parallel import run_with_timeout
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def never():
 def hung(never, monkeypatch):
     """A client whose library never returns."""
     client = KafkaClient("127.0.0.1:9")
-    client.patience = 0.01
+    client.timeout = 0.01
     monkeypatch.setattr(client, "_connected", never.wait)
     monkeypatch.setattr(client, "_writer", never.wait)
     return client
@@ -54,7 +54,7 @@ def test_a_member_whose_poll_never_returns_ends_at_its_deadline(never):
         def commit(self):
             never.wait()
 
-    member = GroupMember(Consumer(), "g", 0.01)
+    member = GroupConsumer(Consumer(), "g", 0.01)
     for question in (lambda: member.poll(0), member.commit):
         with pytest.raises(KafkaFailed, match="group g: no answer within 0 s"):
             question()
@@ -62,7 +62,7 @@ def test_a_member_whose_poll_never_returns_ends_at_its_deadline(never):
 
 def test_a_client_that_can_t_be_closed_is_left_behind(never, monkeypatch):
     """kafka-python's close takes up to two minutes where a broker is gone; the next verb connects anew."""
-    monkeypatch.setattr("labctl.kafka_client.border.CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr("labctl.kafka.client.adapter.CLOSE_SECONDS", 0.01)
 
     class Admin:
         def close(self):
@@ -76,6 +76,6 @@ def test_a_client_that_can_t_be_closed_is_left_behind(never, monkeypatch):
 
 def test_in_time_hands_over_answers_and_errors():
     """What the job gives, and what it raises."""
-    assert in_time(lambda: 7, 5) == 7
+    assert run_with_timeout(lambda: 7, 5) == 7
     with pytest.raises(ZeroDivisionError):
-        in_time(lambda: 1 / 0, 5)
+        run_with_timeout(lambda: 1 / 0, 5)

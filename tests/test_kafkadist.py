@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import HostError, SpecError
-from labctl.kafkadist import digest, download
-from labctl.kafkadist.java import Java, find_java, java_version
-from labctl.kafkadist.jvm import SUMS, USES, LocalKafka, argument_file, clean_environment, without_cache
-from labctl.kafkadist.locks import FOLDER, Jar, Lock, load_lock, versions
-from labctl.kafkadist.prepared import damaged_caches
+from labctl.runtime.jvm import checksums, download
+from labctl.runtime.jvm.cache import corrupt_caches
+from labctl.runtime.jvm.java import Java, find_java, java_version
+from labctl.runtime.jvm.jvm_options import SUMS, USES, LocalKafka, argument_file, clean_environment, without_cache
+from labctl.runtime.jvm.version_lock import FOLDER, Jar, Lock, load_lock, versions
 
 
 class Repository(http.server.BaseHTTPRequestHandler):
@@ -47,22 +47,22 @@ def repository(monkeypatch, tmp_path):
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("LABCTL_MAVEN_URL", f"http://127.0.0.1:{server.server_port}/maven2/")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(download, "few_times", _without_pauses)
+    monkeypatch.setattr(download, "retry", _without_pauses)
     jars = []
     for name in ("one", "two"):
         data = name.encode() * 100_000
         jar = Jar(f"org.example:{name}:1.0", len(data), hashlib.sha256(data).hexdigest())
         Repository.files[f"/maven2/{jar.repository_path}"] = data
         jars.append(jar)
-    yield Lock("1.0.0", tuple(jars), {})
+    yield VersionLock("1.0.0", tuple(jars), {})
     server.shutdown()
     server.server_close()
 
 
 def _without_pauses(action, attempts):
-    from labctl.waiting import few_times
+    from labctl.system.waiting import retry
 
-    return few_times(action, attempts=attempts, sleep=lambda _seconds: None)
+    return retry(action, attempts=attempts, sleep=lambda _seconds: None)
 
 
 def fetch(lock, folder):
@@ -74,7 +74,7 @@ def fetch(lock, folder):
 def test_jars_are_downloaded_and_checked(repository, tmp_path):
     """Both jars arrive whole; the progress ends at the sum of their sizes."""
     told = fetch(repository, tmp_path / "jars")
-    assert download.damaged(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository, tmp_path / "jars") == []
     assert told[-1] == (600_000, 600_000)
 
 
@@ -83,7 +83,7 @@ def test_a_cut_download_is_resumed_where_it_ended(repository, tmp_path):
     path = f"/maven2/{repository.jars[0].repository_path}"
     Repository.faults[path] = ["cut"]
     fetch(repository, tmp_path / "jars")
-    assert download.damaged(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository, tmp_path / "jars") == []
     assert [asked for one, asked in Repository.asked if one == path][1].startswith("bytes=1")
 
 
@@ -91,7 +91,7 @@ def test_a_busy_repository_is_asked_again(repository, tmp_path):
     """429 and 503 pass."""
     Repository.faults[f"/maven2/{repository.jars[1].repository_path}"] = [429, 503]
     fetch(repository, tmp_path / "jars")
-    assert download.damaged(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository, tmp_path / "jars") == []
 
 
 def test_another_content_is_refused(repository, tmp_path):
@@ -127,7 +127,7 @@ def test_the_user_s_own_maven_folder_is_reused(repository, tmp_path):
         own.write_bytes(Repository.files[f"/maven2/{jar.repository_path}"])
     fetch(repository, tmp_path / "jars")
     assert Repository.asked == []
-    assert download.damaged(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository, tmp_path / "jars") == []
 
 
 def test_a_flipped_byte_in_the_cache_is_found(repository, tmp_path):
@@ -139,7 +139,7 @@ def test_a_flipped_byte_in_the_cache_is_found(repository, tmp_path):
     data[1000] ^= 1
     jar.write_bytes(data)
     os.utime(jar, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    assert [one.file_name for one in download.damaged(repository, tmp_path / "jars")] == ["two-1.0.jar"]
+    assert [one.file_name for one in download.corrupt_jars(repository, tmp_path / "jars")] == ["two-1.0.jar"]
 
 
 @pytest.mark.parametrize("version", versions())
@@ -243,16 +243,16 @@ def test_a_flipped_byte_in_an_aot_cache_is_found(tmp_path):
     for use, path in files.items():
         path.write_bytes(use.encode() * 1000)
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files.values())
-    assert damaged_caches(tmp_path) == ["broker.aot", "consumer.aot", "producer.aot", "storage.aot"]
+    assert corrupt_caches(tmp_path) == ["broker.aot", "consumer.aot", "producer.aot", "storage.aot"]
     (tmp_path / SUMS).write_text(sums)
-    assert damaged_caches(tmp_path) == []
+    assert corrupt_caches(tmp_path) == []
     seen = files["consumer"].stat()
     data = bytearray(files["consumer"].read_bytes())
     data[1000] ^= 1
     files["consumer"].write_bytes(data)
     os.utime(files["consumer"], ns=(seen.st_atime_ns, seen.st_mtime_ns))
     files["storage"].unlink()
-    assert damaged_caches(tmp_path) == ["consumer.aot", "storage.aot"]
+    assert corrupt_caches(tmp_path) == ["consumer.aot", "storage.aot"]
 
 
 def test_the_environment_can_t_change_kafka(monkeypatch):
@@ -270,15 +270,15 @@ def test_a_file_that_was_right_is_not_read_again_while_nothing_changed_it(tmp_pa
         read.append(path.name)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    monkeypatch.setattr(digest, "sha256", reading)
+    monkeypatch.setattr(checksums, "sha256", reading)
     monkeypatch.setattr(digest, "boot_id", lambda: "this run")
     one = tmp_path / "one.jar"
     one.write_bytes(b"1")
     sums = {one: hashlib.sha256(b"1").hexdigest()}
 
-    def asked(noted=tmp_path / "noted.json"):
+    def asked(checksum_cache=tmp_path / "noted.json"):
         read.clear()
-        return digest.altered(sums, noted), list(read)
+        return checksums.mismatched(sums, checksum_cache), list(read)
 
     assert asked() == ([], ["one.jar"])
     assert asked() == ([], ["one.jar"])  # its ctime may still be that of another content

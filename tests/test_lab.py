@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl import checks, lab, owned, report
-from labctl.checks.base import CheckContext
-from labctl.diagnosis import NodeTrace
+from labctl import checks, report
+from labctl.checks.context import CheckContext
+from labctl.diagnostics.diagnosis import NodeTrace
 from labctl.errors import (
     HostError,
     Interrupted,
@@ -20,17 +20,19 @@ from labctl.errors import (
     RuntimeFailed,
     SpecError,
 )
-from labctl.kafka_client import Quorum, Voter
-from labctl.owned import is_left_over
-from labctl.processes import ProcessId
-from labctl.render import render
+from labctl.kafka.client import Quorum, Voter
+from labctl.lab import ephemeral, lifecycle
+from labctl.lab.ephemeral import is_orphaned
+from labctl.lab.reporter import NullReporter
+from labctl.lab.run_log import RunLog
 from labctl.report.json_format import json_schema
 from labctl.results import CheckResult
-from labctl.runlog import RunLog, Silent
-from labctl.runtime import RUNTIMES
+from labctl.runtime.access import render
 from labctl.runtime.base import NodeState
-from labctl.spec import parse_spec
-from labctl.store import LabStore
+from labctl.runtime_traits import RUNTIMES
+from labctl.spec.loader import parse_spec
+from labctl.state.store import LabStore
+from labctl.system.processes import ProcessId
 from tests.fakes import FACTS, FakeKafka, FakeRuntime
 
 TEXT = "name: lab\nlisteners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\ntimeout: 1\n"
@@ -45,8 +47,8 @@ class World:
         self.runtime = self.kafka = None
         self.dies, self.revives, self.refuses, self.on_up = {}, (), {}, None
         monkeypatch.setitem(RUNTIMES, "local", replace(RUNTIMES["local"], open=self._open))
-        monkeypatch.setattr(lab, "KafkaClient", lambda *_args, **_kwargs: self.kafka)
-        monkeypatch.setattr("labctl.readiness.answers", lambda *_: None)
+        monkeypatch.setattr(lifecycle, "KafkaClient", lambda *_args, **_kwargs: self.kafka)
+        monkeypatch.setattr("labctl.lab.readiness.connection_error", lambda *_: None)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
 
     def _open(self, plan, _files, _progress):
@@ -59,7 +61,9 @@ class World:
         return self.runtime
 
     def up(self, text=TEXT, source="/lab.yaml", **options):
-        return lab.up(lab.Wish(parse_spec(text), source, self.folder), self.store, Silent(), **options)
+        return lifecycle.up(
+            lifecycle.LabRequest(parse_spec(text), source, self.folder), self.store, NullReporter(), **options
+        )
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_a_node_that_the_runtime_can_start_in_a_surer_way_is_not_dead(world):
     """The lab comes up; the node was started so once."""
     world.dies, world.revives = {"broker": "SIGSEGV\n"}, ("broker",)
     assert world.up().status == "passed"
-    assert world.runtime.calls.count(("revive", "broker")) == 1
+    assert world.runtime.calls.count(("restart_without_cache", "broker")) == 1
 
 
 def test_a_node_that_dies_ends_the_wait_with_its_reason_and_the_lab_is_taken_away(world):
@@ -151,7 +155,7 @@ def test_a_wait_that_runs_out_names_the_layer(world):
 def test_a_resumed_lab_is_never_taken_away(world):
     """It failed to come up again: its data stays."""
     world.up()
-    lab.stop("lab", world.store, Silent())
+    lifecycle.stop("lab", world.store, NullReporter())
     world.runtime.dies = {"broker": "ERROR x\n"}
     with pytest.raises(NodeDied):
         world.up()
@@ -181,31 +185,31 @@ def test_a_half_made_lab_is_made_anew(world):
 
 def test_stop_keeps_the_lab_and_down_does_not(world):
     """Both say whether there was one, and may be repeated."""
-    assert not lab.stop("lab", world.store, Silent())
-    assert lab.down("lab", world.store, Silent()) == []
+    assert not lifecycle.stop("lab", world.store, NullReporter())
+    assert lifecycle.down("lab", world.store, NullReporter()) == []
     world.up()
-    assert lab.stop("lab", world.store, Silent())
+    assert lifecycle.stop("lab", world.store, NullReporter())
     assert world.store.load("lab").phase == "stopped"
-    assert lab.down("lab", world.store, Silent()) == ["data of lab lab"]
-    assert lab.down("lab", world.store, Silent()) == []
+    assert lifecycle.down("lab", world.store, NullReporter()) == ["data of lab lab"]
+    assert lifecycle.down("lab", world.store, NullReporter()) == []
 
 
 def test_down_takes_rendered_files_and_keeps_reports(world):
     """Reports stay for a look at them."""
     world.up()
     assert (world.folder / "broker" / "server.properties").is_file()
-    lab.down("lab", world.store, Silent())
+    lifecycle.down("lab", world.store, NullReporter())
     assert sorted(path.name for path in world.folder.iterdir()) == sorted(report.FILES.values())
 
 
 def test_check_on_a_lab_that_does_not_run_is_exit_4(world):
     """There is nothing to check."""
     with pytest.raises(LabStopped, match="there is no lab lab"):
-        lab.check("lab", world.store, Silent(), (), "full")
+        lifecycle.check("lab", world.store, NullReporter(), (), "full")
     world.up()
     world.runtime.running = set()
     with pytest.raises(LabStopped, match="the lab lab is stopped"):
-        lab.check("lab", world.store, Silent(), (), "full")
+        lifecycle.check("lab", world.store, NullReporter(), (), "full")
 
 
 def test_a_topic_that_kafka_refuses_is_an_error_with_its_words(world):
@@ -226,7 +230,7 @@ def test_a_node_that_is_gone_was_removed_by_somebody_where_it_had_been_started(w
     world.runtime = world.on_up = None
     with pytest.raises(NodeDied, match="node broker ended: the node was removed from outside"):
         world.up()
-    monkeypatch.setattr("labctl.lab.wait_until_ready", lambda *_: iter(()))
+    monkeypatch.setattr("labctl.lab.lifecycle.wait_until_ready", lambda *_: iter(()))
     with pytest.raises(KafkaFailed):
         world.up()
     assert last_report(world)["diagnosis"][0]["fault"] == "node-removed"
@@ -243,7 +247,7 @@ def test_an_engine_that_ended_is_the_cause_of_what_kafka_does_not_answer(world, 
         monkeypatch.setattr(FakeRuntime, "versions", ended)
         yield from ()
 
-    monkeypatch.setattr("labctl.lab.wait_until_ready", refused)
+    monkeypatch.setattr("labctl.lab.lifecycle.wait_until_ready", refused)
     with pytest.raises(KafkaFailed):
         world.up()
     (diagnosis,) = last_report(world)["diagnosis"]
@@ -253,7 +257,7 @@ def test_an_engine_that_ended_is_the_cause_of_what_kafka_does_not_answer(world, 
 
 def test_a_node_that_ended_explains_what_checks_failed():
     """Nobody saw how, and its log does not say: that it ended, and how it is started, not what each check missed."""
-    log = RunLog("check", "lab", Silent())
+    log = RunLog("check", "lab", NullReporter())
     log.add_checks([CheckResult("topics", "failed", 30.0, "no answer")], time.monotonic())
     log.explain([NodeTrace("broker", "exited", "", "INFO at work")])
     (diagnosis,) = log.result().diagnosis
@@ -268,8 +272,8 @@ def test_bad_input_is_refused_before_the_machine_is_examined(world, monkeypatch)
     def examined(*_args, **_kwargs):
         raise HostError("this machine was examined")
 
-    monkeypatch.setattr(lab, "refuse_unfit", examined)
-    monkeypatch.setattr(lab.host, "refuse_taken_ports", examined)
+    monkeypatch.setattr(lifecycle, "refuse_unfit", examined)
+    monkeypatch.setattr(lifecycle.host, "refuse_taken_ports", examined)
     with pytest.raises(SpecError, match=r"there is no lock for Kafka 4\.0\.0"):
         world.up(TEXT + 'runtime: local\nkafka: {version: "4.0.0"}\n')
     assert world.store.names() == []
@@ -277,9 +281,9 @@ def test_bad_input_is_refused_before_the_machine_is_examined(world, monkeypatch)
 
 def test_a_command_that_is_not_there_is_refused_before_its_lab_is_made(world):
     """`run` looks for its program first."""
-    wish = lab.Wish(parse_spec(TEXT), "", world.folder)
+    wish = lifecycle.LabRequest(parse_spec(TEXT), "", world.folder)
     with pytest.raises(SpecError, match="no-such-program can't be run here"):
-        owned.run(wish, world.store, Silent(), ["no-such-program"])
+        ephemeral.run(wish, world.store, NullReporter(), ["no-such-program"])
     assert world.runtime is None
 
 
@@ -316,7 +320,7 @@ def test_a_chosen_port_that_is_taken_meanwhile_is_chosen_again(world):
     starts = port_race(world, lost=2)
     assert world.up().status == "passed"
     assert len(starts) == 3
-    lab.down("lab", world.store, Silent())
+    lifecycle.down("lab", world.store, NullReporter())
     starts[:] = []
     port_race(world, lost=3)
     with pytest.raises(NodeDied):
@@ -338,7 +342,7 @@ def test_reset_leaves_the_plan_s_topics_alone(world):
     world.kafka.create_topics({"mine": (1, 1, {})})
     world.kafka.transactions = ["tx"]
     world.kafka.members = {"busy": 2, "idle": 0}
-    assert lab.reset("lab", world.store, Silent()) == [
+    assert lifecycle.reset("lab", world.store, NullReporter()) == [
         *("transaction tx", "group busy", "group idle", "topic mine", "topic orders"),
     ]
     assert list(world.kafka.topics()) == ["orders"]
@@ -359,17 +363,17 @@ def test_reset_says_where_a_topic_came_back_by_itself(world, monkeypatch):
 
     world.kafka.delete_topics = quicker
     with pytest.raises(KafkaFailed, match="made by another program"):
-        lab.reset("lab", world.store, Silent())
+        lifecycle.reset("lab", world.store, NullReporter())
 
 
 def test_reset_says_which_group_keeps_its_members(world, monkeypatch):
     """And deletes no topic under them."""
-    monkeypatch.setattr("labctl.pristine.GROUP_SECONDS", 0.01)
+    monkeypatch.setattr("labctl.kafka.reset.GROUP_SECONDS", 0.01)
     world.up()
     world.kafka.members = {"stubborn": 1}
     world.kafka.remove_members = lambda _group: 1
     with pytest.raises(KafkaFailed, match="group stubborn") as failed:
-        lab.reset("lab", world.store, Silent())
+        lifecycle.reset("lab", world.store, NullReporter())
     assert "end the programs that consume" in failed.value.hint
     assert list(world.kafka.topics()) == ["orders"]
 
@@ -377,9 +381,9 @@ def test_reset_says_which_group_keeps_its_members(world, monkeypatch):
 def test_reset_of_a_stopped_lab_says_so(world):
     """Exit 4."""
     world.up()
-    lab.stop("lab", world.store, Silent())
+    lifecycle.stop("lab", world.store, NullReporter())
     with pytest.raises(LabStopped, match="only a running one"):
-        lab.reset("lab", world.store, Silent())
+        lifecycle.reset("lab", world.store, NullReporter())
 
 
 def test_the_report_follows_its_schema(world):
@@ -425,11 +429,11 @@ def test_a_node_with_a_quorum_of_its_own_is_seen(world, monkeypatch):
 def test_what_lab_yaml_says_now_is_what_every_command_knows(world):
     """After `stop` and a changed lab.yaml, `up` is not alone in knowing it."""
     world.up()
-    lab.stop("lab", world.store, Silent())
+    lifecycle.stop("lab", world.store, NullReporter())
     world.up(TEXT.replace("auto", "29876") + "topics: [{name: orders}, {name: more}]\n")
-    plan = lab.open_lab("lab", world.store, Silent())[1]
+    plan = lifecycle.open_lab("lab", world.store, NullReporter())[1]
     assert plan.external == "localhost:29876"
-    lab.reset("lab", world.store, Silent())
+    lifecycle.reset("lab", world.store, NullReporter())
     assert sorted(world.kafka.topics()) == ["more", "orders"]
 
 
@@ -439,7 +443,7 @@ def test_a_lab_keeps_its_nodes(world):
     for _ in range(2):
         with pytest.raises(SpecError, match="has the nodes broker, and would have broker-1, broker-2, broker-3"):
             world.up(TEXT + "kafka: {brokers: 3}\n")
-        lab.stop("lab", world.store, Silent())
+        lifecycle.stop("lab", world.store, NullReporter())
     assert world.up().status == "passed"
 
 
@@ -480,13 +484,13 @@ def test_a_lab_that_was_kept_for_a_look_is_not_left_over(world):
     with pytest.raises(NodeDied):
         world.up(keep=True)
     record = world.store.load("lab")
-    assert (record.phase, is_left_over(record)) == ("kept", False)
+    assert (record.phase, is_orphaned(record)) == ("kept", False)
 
 
 def test_down_asks_once_more_when_nobody_else_is_at_work(world):
     """What looked left over may have become a lab meanwhile."""
     world.up()
-    assert lab.down("lab", world.store, Silent(), only_if=is_left_over) == []
+    assert lifecycle.down("lab", world.store, NullReporter(), only_if=is_orphaned) == []
     assert world.store.names() == ["lab"]
 
 
@@ -494,17 +498,17 @@ def test_one_lab_that_can_t_be_taken_away_keeps_no_other(world, monkeypatch):
     """All are tried, then the failure is told."""
     world.up()
     (world.store.root / "labs" / "first").mkdir()
-    real = owned.down
+    real = ephemeral.down
 
     def down(name, *arguments):
         if name == "first":
             raise HostError("no Docker Engine answers")
         return real(name, *arguments)
 
-    monkeypatch.setattr(owned, "down", down)
+    monkeypatch.setattr(ephemeral, "down", down)
     gone = []
     with pytest.raises(HostError, match="no Docker Engine"):
-        gone.extend(name for name, _removed in owned.down_each(["first", "lab"], world.store, Silent()))
+        gone.extend(name for name, _removed in ephemeral.down_each(["first", "lab"], world.store, NullReporter()))
     assert world.store.load("lab") is None
 
 
@@ -514,9 +518,9 @@ def test_processes_of_a_lab_whose_record_can_t_be_read_are_ended(world, monkeypa
     folder = world.store.lab_folder("lab")
     (folder / "lab.json").write_text("{}")
     asked, killed = [], []
-    monkeypatch.setattr(lab.processes, "with_argument", lambda mark: asked.append(mark) or [])
-    monkeypatch.setattr(lab.processes, "kill", killed.append)
-    assert lab.down("lab", world.store, Silent()) == ["data of half-made lab lab"]
+    monkeypatch.setattr(lifecycle.processes, "with_argument", lambda mark: asked.append(mark) or [])
+    monkeypatch.setattr(lifecycle.processes, "kill", killed.append)
+    assert lifecycle.down("lab", world.store, NullReporter()) == ["data of half-made lab lab"]
     assert asked == [f"-Dlabctl.lab={folder}", f"labctl.page={folder}"]
 
 
@@ -532,9 +536,9 @@ def test_a_work_folder_that_can_t_be_written(world):
 def test_a_stopped_lab_s_check_is_reported_too(world):
     """Written for every check, also for one that could not be asked."""
     world.up()
-    lab.stop("lab", world.store, Silent())
+    lifecycle.stop("lab", world.store, NullReporter())
     with pytest.raises(LabStopped):
-        lab.check("lab", world.store, Silent(), (), "full")
+        lifecycle.check("lab", world.store, NullReporter(), (), "full")
     assert last_report(world)["status"] == "error"
     assert "the lab lab is stopped" in last_report(world)["diagnosis"][0]["cause"]
 
@@ -557,7 +561,7 @@ def test_a_check_that_labctl_gets_wrong_ends_no_other(world, monkeypatch):
     broken = replace(checks.CHECKS["quorum"], run=wrong)
     monkeypatch.setitem(checks.CHECKS, "quorum", broken)
     world.up()
-    run = lab.check("lab", world.store, Silent(), ("quorum", "topics"), "full")
+    run = lifecycle.check("lab", world.store, NullReporter(), ("quorum", "topics"), "full")
     told = {one.name: (one.status, one.detail) for one in run.checks}
     assert told["quorum"] == ("error", "ZeroDivisionError: oops")
     assert told["topics"][0] == "passed"
@@ -568,7 +572,7 @@ def test_a_lab_of_another_labctl_is_said(world):
     record = world.up() and world.store.load("lab")
     world.store.save(replace(record, spec=record.spec | {"colour": "red"}))
     with pytest.raises(LabError, match="made by another version of labctl"):
-        lab.down("lab", world.store, Silent())
+        lifecycle.down("lab", world.store, NullReporter())
 
 
 def test_a_lab_that_was_up_stays_up_whatever_comes_after(world):
@@ -590,7 +594,7 @@ def test_checks_begin_when_every_broker_knows_their_topics(world, monkeypatch):
     know_all = world.kafka.known
     monkeypatch.setattr(world.kafka, "known", lambda names: said.pop(0) if said else know_all(names))
     context = CheckContext(run="1", bootstrap="localhost:1", client=world.kafka, seconds=1, answers=lambda _: None)
-    asked = replace(checks.CHECKS["json-records"], run=lambda _context: checks.Found(f"{len(said)} answers left"))
+    asked = replace(checks.CHECKS["json-records"], run=lambda _context: checks.CheckPass(f"{len(said)} answers left"))
     assert [one.detail for one in checks.run_checks(context, [asked])] == ["0 answers left"]
     monkeypatch.setattr(world.kafka, "known", lambda _names: [set()])
     context = replace(context, seconds=0.01)
@@ -628,7 +632,7 @@ def test_the_checks_topics_are_deleted_until_they_are_gone(world, monkeypatch, a
             delete(names)
 
     monkeypatch.setattr(world.kafka, "delete_topics", delete_at_the_second_try)
-    passing = replace(checks.CHECKS["json-records"], run=lambda _context: checks.Found("passed"))
+    passing = replace(checks.CHECKS["json-records"], run=lambda _context: checks.CheckPass("passed"))
     context = CheckContext(run="1", bootstrap="localhost:1", client=world.kafka, seconds=1, answers=lambda _: None)
     assert [one.status for one in checks.run_checks(context, [passing])] == ["passed"]
     assert asked == [["labctl-check-1-json-records"]] * 2

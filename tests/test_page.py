@@ -7,11 +7,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from labctl.errors import KafkaFailed
-from labctl.kafka_client import Group, Record
-from labctl.page.app import make_app
-from labctl.page.asked import LARGEST_FORM
-from labctl.page.look import ShownText, shown_record, shown_text
+from labctl.kafka.client import Group, Record
 from labctl.report import write
+from labctl.webui.page.app import make_app
+from labctl.webui.page.request_parameters import LARGEST_FORM
+from labctl.webui.page.view_models import ShownText, shown_record, shown_text
 from tests.fakes import FakeKafka, a_plan
 from tests.test_report import RUN
 
@@ -31,7 +31,7 @@ class Kafka(FakeKafka):
             for name, partitions in super().topics(names).items()
         }
 
-    def ranges(self, partitions):
+    def offset_ranges(self, partitions):
         asked = {number for numbers in partitions.values() for number in numbers}
         if asked & self.leaderless:
             raise KafkaFailed("LeaderNotAvailableError")
@@ -43,7 +43,7 @@ class Kafka(FakeKafka):
             number == 0
         )
 
-    def peek(self, topic, ranges, *, offset, limit, view):
+    def browse(self, topic, ranges, *, offset, limit, view):
         self._ask("peek")
         found = [one for number in ranges for one in self.of(topic, number)]
         chosen = found[-limit:] if offset is None else found[offset : offset + limit]
@@ -52,7 +52,7 @@ class Kafka(FakeKafka):
     def groups(self):
         return {"readers": Group("classic", "Empty")}
 
-    def committed(self, _group):
+    def committed_offsets(self, _group):
         return {("orders", 0): 1}
 
 
@@ -316,7 +316,7 @@ def test_a_topic_that_is_deleted_meanwhile_is_no_failure(page, kafka):
     asked = kafka.ranges
     answers = [KafkaFailed("UnknownTopicOrPartitionError"), asked]
 
-    def ranges(partitions):
+    def offset_ranges(partitions):
         answer = answers.pop(0)
         if isinstance(answer, KafkaFailed):
             raise answer

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import HostError
-from labctl.kraft import COMMENTS, environment_name, node_settings
-from labctl.plan import HostFacts, refuse_too_little_memory
-from labctl.render import render, render_template
+from labctl.kafka.broker_settings import COMMENTS, environment_name, node_settings
+from labctl.plan.model import HostFacts
+from labctl.plan.planner import refuse_too_little_memory
+from labctl.rendering.templates import render_template
+from labctl.runtime.access import render
 from tests.fakes import a_plan
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -93,7 +95,7 @@ def test_controllers_of_their_own_open_no_door_for_clients():
     assert controller["listeners"] == "CONTROLLER://controller-3:9093"
     assert "advertised.listeners" not in controller
     assert "inter.broker.listener.name" not in controller
-    assert (broker["offsets.topic.replication.factor"], plan.internal_copies) == ("2", 2)
+    assert (broker["offsets.topic.replication.factor"], plan.internal_replication_factor) == ("2", 2)
 
 
 def test_an_acknowledged_record_of_a_cluster_is_on_two_brokers():

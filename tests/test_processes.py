@@ -6,7 +6,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from labctl.processes import ProcessId, kill, lab_of, with_argument
+from labctl.system.processes import ProcessId, kill, lab_of, with_argument
 
 
 def test_a_process_of_a_lab_is_known_by_its_command_line():
@@ -62,7 +62,7 @@ class Ending:
 
 def test_a_killed_process_is_gone_when_its_last_thread_is(monkeypatch):
     """Its sockets are open until then, so `kill` waits for them."""
-    monkeypatch.setattr("labctl.processes.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("labctl.system.processes.time.sleep", lambda _seconds: None)
     one = Ending()
     kill([one])
     assert one.threads == 1

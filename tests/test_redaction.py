@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from labctl.redaction import HIDDEN, Redactor, is_secret, secrets_in
+from labctl.diagnostics.redaction import HIDDEN, Redactor, is_secret, secrets_in
 from labctl.results import CheckResult
 
 SECRET = "tulips/and+daisies"

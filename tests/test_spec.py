@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import SpecError
-from labctl.render import render_template
-from labctl.spec import LabSpec, load_spec, overridden, parse_spec
+from labctl.rendering.templates import render_template
+from labctl.spec.loader import load_spec, parse_spec, with_overrides
+from labctl.spec.model import LabSpec
 
 SPECS = Path(__file__).parent / "specs"
 
@@ -49,10 +50,10 @@ def test_a_missing_file_is_refused_with_the_way_out():
 def test_the_command_line_is_checked_like_the_file():
     """`--name` with a space is refused before anything starts."""
     with pytest.raises(SpecError, match="--name: a lab's name"):
-        overridden(LabSpec(), name="my lab")
+        with_overrides(LabSpec(), name="my lab")
 
 
 def test_the_command_line_wins():
     """--ports auto, --checks and --kafka replace what the file says."""
-    spec = overridden(LabSpec(), ports="auto", checks="quick", kafka="4.2.1", name="b")
+    spec = with_overrides(LabSpec(), ports="auto", checks="quick", kafka="4.2.1", name="b")
     assert (spec.listeners.external.port, spec.checks, spec.kafka.version, spec.name) == ("auto", "quick", "4.2.1", "b")

@@ -5,9 +5,10 @@ import threading
 import pytest
 
 from labctl.errors import HostError, SpecError
-from labctl.plan import Choice
-from labctl.spec import parse_spec
-from labctl.store import LabStore, new_cluster_id, refuse_other_source
+from labctl.plan.model import Decision
+from labctl.spec.loader import parse_spec
+from labctl.state.identity import new_cluster_id
+from labctl.state.store import LabStore, refuse_other_source
 from tests.fakes import FACTS
 
 
@@ -17,10 +18,10 @@ def make(store, name="lab", source="/a/lab.yaml"):
         spec,
         source=source,
         folder=store.root,
-        runtime=Choice("local", "test"),
+        runtime=Decision("local", "test"),
         engine="",
         engine_host="",
-        ui=Choice("page", "test"),
+        ui=Decision("page", "test"),
         facts=FACTS,
         created_at="2026-01-01",
     )

@@ -1,7 +1,7 @@
 import pytest
 
 from labctl.errors import NodeDied, ReadinessTimeout
-from labctl.waiting import Deadline, NotReady, few_times, wait_until
+from labctl.system.waiting import Deadline, NotReady, retry, wait_until
 
 
 def test_not_yet_is_asked_again_until_it_is_so():
@@ -49,7 +49,7 @@ def test_few_times_gives_up_with_the_last_answer():
         raise NotReady(f"attempt {len(pauses) + 1}")
 
     with pytest.raises(NotReady, match="attempt 3"):
-        few_times(action, attempts=3, sleep=pauses.append)
+        retry(action, attempts=3, sleep=pauses.append)
     assert len(pauses) == 2
     assert pauses[0] < pauses[1]
 

@@ -2,62 +2,66 @@
 
 from __future__ import annotations
 
-from labctl import tools
-from labctl.checks.base import CheckContext, CheckFailed, Found, last_words, transcript
-from labctl.fixed import HOMEWORK_ORDERS
-from labctl.parallel import both
+from labctl.checks.base import CheckFailed, CheckPass, error_summary, transcript
+from labctl.checks.context import CheckContext
+from labctl.constants import HOMEWORK_ORDERS
+from labctl.kafka.console_tools import console_consumer, console_producer
+from labctl.system.parallel import run_pair
 
 
-def console_to_host(context: CheckContext) -> Found:
-    """kafka-console-producer inside, a client on the host outside: the same bytes in the same order."""
+def console_to_host(context: CheckContext) -> CheckPass:
+    """kafka-console-producer inside, a client on the host: the same bytes in the same order."""
+    console = context.require_console()
     topic = context.topic("console-to-host")
     sent = [context.mark("console to host"), *(line.encode() for line in HOMEWORK_ORDERS)]
     stdin = b"".join(line + b"\n" for line in sent)
-    done = context.console(
-        tools.console_producer(context.inside, topic, config=context.tool_config, kafka_version=context.kafka_version),
-        stdin,
-    )
-    typed = transcript(done, stdin)
-    client = context.client
-    read = [record.value for record in client.read(topic, until=len(sent), seconds=context.seconds)]
+    command = console_producer(console.bootstrap, topic, config=console.config, kafka_version=console.kafka_version)
+    done = context.run_console(command, stdin)
+    output = transcript(done, stdin)
+    read = [record.value for record in context.client.read(topic, until=len(sent), seconds=context.timeout)]
     if read != sent:
-        # the console producer's exit code is 0 even when a record was refused: its stderr tells
-        complaint = f"; the producer said: {last_words(done)}" if done.stderr.strip() else ""
+        # the console producer's exit code is 0 even when a record was rejected: its stderr says so
+        complaint = f"; the producer reported: {error_summary(done)}" if done.stderr.strip() else ""
         raise CheckFailed(
-            f"{len(sent)} lines went in at {context.inside}, {_told(read)} came out at {context.bootstrap}{complaint}",
-            typed,
+            f"{len(sent)} lines were written to {console.bootstrap}, but {_listed(read)} were read from "
+            f"{context.target.bootstrap}{complaint}",
+            output,
         )
-    return Found(f"{len(sent)} lines in at {context.inside}, out at {context.bootstrap}", (typed,))
+    return CheckPass(
+        f"{len(sent)} lines written to {console.bootstrap}, read from {context.target.bootstrap}", (output,)
+    )
 
 
-def host_to_console(context: CheckContext) -> Found:
-    """A client on the host outside, kafka-console-consumer inside: the same bytes in the same order."""
+def host_to_console(context: CheckContext) -> CheckPass:
+    """A client on the host, kafka-console-consumer inside: the same bytes in the same order."""
+    console = context.require_console()
     topic = context.topic("host-to-console")
     sent = [context.mark("host to console"), *(line.encode() for line in HOMEWORK_ORDERS)]
-    records = [(None, line) for line in sent]
-    group = f"{context.prefix}console"
-    command = tools.console_consumer(
-        context.inside,
+    command = console_consumer(
+        console.bootstrap,
         topic,
         count=len(sent),
-        group=group,
-        seconds=context.seconds,
-        config=context.tool_config,
-        kafka_version=context.kafka_version,
+        group=f"{context.prefix}console",
+        seconds=context.timeout,
+        config=console.config,
+        kafka_version=console.kafka_version,
     )
     # the tool starts while the records are written: it reads from the beginning
-    done, _written = both(
-        lambda: context.console(command),
-        lambda: context.client.produce(topic, records, partition=0),
+    done, _written = run_pair(
+        lambda: context.run_console(command),
+        lambda: context.client.produce(topic, [(None, line) for line in sent], partition=0),
     )
     read = done.stdout.splitlines()
     if read != sent:
         raise CheckFailed(
-            f"{len(sent)} records went in at {context.bootstrap}, {_told(read)} came out at {context.inside}",
+            f"{len(sent)} records were written to {context.target.bootstrap}, but {_listed(read)} were read from "
+            f"{console.bootstrap}",
             transcript(done),
         )
-    return Found(f"{len(sent)} records in at {context.bootstrap}, out at {context.inside}", (transcript(done),))
+    return CheckPass(
+        f"{len(sent)} records written to {context.target.bootstrap}, read from {console.bootstrap}", (transcript(done),)
+    )
 
 
-def _told(read: list[bytes] | list[bytes | None]) -> str:
-    return f"{len(read)}: {[(one or b'').decode(errors='replace') for one in read]}" if read else "none"
+def _listed(read: list[bytes] | list[bytes | None]) -> str:
+    return f"{len(read)}: {[(value or b'').decode(errors='replace') for value in read]}" if read else "none"

@@ -7,42 +7,43 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from labctl.checks.base import CheckContext, CheckFailed, Found
+from labctl.checks.base import CheckFailed, CheckPass
+from labctl.checks.context import CheckContext
 from labctl.checks.writer import Writer
-from labctl.kafka_client import GroupMember, KafkaClient
-from labctl.parallel import run_all
+from labctl.kafka.client import GroupConsumer, KafkaClient
+from labctl.system.parallel import run_all
 
 PARTITIONS = 3
 MEMBERS = 2
-# kafka-python may leave a member without partitions, or without their records, for ever: then another takes its place
+# kafka-python may leave a member without partitions, or without their records, forever: another one replaces it then
 IDLE_SECONDS = 15.0
 
 
-def consumer_group(context: CheckContext) -> Found:
-    """Two members share three partitions, read on and commit; a third one goes on exactly where they had committed."""
+def consumer_group(context: CheckContext) -> CheckPass:
+    """Two members share three partitions, read and commit; a third one resumes exactly where they had committed."""
     topic = context.topic("consumer-group")
     group = f"{context.prefix}group"
     client = context.client
-    # polls return while records come in: see GroupMember
+    # polls return while records arrive: see GroupConsumer
     with Writer(client, topic, context.mark("grouped").decode()):
-        sharing = _Sharing(client, topic, group, context.seconds)
-        shares = sharing.until_shared()
-        committed = {partition: offset for (_topic, partition), offset in client.committed(group).items()}
-        _every_record_was_read(sharing.read, committed)
-        resumed = _resume(client, topic, group, context.seconds)
-    if again := sorted(one for one in resumed if resumed[one] < committed[one]):
-        count = sum(committed[one] - resumed[one] for one in again)
-        raise CheckFailed(f"{count} records came again to the group that had committed them: offsets were not kept")
-    if left_out := sorted(one for one in resumed if resumed[one] > committed[one]):
-        raise CheckFailed(f"the group left records of the partitions {left_out} out when it resumed")
-    told = " + ".join(str(len(one)) for one in shares)
-    return Found(
-        f"{MEMBERS} members shared {told} partitions, {sum(committed.values())} records committed, resumed there"
+        members = _Members(client, topic, group, context.timeout)
+        shares = members.until_shared()
+        committed = {partition: offset for (_topic, partition), offset in client.committed_offsets(group).items()}
+        _require_all_read(members.read, committed)
+        resumed = _resume(client, topic, group, context.timeout)
+    if repeated := sorted(number for number in resumed if resumed[number] < committed[number]):
+        count = sum(committed[number] - resumed[number] for number in repeated)
+        raise CheckFailed(f"the group read {count} records again after it had committed them: the offsets were lost")
+    if skipped := sorted(number for number in resumed if resumed[number] > committed[number]):
+        raise CheckFailed(f"the group skipped records of the partitions {skipped} when it resumed")
+    counts = " + ".join(str(len(share)) for share in shares)
+    return CheckPass(
+        f"{MEMBERS} members shared {counts} partitions, {sum(committed.values())} records committed, resumed there"
     )
 
 
-class _Sharing:
-    """Members of one group, each in a thread of its own. `read` has the place of every record that came."""
+class _Members:
+    """Members of one group, each in a thread of its own. `read` has the position of every record that arrived."""
 
     def __init__(self, client: KafkaClient, topic: str, group: str, seconds: float) -> None:
         self._new_member = partial(client.member, topic, group)
@@ -53,16 +54,16 @@ class _Sharing:
         self.read: set[tuple[int, int]] = set()  # (partition, offset)
 
     def until_shared(self) -> list[set[int]]:
-        """The partitions of each member, once each has its own, has read some of each and has committed what it read.
+        """Return the partitions of each member, when each has read and committed records of each of its partitions.
 
-        Raises CheckFailed with what was last seen.
+        Raises CheckFailed with what was last observed.
         """
-        with contextlib.ExitStack() as members:  # one that leaves early would have the others share anew
+        with contextlib.ExitStack() as members:  # a member that leaves early would start another rebalance
             done = run_all([partial(self._drive, number, members) for number in range(MEMBERS)], MEMBERS)
         if not all(done):
             raise CheckFailed(
                 f"after {self._seconds:.0f} s the members have the partitions "
-                f"{' and '.join(str(sorted(one)) for one in self._shares)}, {len(self.read)} records came"
+                f"{' and '.join(str(sorted(share)) for share in self._shares)}, {len(self.read)} records arrived"
             )
         return self._shares
 
@@ -74,42 +75,44 @@ class _Sharing:
             member.close()
         return False
 
-    def _take_part(self, number: int, member: GroupMember) -> bool:
-        """Whether all came to their end; not where `member` gets nothing, or time is over.
+    def _take_part(self, number: int, member: GroupConsumer) -> bool:
+        """Return whether all members are done; False too where `member` receives nothing, or time is over.
 
-        A member that is at its end polls on until the others are: they can't join a group in which one does not answer.
+        A member that is done polls on until the others are: they can't join a group in which one does not respond.
         """
         idle_at = time.monotonic() + IDLE_SECONDS
         while time.monotonic() < self._give_up:
             self.read.update((record.partition, record.offset) for record in member.poll())
             self._shares[number] = share = member.partitions()
-            whole = bool(share) and share <= {partition for partition, _offset in self.read}
-            self._done[number] = member.commit() and whole and _all_shared(self._shares)
+            complete = bool(share) and share <= {partition for partition, _offset in self.read}
+            self._done[number] = member.commit() and complete and _all_shared(self._shares)
             if all(self._done):
                 return True
-            if not whole and time.monotonic() > idle_at:
+            if not complete and time.monotonic() > idle_at:
                 return False
         return False
 
 
 def _all_shared(shares: list[set[int]]) -> bool:
-    """Whether each has partitions, each one its own, and all of them."""
-    return all(shares) and sorted(number for one in shares for number in one) == list(range(PARTITIONS))
+    """Whether each member has partitions, no two the same, and together all of them."""
+    return all(shares) and sorted(number for share in shares for number in share) == list(range(PARTITIONS))
 
 
-def _every_record_was_read(read: set[tuple[int, int]], committed: Mapping[int, int]) -> None:
-    """Raises CheckFailed where a partition has no commit, or one beyond what came. Groups read at least once."""
+def _require_all_read(read: set[tuple[int, int]], committed: Mapping[int, int]) -> None:
+    """Raise CheckFailed where a partition has no commit, or a commit beyond what was read. Groups read at least once."""
     if sorted(committed) != list(range(PARTITIONS)):
-        raise CheckFailed(f"committed are the partitions {sorted(committed)} of {PARTITIONS}")
-    unread = [(one, offset) for one in committed for offset in range(committed[one]) if (one, offset) not in read]
+        raise CheckFailed(f"only the partitions {sorted(committed)} of {PARTITIONS} have committed offsets")
+    unread = [
+        (number, offset) for number in committed for offset in range(committed[number]) if (number, offset) not in read
+    ]
     if unread:
         raise CheckFailed(
-            f"{len(unread)} records were committed and never came, partition and offset {unread[0]} first"
+            f"{len(unread)} records were committed but never read; the first has partition and offset {unread[0]}"
         )
 
 
 def _resume(client: KafkaClient, topic: str, group: str, seconds: float) -> dict[int, int]:
-    """{partition: the first offset} that a new member reads. Raises CheckFailed where one has none."""
+    """Return {partition: the first offset} that a new member reads. Raises CheckFailed where a partition has none."""
     give_up = time.monotonic() + seconds
     first: dict[int, int] = {}
     with client.member(topic, group) as member:

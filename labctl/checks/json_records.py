@@ -1,16 +1,17 @@
-"""The homework's JSON records, byte for byte: fresh ones by this run, and the first records that the lab asked for."""
+"""The homework's JSON records, byte for byte: new ones of this run, and the seed records of the lab."""
 
 from __future__ import annotations
 
 import json
 
-from labctl.checks.base import CheckContext, CheckFailed, Found
-from labctl.kafka_client import KafkaClient
-from labctl.plan import TopicPlan
+from labctl.checks.base import CheckFailed, CheckPass
+from labctl.checks.context import CheckContext
+from labctl.kafka.client import KafkaClient
+from labctl.plan.model import TopicPlan
 
 
-def json_records(context: CheckContext) -> Found:
-    """What comes out is what went in, and is JSON still; the plan's first records are in their topics, whole."""
+def json_records(context: CheckContext) -> CheckPass:
+    """What is read is what was written, and still JSON; the plan's seed records are in their topics, unchanged."""
     topic = context.topic("json-records")
     sent = [
         (context.mark("1001"), b'{"orderid":1001,"amount":599.99}'),
@@ -19,23 +20,23 @@ def json_records(context: CheckContext) -> Found:
     ]
     client = context.client
     client.produce(topic, list(sent), partition=0)
-    read = [(record.key, record.value) for record in client.read(topic, until=len(sent), seconds=context.seconds)]
+    read = [(record.key, record.value) for record in client.read(topic, until=len(sent), seconds=context.timeout)]
     if read != sent:
         raise CheckFailed(f"sent {sent}, read {read}")
     for _key, value in sent:
         json.loads(value)
-    first = sum(_first_records(client, topic) for topic in context.topics or () if topic.records)
-    return Found(f"{len(sent)} fresh records byte for byte" + (f", {first} first records in place" if first else ""))
+    seeds = sum(_seed_records(client, topic) for topic in context.expected.topics or () if topic.records)
+    return CheckPass(f"{len(sent)} new records byte for byte" + (f", {seeds} seed records in place" if seeds else ""))
 
 
-def _first_records(client: KafkaClient, topic: TopicPlan) -> int:
-    """How many first records there are. Raises CheckFailed for one that is missing."""
+def _seed_records(client: KafkaClient, topic: TopicPlan) -> int:
+    """Return how many seed records the topic has. Raises CheckFailed for a missing one."""
     values = [record.value for record in client.read(topic.name)]
     missing = [record for record in topic.records if record.encode() not in values]
     if missing:
         raise CheckFailed(
-            f"{len(missing)} of the {len(topic.records)} first records of topic {topic.name} are gone: {missing[0]} "
-            "(labctl reset writes them anew)",
+            f"{len(missing)} of the {len(topic.records)} seed records of topic {topic.name} are missing: {missing[0]} "
+            "(labctl reset writes them again)",
             *(repr(value) for value in values[:20]),
         )
     return len(topic.records)

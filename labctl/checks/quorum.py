@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from labctl.checks.base import SETTLE_SECONDS, CheckContext, CheckFailed, Found, eventually
-from labctl.kafka_client import Quorum
-from labctl.waiting import NotReady
+from labctl.checks.base import SETTLE_SECONDS, CheckFailed, CheckPass, eventually
+from labctl.checks.context import CheckContext
+from labctl.kafka.client import Quorum
+from labctl.system.waiting import NotReady
 
 
-def quorum(context: CheckContext) -> Found:
-    """The quorum as its leader sees it, and the cluster id of the plan."""
+def quorum(context: CheckContext) -> CheckPass:
+    """The quorum as its leader reports it, and the cluster id of the plan."""
     client = context.client
-    cluster = client.cluster_id()
-    if context.cluster_id not in {None, cluster}:
-        raise CheckFailed(f"the cluster id is {cluster}, the lab's is {context.cluster_id}: another cluster answers")
-    wanted = set(context.voters or (voter.id for voter in client.quorum().voters))
+    cluster, expected_cluster = client.cluster_id(), context.expected.cluster_id
+    if expected_cluster not in {None, cluster}:
+        raise CheckFailed(f"the cluster id is {cluster}, the lab's is {expected_cluster}: another cluster responds")
+    voters = set(context.expected.voters or (voter.id for voter in client.quorum().voters))
 
-    def look() -> Quorum:
-        seen = client.quorum()
-        if refusal := seen.refusal(wanted):
-            raise NotReady(refusal)
-        return seen
+    def probe() -> Quorum:
+        observed = client.quorum()
+        if problem := observed.problem(voters):
+            raise NotReady(problem)
+        return observed
 
-    expected = f"the voters {sorted(wanted)}, caught up, and a leader"
-    leader = eventually(min(context.seconds, SETTLE_SECONDS), expected, look).leader
-    return Found(f"leader {leader}, {len(wanted)} of {len(wanted)} voters caught up")
+    expected = f"a leader and the voters {sorted(voters)}, caught up"
+    leader = eventually(min(context.timeout, SETTLE_SECONDS), expected, probe).leader
+    return CheckPass(f"leader {leader}, {len(voters)} of {len(voters)} voters caught up")

@@ -1,81 +1,90 @@
-"""Replication: a broker is stopped and comes back while records are written, and no acknowledged one is lost."""
+"""Replication: a broker is stopped and starts again while records are written, and no acknowledged record is lost."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from labctl.checks.base import CheckContext, CheckFailed, Found, Skipped, eventually
+from labctl.checks.base import CheckFailed, CheckPass, Skipped, eventually
+from labctl.checks.context import CheckContext
 from labctl.checks.writer import BATCH, Writer
-from labctl.kafka_client import KafkaClient
+from labctl.kafka.client import KafkaClient
 from labctl.results import Partition
-from labctl.waiting import NotReady
+from labctl.system.waiting import NotReady
 
 FEWEST_BROKERS = 3
 
 
-def replication(context: CheckContext) -> Found:
-    """acks=all while the leader of a partition is stopped and comes back: each acknowledged record is there once."""
+def replication(context: CheckContext) -> CheckPass:
+    """acks=all while the leader of a partition stops and starts again: each acknowledged record is there once."""
     client = context.client
-    brokers = client.advertised()
+    brokers = client.broker_endpoints()
     if len(brokers) < FEWEST_BROKERS:
-        raise Skipped(f"fail-over needs {FEWEST_BROKERS} brokers, this Kafka has {len(brokers)}")
-    if context.outage is None:
-        raise Skipped("a broker has to be stopped, and labctl stops only what it started")
+        raise Skipped(f"failover needs {FEWEST_BROKERS} brokers, this Kafka has {len(brokers)}")
+    if context.lab is None or context.lab.stopped_broker is None:
+        raise Skipped("this check stops a broker, and labctl stops only what it started")
     topic = context.topic("replication")
-    victim = eventually(context.seconds, "a leader of each partition", lambda: _victim(client, topic))
+    target = eventually(context.timeout, "a leader of each partition", lambda: _target_broker(client, topic))
     with Writer(client, topic, context.mark("replicated").decode()) as writer:
-        eventually(context.seconds, "records before the outage", lambda: _more_than(0, writer))
-        with context.outage(victim):
+        eventually(context.timeout, "acknowledged records before the stop", lambda: _more_than(0, writer))
+        with context.lab.stopped_broker(target):
             eventually(
-                context.seconds, f"another leader than broker {victim}", lambda: _led_without(victim, client, topic)
+                context.timeout,
+                f"another leader than broker {target}",
+                lambda: _require_other_leader(target, client, topic),
             )
             before = len(writer.acknowledged)
-            eventually(context.seconds, "records during the outage", lambda: _more_than(before + BATCH, writer))
-        eventually(context.seconds, f"broker {victim} in every ISR again", lambda: _healed(client, topic))
-    client.close()  # it may hold that broker for gone: it connects again
-    seen = Counter(record.value for record in client.read(topic, seconds=context.seconds))
-    lost = [value for value in writer.acknowledged if not seen[value]]
-    doubled = [value for value in writer.acknowledged if seen[value] > 1]
-    if lost or doubled:
+            eventually(
+                context.timeout,
+                f"acknowledged records while broker {target} is stopped",
+                lambda: _more_than(before + BATCH, writer),
+            )
+        eventually(context.timeout, f"broker {target} in every ISR again", lambda: _require_full_isr(client, topic))
+    client.close()  # it may still have that broker down as unreachable: it connects again
+    counts = Counter(record.value for record in client.read(topic, seconds=context.timeout))
+    lost = [value for value in writer.acknowledged if not counts[value]]
+    duplicated = [value for value in writer.acknowledged if counts[value] > 1]
+    if lost or duplicated:
         raise CheckFailed(
-            f"of {len(writer.acknowledged)} acknowledged records {len(lost)} are lost and {len(doubled)} came twice "
-            f"after broker {victim} was stopped"
+            f"of {len(writer.acknowledged)} acknowledged records {len(lost)} are lost and {len(duplicated)} are "
+            f"duplicated after broker {target} was stopped"
         )
-    if writer.refusal:
-        raise CheckFailed(f"a write was refused while broker {victim} was away: {writer.refusal}")
-    return Found(
-        f"broker {victim} stopped and came back: {len(writer.acknowledged)} acknowledged records, each there once, "
-        "every copy in sync"
+    if writer.error:
+        raise CheckFailed(f"a write failed while broker {target} was stopped: {writer.error}")
+    return CheckPass(
+        f"broker {target} stopped and started again: {len(writer.acknowledged)} acknowledged records, each there once, "
+        "every replica in the ISR"
     )
 
 
-def _victim(client: KafkaClient, topic: str) -> int:
-    """A leader; that of the metadata quorum too where it leads here, so that the quorum fails over as well.
+def _target_broker(client: KafkaClient, topic: str) -> int:
+    """Return a leader of `topic`; the leader of the metadata quorum where it is one, so that the quorum fails over too.
 
-    It is let in again at once: the next controller knows no session of it. Any other one is held for registered until
-    its session ends (broker.session.timeout.ms, 9 s).
+    That broker can register again at once: the next controller has no session of it. Any other broker stays registered
+    until its session ends (broker.session.timeout.ms, 9 s).
     """
-    leaders = {one.leader for one in _partitions(client, topic)}
+    leaders = {partition.leader for partition in _partitions(client, topic)}
     if -1 in leaders:
-        raise NotReady("a partition has none")
+        raise NotReady("a partition has no leader")
     return min(leaders & {client.quorum().leader} or leaders)
 
 
 def _more_than(count: int, writer: Writer) -> None:
     if len(writer.acknowledged) <= count:
-        raise NotReady(f"{len(writer.acknowledged)} acknowledged; {writer.refusal or 'none refused'}")
+        raise NotReady(f"{len(writer.acknowledged)} acknowledged; {writer.error or 'no write failed'}")
 
 
-def _led_without(victim: int, client: KafkaClient, topic: str) -> None:
-    for one in _partitions(client, topic):
-        if one.leader in {victim, -1} or victim in one.in_sync:
-            raise NotReady(f"partition {one.number} has leader {one.leader} and in sync {list(one.in_sync)}")
+def _require_other_leader(stopped: int, client: KafkaClient, topic: str) -> None:
+    for partition in _partitions(client, topic):
+        if partition.leader in {stopped, -1} or stopped in partition.in_sync:
+            raise NotReady(
+                f"partition {partition.number} has leader {partition.leader} and ISR {list(partition.in_sync)}"
+            )
 
 
-def _healed(client: KafkaClient, topic: str) -> None:
-    for one in _partitions(client, topic):
-        if set(one.in_sync) != set(one.replicas):
-            raise NotReady(f"partition {one.number} has {len(one.in_sync)} of {len(one.replicas)} copies in sync")
+def _require_full_isr(client: KafkaClient, topic: str) -> None:
+    for partition in _partitions(client, topic):
+        if problem := partition.problem(topic):
+            raise NotReady(problem)
 
 
 def _partitions(client: KafkaClient, topic: str) -> tuple[Partition, ...]:

@@ -1,50 +1,43 @@
-"""Locked doors: who must not get in is refused, each for the right reason, and who may is let in next to it."""
+"""A secure lab: each client that must be rejected is rejected for the right reason, each authorized one gets access."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from labctl import doors, tools
-from labctl.checks.base import (
-    TOPIC_PREFIX,
-    CheckContext,
-    CheckFailed,
-    Found,
-    SecureLab,
-    Skipped,
-    eventually,
-    last_words,
-)
+from labctl.checks.base import CheckFailed, CheckPass, Skipped, error_summary, eventually
+from labctl.checks.context import TOOL_START_SECONDS, TOPIC_PREFIX, CheckContext, SecureLab, Unavailable
 from labctl.errors import AccessDenied, KafkaFailed
-from labctl.kafka_client import KafkaClient
-from labctl.parallel import run_all
-from labctl.plan import AclPlan
-from labctl.security import MECHANISM, NOBODY
-from labctl.waiting import NotReady
+from labctl.kafka.client import KafkaClient
+from labctl.kafka.console_tools import quorum_status
+from labctl.kafka.listener_probe import ProbeRejected, probe_login, probe_plaintext, probe_tls
+from labctl.kafka.security_settings import ANONYMOUS_CLIENT
+from labctl.plan.model import AclPlan
+from labctl.system.parallel import run_all
+from labctl.system.waiting import NotReady
 
 NO_SUCH_USER = "labctl-check-nobody"
-WRONG_LOGIN = "invalid credentials"  # the broker's words for a wrong password and for an unknown user
+WRONG_LOGIN = "invalid credentials"  # the broker's message for a wrong password and for an unknown user
 WRONG_CA = "certificate verify failed"
-NO_CERTIFICATE = ("certificate_required", "bad_certificate")  # TLS's alerts for a client that shows none
-# of these a broker tells; what the authorizer itself is told shows in what it lets through
+NO_CERTIFICATE = ("certificate_required", "bad_certificate")  # TLS's alerts for a client that sends no certificate
+# the broker reports these; what the authorizer itself is set to shows in what it allows
 COMPARED = ("listener.security.protocol.map", "authorizer.class.name")
 
 
-def security(context: CheckContext) -> Found:
+def security(context: CheckContext) -> CheckPass:
     """Wrong password, unknown user, no CA, no TLS, no certificate, a forbidden topic; settings and ACLs as planned."""
-    secure = context.secure
+    secure = context.lab.secure if context.lab else None
     if secure is None:
-        raise Skipped("this lab's doors have no locks; a lab with security.protocol sasl_ssl has")
-    # first what needs no client: where a door is not as planned, a client may not get in to tell
-    _ask([partial(_external_door, secure, number, context.seconds) for number in secure.doors])
-    context.client.create_topics({context.topic("security"): (1, context.copies, {})})
+        raise Skipped("this lab requires no authentication; a lab with security.protocol sasl_ssl does")
+    # first what needs no client: where a listener is not as planned, a client may not be able to connect
+    _run_probes([partial(_external_listener, secure, number, context.timeout) for number in secure.listeners])
+    context.client.create_topics({context.topic("security"): (1, context.target.replication_factor, {})})
     try:
-        _ask(
+        _run_probes(
             [
                 partial(_settings, context, secure),
                 partial(_acls, context, secure),
-                *(partial(_controller_door, context, secure, address) for address in secure.controllers),
+                *(partial(_controller_listener, context, secure, address) for address in secure.controllers),
                 *(partial(_forbidden_topic, context, user, client) for user, client in secure.clients.items()),
             ]
         )
@@ -52,116 +45,117 @@ def security(context: CheckContext) -> Found:
         context.client.delete_topics([context.topic("security")])
         for client in secure.clients.values():
             client.close()
-    return Found(
-        f"{', '.join(secure.plan.users)} let in, strangers refused at {len(secure.doors)} broker and "
-        f"{len(secure.controllers)} controller doors; {len(secure.plan.acls)} ACLs as planned"
+    return CheckPass(
+        f"{', '.join(secure.plan.users)} authorized, others rejected at {len(secure.listeners)} broker and "
+        f"{len(secure.controllers)} controller listeners; {len(secure.plan.acls)} ACLs as planned"
     )
 
 
-def _ask(questions: Sequence[Callable[[], list[str]]]) -> None:
-    """Raise CheckFailed with every problem that the questions, asked side by side, find."""
-    problems = [problem for found in run_all(questions, len(questions)) for problem in found]
+def _run_probes(probes: Sequence[Callable[[], list[str]]]) -> None:
+    """Raise CheckFailed with every problem that the probes find; they run in parallel."""
+    problems = [problem for found in run_all(probes, len(probes)) for problem in found]
     if problems:
         raise CheckFailed("; ".join(problems))
 
 
-def _external_door(secure: SecureLab, number: int, seconds: float) -> list[str]:
-    """What is wrong with the door of a broker to this machine; `seconds` for one knock."""
-    address = secure.doors[number]
-    door = f"door EXTERNAL of broker {number} ({address})"
-    if doors.answers_without_tls(address, seconds):
-        return [f"{door} is open: Kafka answers without TLS"]
+def _external_listener(secure: SecureLab, number: int, seconds: float) -> list[str]:
+    """Return what is wrong with the external listener of a broker; `seconds` for one probe."""
+    address = secure.listeners[number]
+    listener = f"listener EXTERNAL of broker {number} ({address})"
+    if probe_plaintext(address, seconds):
+        return [f"{listener} is open: Kafka responds without TLS"]
     user = secure.plan.users[0]
     password = secure.passwords[user]
-    log_in = partial(doors.log_in, address, secure.ca, mechanism=MECHANISM, seconds=seconds)
+    login = partial(probe_login, address, secure.ca, mechanism=secure.plan.mechanism, seconds=seconds)
     problems = [
-        _refused(door, "a client without the lab's CA", WRONG_CA, partial(doors.shake_hands, address, None, seconds)),
-        _refused(door, "a wrong password", WRONG_LOGIN, partial(log_in, user, _altered(password))),
-        _refused(door, "an unknown user", WRONG_LOGIN, partial(log_in, NO_SUCH_USER, password)),
+        _rejection(listener, "a client without the lab's CA", WRONG_CA, partial(probe_tls, address, None, seconds)),
+        _rejection(listener, "a wrong password", WRONG_LOGIN, partial(login, user, _other_password(password))),
+        _rejection(listener, "an unknown user", WRONG_LOGIN, partial(login, NO_SUCH_USER, password)),
     ]
     try:
-        log_in(user, password)
-    except doors.Refused as why:
-        problems.append(f"{door} keeps the user {user} out: {why}")
+        login(user, password)
+    except ProbeRejected as error:
+        problems.append(f"{listener} rejected the user {user}: {error}")
     return [problem for problem in problems if problem]
 
 
-def _refused(door: str, who: str, reason: str, knock: Callable[[], None]) -> str:
-    """What is wrong where `knock` is let in, or is refused for another reason; else nothing."""
+def _rejection(listener: str, client: str, reason: str, probe: Callable[[], None]) -> str:
+    """Return what is wrong where `probe` is accepted, or rejected for another reason; else ""."""
     try:
-        knock()
-    except doors.Refused as why:
-        return "" if reason in str(why) else f"{door} refuses {who}, but not for that: {why}"
-    return f"{door} is open to {who}"
+        probe()
+    except ProbeRejected as error:
+        return "" if reason in str(error) else f"{listener} rejected {client} for the wrong reason: {error}"
+    return f"{listener} accepted {client}"
 
 
-def _altered(password: str) -> str:
+def _other_password(password: str) -> str:
     return password[:-1] + ("a" if password[-1] != "a" else "b")
 
 
-def _controller_door(context: CheckContext, secure: SecureLab, address: str) -> list[str]:
-    """What is wrong with the door of a controller: a tool inside that trusts the CA and shows no certificate."""
-    if context.tool is None:
+def _controller_listener(context: CheckContext, secure: SecureLab, address: str) -> list[str]:
+    """Return what is wrong with a controller's listener: a tool inside trusts the CA and sends no certificate."""
+    if isinstance(context.console, Unavailable):
         return []
-    done = context.tool(
-        tools.quorum_status(address, f"{secure.secrets}/{NOBODY}.properties"), None, context.seconds + 10
-    )
-    said = (done.stdout + done.stderr).decode(errors="replace")
+    command = quorum_status(address, f"{secure.secrets}/{ANONYMOUS_CLIENT}.properties")
+    done = context.console.run(command, None, context.timeout + TOOL_START_SECONDS)
+    output = (done.stdout + done.stderr).decode(errors="replace")
+    listener = f"listener CONTROLLER of {address}"
     if done.exit_code == 0:
-        return [f"door CONTROLLER of {address} is open to a client without a certificate"]
-    if not any(alert in said for alert in NO_CERTIFICATE):
-        door = f"door CONTROLLER of {address}"
-        return [f"{door} refuses a client without a certificate, but not for that: {last_words(done)}"]
+        return [f"{listener} accepted a client without a certificate"]
+    if not any(alert in output for alert in NO_CERTIFICATE):
+        return [f"{listener} rejected a client without a certificate for the wrong reason: {error_summary(done)}"]
     return []
 
 
 def _settings(context: CheckContext, secure: SecureLab) -> list[str]:
-    """Security settings of running brokers that are not the planned ones."""
+    """Return the security settings of running brokers that are not the planned ones."""
     problems = []
     for number, planned in secure.settings.items():
-        seen = context.client.broker_config(number)
+        actual = context.client.broker_config(number)
         problems += [
-            f"broker {number} runs with {key}={seen.get(key, '')}, planned is {planned[key]}"
+            f"broker {number} runs with {key}={actual.get(key, '')}, planned is {planned[key]}"
             for key in COMPARED
-            if seen.get(key, "") != planned[key]
+            if actual.get(key, "") != planned[key]
         ]
     return problems
 
 
 def _acls(context: CheckContext, secure: SecureLab) -> list[str]:
-    """ACLs that nobody planned, and planned ones that are gone."""
+    """Return ACLs that are not planned, and planned ones that are missing."""
     try:
-        seen = {one for one in context.client.acls() if not one.name.startswith(TOPIC_PREFIX)}
+        actual = {acl for acl in context.client.acls() if not acl.name.startswith(TOPIC_PREFIX)}
     except KafkaFailed as error:
         return [f"the authorizer is off: {error.message}"]
     planned = set(secure.plan.acls)
-    return [f"an ACL that is not in lab.yaml lets {_told(one)}" for one in sorted(seen - planned)] + [
-        f"an ACL of lab.yaml is gone: {_told(one)}" for one in sorted(planned - seen)
+    return [f"an ACL that is not in lab.yaml allows {_described(acl)}" for acl in sorted(actual - planned)] + [
+        f"an ACL of lab.yaml is missing: {_described(acl)}" for acl in sorted(planned - actual)
     ]
 
 
-def _told(acl: AclPlan) -> str:
+def _described(acl: AclPlan) -> str:
     star = "*" if acl.pattern == "prefixed" else ""
     return f"{acl.user} {acl.operation} {acl.resource} {acl.name}{star}"
 
 
 def _forbidden_topic(context: CheckContext, user: str, client: KafkaClient) -> list[str]:
-    """Whether `user` may use a topic without an ACL for it, and may not with one."""
+    """Return what is wrong where `user` has access to a topic without an ACL, or no access to it with one."""
     topic = context.topic("security")
     record = (None, context.mark(f"by {user}"))
     problems = []
     for what, attempt in (
         ("write to", lambda: client.produce(topic, [record], partition=0)),
-        ("read", lambda: client.read(topic, partitions=1, until=1, seconds=context.seconds)),
+        ("read", lambda: client.read(topic, partitions=1, until=1, seconds=context.timeout)),
     ):
         try:
             attempt()
         except AccessDenied:
             continue
         except KafkaFailed as error:
-            problems.append(f"the user {user} can't {what} a topic without an ACL, but not for that: {error.message}")
+            problems.append(
+                f"the user {user} can't {what} a topic without an ACL, for the wrong reason: {error.message}"
+            )
         else:
-            problems.append(f"the authorizer lets the user {user} {what} a topic that no ACL allows")
+            problems.append(f"the authorizer allowed the user {user} to {what} a topic without an ACL")
     return problems or _allowed_topic(context, user, client, topic)
 
 
@@ -171,13 +165,13 @@ def _allowed_topic(context: CheckContext, user: str, client: KafkaClient, topic:
 
     def use() -> None:
         client.produce(topic, [(None, value)], partition=0)
-        seen = [record.value for record in client.read(topic, partitions=1, seconds=context.seconds)]
-        if value not in seen:
-            raise NotReady(f"read {len(seen)} other records")
+        values = [record.value for record in client.read(topic, partitions=1, seconds=context.timeout)]
+        if value not in values:
+            raise NotReady(f"read {len(values)} other records")
 
     context.client.create_acls(acls)
     try:
-        eventually(context.seconds, f"the user {user} to use a topic that an ACL allows", use)
+        eventually(context.timeout, f"the user {user} to use a topic that an ACL allows", use)
     except CheckFailed as failed:
         return [str(failed)]
     finally:

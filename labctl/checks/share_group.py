@@ -1,48 +1,51 @@
-"""A share group (KIP-932): records are handed out without partitions being owned."""
+"""A share group (KIP-932): its members receive records without owning partitions."""
 
 from __future__ import annotations
 
-from labctl import tools
-from labctl.checks.base import CheckContext, CheckFailed, Found, Skipped, transcript
+from labctl.checks.base import CheckFailed, CheckPass, Skipped, transcript
+from labctl.checks.context import CheckContext, Unavailable
+from labctl.kafka.console_tools import console_share_consumer
 from labctl.versions import has
 
 
 def no_share_groups(context: CheckContext) -> str | None:
-    """Why this Kafka can't be asked for share groups; None where it can."""
-    if context.kafka_version is None:
-        return "share groups are asked with Kafka's own tool of the lab's version, and this Kafka's is not known"
-    if not has(context.kafka_version, "share groups"):
-        return f"Kafka {context.kafka_version} has no share groups for production use, 4.2 has"
+    """Return why this check can't run, or None where it can."""
+    version = None if isinstance(context.console, Unavailable) else context.console.kafka_version
+    if version is None:
+        return "share groups are checked with Kafka's own tool of the same version, and the version is not known"
+    if not has(version, "share groups"):
+        return f"Kafka {version} has no share groups for production use; 4.2 is the first that has"
     return None
 
 
-def share_group(context: CheckContext) -> Found:
-    """What the host wrote is handed to kafka-console-share-consumer inside. Kafka 4.2 and newer."""
-    _refuse_too_few_brokers(context)
+def share_group(context: CheckContext) -> CheckPass:
+    """What a client on the host writes, kafka-console-share-consumer reads inside. Kafka 4.2 and newer."""
+    _require_brokers(context)
+    console = context.require_console()
     topic = context.topic("share-group")
     group = f"{context.prefix}share"
     sent = [context.mark(f"shared {number}") for number in range(3)]
     client = context.client
-    client.wake_share_coordinator(group)
+    client.create_share_state_topic(group)
     # a new share group starts at the end of the log unless its setting says otherwise
     client.set_group_config(group, {"share.auto.offset.reset": "earliest"})
     client.produce(topic, [(None, value) for value in sent])
-    command = tools.console_share_consumer(
-        context.inside, topic, count=len(sent), group=group, seconds=context.seconds, config=context.tool_config
+    command = console_share_consumer(
+        console.bootstrap, topic, count=len(sent), group=group, seconds=context.timeout, config=console.config
     )
-    done = context.console(command)
+    done = context.run_console(command)
     read = done.stdout.splitlines()
     if sorted(read) != sent:
-        raise CheckFailed(f"{len(sent)} records were written, {len(read)} were handed out", transcript(done))
-    return Found(f"{len(sent)} records handed out", (transcript(done),))
+        raise CheckFailed(f"{len(sent)} records were written, the share group read {len(read)}", transcript(done))
+    return CheckPass(f"{len(sent)} records read", (transcript(done),))
 
 
-def _refuse_too_few_brokers(context: CheckContext) -> None:
-    """Kafka's default asks for three copies of the share groups' state: a homework's one broker can't hold them."""
-    if context.own:
+def _require_brokers(context: CheckContext) -> None:
+    """Raise Skipped where the brokers are too few for the replicas of the share groups' state (Kafka's default is 3)."""
+    if context.lab:
         return
-    brokers = context.client.advertised()
+    brokers = context.client.broker_endpoints()
     setting = "share.coordinator.state.topic.replication.factor"
-    copies = context.client.broker_config(min(brokers)).get(setting, "1")
-    if int(copies) > len(brokers):
-        raise Skipped(f"this Kafka has {setting}={copies} and {len(brokers)} brokers: its share groups can't work")
+    replicas = context.client.broker_config(min(brokers)).get(setting, "1")
+    if int(replicas) > len(brokers):
+        raise Skipped(f"this Kafka has {setting}={replicas} and {len(brokers)} brokers: its share groups can't work")

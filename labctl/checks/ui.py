@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from functools import partial
 
-from labctl import kafbat
-from labctl.checks.base import CheckContext, Found, eventually
+from labctl.checks.base import CheckPass, Skipped, eventually
+from labctl.checks.context import CheckContext, Unavailable, WebPage
 from labctl.errors import HostError
-from labctl.page_client import page_text
-from labctl.waiting import NotReady
+from labctl.system.waiting import NotReady
+from labctl.webui import kafbat
+from labctl.webui.http_client import page_text
 
 
 def no_page(context: CheckContext) -> str | None:
-    """Why nothing can be seen through a page; None where it can."""
-    return None if context.page else context.no_ui
+    """Return why this check can't run, or None where it can."""
+    return context.page.reason if isinstance(context.page, Unavailable) else None
 
 
-def ui(context: CheckContext) -> Found:
-    """A fresh record is seen through the page, and its topic in the overview."""
-    topic, mark = context.topic("ui"), context.mark("seen")
+def ui(context: CheckContext) -> CheckPass:
+    """A new record is on the page of its topic, and the topic in the overview."""
+    page = context.page
+    if isinstance(page, Unavailable):
+        raise Skipped(page.reason)
+    topic, mark = context.topic("ui"), context.mark("shown")
     context.client.produce(topic, [(None, mark)])
-    url = str(context.page)
-    if context.page_kind == "kafbat":
-        about_topic, about_records = kafbat.seen(url, context.lab, topic)
-    else:
-        about_topic, about_records = f"{url}/", f"{url}/topics/{topic}"
-    for address, expected in ((about_records, mark.decode()), (about_topic, topic)):
-        look = partial(_look, address, expected, context.page_key)
-        eventually(context.seconds, f"the page {address}", look)
-    return Found(f"{context.page} shows the topic and the record of this run")
+    topic_address, records_address = _addresses(page, topic)
+    for address, expected in ((records_address, mark.decode()), (topic_address, topic)):
+        eventually(context.timeout, f"the page {address}", partial(_require_text, address, expected, page.key))
+    return CheckPass(f"{page.url} shows the topic and the record of this run")
 
 
-def _look(url: str, expected: str, key: str | None) -> None:
+def _addresses(page: WebPage, topic: str) -> tuple[str, str]:
+    if page.kind == "kafbat":
+        return kafbat.api_addresses(page.url, page.lab, topic)
+    return f"{page.url}/", f"{page.url}/topics/{topic}"
+
+
+def _require_text(url: str, expected: str, key: str | None) -> None:
     try:
         text = page_text(url, key)
     except HostError as error:

@@ -1,4 +1,4 @@
-"""RunResult -> text: one file per format, FORMATS is the table."""
+"""RunResult -> text. FORMATS is the table; each format has a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write(run: RunResult, folder: Path) -> None:
 
 
 def add_to_summary(run: RunResult) -> None:
-    """Add the run to the step summary of a GitHub job, where this is one. Raises OSError."""
+    """Add the run to the step summary of a GitHub job, if this is one. Raises OSError."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as opened:
@@ -32,7 +32,7 @@ def add_to_summary(run: RunResult) -> None:
 
 
 def read(folder: Path) -> RunResult | None:
-    """The last run's result in `folder`, or None."""
+    """Return the result of the last run in `folder`, or None where there is none."""
     try:
         return from_json((folder / FILES["json"]).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,17 +1,17 @@
-"""The report as one self-contained HTML file: the lab drawn, the timeline, the checks with their transcripts."""
+"""The report as one self-contained HTML file: a drawing of the lab, a timeline, the checks with their transcripts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labctl.render import render_template
-from labctl.report.words import SIGNS, UI_NAMES, headline, memory
-from labctl.results import CheckResult, NodeResult, RunResult, Status, StepResult
+from labctl.rendering.templates import render_template
+from labctl.report.summary import SIGNS, UI_NAMES, memory, summary
+from labctl.results import CheckResult, NodeResult, Partition, RunResult, Status, StepResult
 
-NARROWEST = 0.6  # percent: a bar that took no time is seen too
-DOORS = {
+NARROWEST = 0.6  # percent: a bar that took no time is visible too
+LISTENER_CLIENTS = {
     "EXTERNAL": "clients on this machine",
-    "INTERNAL": "clients inside, and brokers among themselves",
+    "INTERNAL": "clients inside, and the brokers among themselves",
     "CONTROLLER": "controllers",
 }
 
@@ -31,18 +31,18 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class DrawnListener:
     """A listener in the drawing."""
 
     name: str
     address: str
     protocol: str
-    whom: str
+    clients: str
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """A copy of a partition on a node."""
+class DrawnReplica:
+    """A replica of a partition on a node."""
 
     partition: str
     part: str  # leader, follower, out of sync
@@ -53,17 +53,17 @@ class DrawnNode:
     """A node in the drawing."""
 
     node: NodeResult
-    doors: tuple[Door, ...]
-    copies: tuple[Copy, ...]
+    listeners: tuple[DrawnListener, ...]
+    replicas: tuple[DrawnReplica, ...]
 
 
 def to_html(run: RunResult, home: str = "") -> str:
-    """One file that loads nothing from outside; `home` is where a way back leads."""
+    """Return one file that loads nothing; `home` is the address of a link back, "" for none."""
     return render_template(
         "report/report.html.j2",
         run=run,
         home=home,
-        headline=headline(run),
+        summary=summary(run),
         signs=SIGNS,
         ui_names=UI_NAMES,
         memory=memory,
@@ -73,46 +73,60 @@ def to_html(run: RunResult, home: str = "") -> str:
 
 
 def timeline(run: RunResult) -> list[Bar]:
-    """Steps, layers and checks in the order in which they began; a layer and a check stand below their step."""
-    rows: list[tuple[str, str, StepResult | CheckResult]] = []
-    layers: list[tuple[str, str, StepResult | CheckResult]] = []  # each ends, and is kept, before its step
-    for one in run.steps:
-        if one.name.startswith("ready: "):
-            layers.append(("layer", one.name.removeprefix("ready: "), one))
-            continue
-        rows += [("step", one.name, one), *layers]
-        layers = []
-        if one.name == "checks":
-            asked = [check for check in run.checks if check.status != "skipped"]
-            rows += [("check", check.name, check) for check in sorted(asked, key=lambda check: check.at)]
-    whole = max([run.seconds, *(one.at + one.seconds for _kind, _name, one in rows)]) or 1.0
+    """Return steps, layers and checks in the order in which they began; layers and checks come below their step."""
+    rows = _rows(run)
+    total = max([run.seconds, *(result.at + result.seconds for _kind, _name, result in rows)]) or 1.0
     return [
         Bar(
             name=name,
             kind=kind,
-            status=one.status,
-            at=one.at,
-            seconds=one.seconds,
-            detail=one.detail,
-            left=round(min(100 * one.at / whole, 100 - NARROWEST), 2),
-            width=round(max(100 * one.seconds / whole, NARROWEST), 2),
+            status=result.status,
+            at=result.at,
+            seconds=result.seconds,
+            detail=result.detail,
+            left=round(min(100 * result.at / total, 100 - NARROWEST), 2),
+            width=round(max(100 * result.seconds / total, NARROWEST), 2),
         )
-        for kind, name, one in rows
+        for kind, name, result in rows
     ]
+
+
+def _rows(run: RunResult) -> list[tuple[str, str, StepResult | CheckResult]]:
+    """(kind, name, result) of each bar."""
+    rows: list[tuple[str, str, StepResult | CheckResult]] = []
+    layers: list[tuple[str, str, StepResult | CheckResult]] = []  # each ends before its step
+    for step in run.steps:
+        if step.name.startswith("ready: "):
+            layers.append(("layer", step.name.removeprefix("ready: "), step))
+            continue
+        rows += [("step", step.name, step), *layers]
+        layers = []
+        if step.name == "checks":
+            ran = [check for check in run.checks if check.status != "skipped"]
+            rows += [("check", check.name, check) for check in sorted(ran, key=lambda check: check.at)]
+    return rows
 
 
 def _drawn(run: RunResult, node: NodeResult) -> DrawnNode:
-    doors = [
-        Door(one.name, one.advertised or f"{node.name}:{one.port}", one.protocol, DOORS.get(one.name, ""))
-        for one in sorted(node.listeners, key=lambda one: one.name != "EXTERNAL")
-    ]
-    copies = [
-        Copy(
-            f"{topic.name}-{one.number}",
-            "leader" if one.leader == node.id else "follower" if node.id in one.in_sync else "out of sync",
+    listeners = [
+        DrawnListener(
+            listener.name,
+            listener.advertised or f"{node.name}:{listener.port}",
+            listener.protocol,
+            LISTENER_CLIENTS.get(listener.name, ""),
         )
-        for topic in run.topics
-        for one in topic.partitions
-        if node.id in one.replicas
+        for listener in sorted(node.listeners, key=lambda listener: listener.name != "EXTERNAL")
     ]
-    return DrawnNode(node, tuple(doors), tuple(copies))
+    replicas = [
+        DrawnReplica(f"{topic.name}-{partition.number}", _part(partition, node.id))
+        for topic in run.topics
+        for partition in topic.partitions
+        if node.id in partition.replicas
+    ]
+    return DrawnNode(node, tuple(listeners), tuple(replicas))
+
+
+def _part(partition: Partition, node: int) -> str:
+    if partition.leader == node:
+        return "leader"
+    return "follower" if node in partition.in_sync else "out of sync"

@@ -1,4 +1,4 @@
-"""The report as JSON, back again, and its JSON Schema."""
+"""The report as JSON, reading it, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from labctl.results import RunResult
 
 
 def to_json(run: RunResult) -> str:
-    """One JSON document."""
+    """Return one JSON document."""
     return json.dumps(asdict(run), indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> RunResult:
-    """The run of a report. Raises ValueError where it is none of this version."""
+    """Return the run of a JSON report. Raises ValueError where this version can't read it."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(RunResult).validate_json(text)
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of the report."""
+    """Return the JSON Schema of the report."""
     from pydantic import TypeAdapter
 
     schema = TypeAdapter(RunResult).json_schema()

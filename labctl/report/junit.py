@@ -1,11 +1,11 @@
-"""The report as JUnit XML, what CI systems read: each step and each check a test case."""
+"""The report as JUnit XML, which CI systems read: each step and each check is a test case."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from labctl.report.words import headline
+from labctl.report.summary import summary
 from labctl.results import RunResult, Status
 
 if TYPE_CHECKING:
@@ -15,17 +15,17 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  
 
 
 def to_junit(run: RunResult) -> str:
-    """A suite of the steps and one of the checks. Failed (answered wrongly), error and skipped are kept apart."""
+    """Return a suite of the steps and one of the checks, with failed, error and skipped as separate results."""
     from junitparser import JUnitXml, TestSuite
 
     steps, checks = TestSuite(f"labctl {run.command} {run.lab}: steps"), TestSuite(f"labctl {run.lab}: checks")
     for suite in (steps, checks):
         suite.timestamp = run.started_at
-        suite.add_property("verdict", _text(headline(run)))
+        suite.add_property("verdict", _text(summary(run)))
         for name, version in run.versions.items():
             suite.add_property(name, _text(version))
     for step in run.steps:
-        why = "\n".join(f"{one.cause}\ntry: {one.remedy}" for one in run.diagnosis)
+        why = "\n".join(f"{diagnosis.cause}\ntry: {diagnosis.remedy}" for diagnosis in run.diagnosis)
         steps.add_testcase(_case(run, "steps", step.name, step.seconds, step.status, step.detail, why))
     for check in run.checks:
         evidence = "\n".join(check.evidence)
@@ -53,5 +53,5 @@ def _case(run: RunResult, kind: str, name: str, seconds: float, status: Status, 
 
 
 def _text(text: str) -> str:
-    """`text` without what XML can't hold."""
+    """`text` without characters that XML can't contain."""
     return _NOT_XML.sub("�", text)

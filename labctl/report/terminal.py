@@ -1,17 +1,19 @@
-"""The report for a terminal: plain text, one line for each thing."""
+"""The report for a terminal: plain text, a line for each step, check and node."""
 
 from __future__ import annotations
 
-from labctl.report.words import SIGNS, UI_NAMES, headline, memory
+from labctl.report.summary import SIGNS, UI_NAMES, memory, summary
 from labctl.results import CheckResult, RunResult
 
 
 def to_terminal(run: RunResult) -> str:
-    """The whole report as text."""
-    lines = [f"{SIGNS[run.status]} {headline(run)}"]
+    """Return the complete report as text."""
+    lines = [f"{SIGNS[run.status]} {summary(run)}"]
     if run.runtime:
         lines.append(f"  runtime {run.runtime.name} ({run.runtime.reason}), started {run.started_at}")
-    lines += [f"  {SIGNS[one.status]} {one.name:<16} {one.seconds:>6.2f} s  {one.detail}".rstrip() for one in run.steps]
+    lines += [
+        f"  {SIGNS[step.status]} {step.name:<16} {step.seconds:>6.2f} s  {step.detail}".rstrip() for step in run.steps
+    ]
     lines += [check_line(check) for check in run.checks]
     for node in run.nodes:
         lines.append(
@@ -19,13 +21,13 @@ def to_terminal(run: RunResult) -> str:
         )
     if run.ui:
         lines.append(f"  {UI_NAMES[run.ui.kind]}: {run.ui.url}; {run.ui.state} {memory(run.ui.memory)}".rstrip())
-    for one in run.diagnosis:
-        lines += [f"  {one.cause}", f"  try: {one.remedy}"]
+    for diagnosis in run.diagnosis:
+        lines += [f"  {diagnosis.cause}", f"  try: {diagnosis.remedy}"]
     return "\n".join(lines) + "\n"
 
 
 def check_line(check: CheckResult) -> str:
-    """One check in one line; its evidence below it where it did not pass."""
+    """Return a check in one line, followed by its transcripts where it did not pass."""
     line = f"  {SIGNS[check.status]} {check.name:<16} {check.seconds:>6.2f} s  {check.detail}".rstrip()
     if check.status in {"failed", "error"}:
         line += "".join(f"\n      {row}" for text in check.evidence for row in text.rstrip().splitlines())

@@ -12,9 +12,9 @@ State = Literal["running", "exited", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """A node as its runtime sees it. Memory in bytes; `ended` in seconds since 1970, where the runtime knows.
+    """A node as its runtime observes it. Memory in bytes; `ended` in seconds since 1970, where the runtime knows it.
 
-    A node that is running and has a `reason` does not work: `frozen: …`.
+    A running node with a `reason` does not work: `frozen: …`.
     """
 
     name: str
@@ -27,10 +27,10 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A command that was run inside a node, as a person would have typed it, and what came of it."""
+    """A command that ran inside a node, as a person types it, and its outcome."""
 
     argv: tuple[str, ...]
-    exit_code: int | None  # None: it did not end in time and was ended
+    exit_code: int | None  # None: it timed out and was killed
     stdout: bytes
     stderr: bytes
 
@@ -41,7 +41,7 @@ class Completed:
 
 
 class Progress(Protocol):
-    """Who is told how a slow preparation goes."""
+    """Receives the progress of slow work."""
 
     def download(self, done: int, total: int) -> None:
         """`done` of `total` bytes are here."""
@@ -51,43 +51,43 @@ class Progress(Protocol):
 
 
 class Runtime(Protocol):
-    """One way of running the nodes of a lab. Every method ends in bounded time and raises LabError only."""
+    """A way of running the nodes of a lab. Every method ends in bounded time and raises LabError only."""
 
     def prepare(self) -> None:
-        """Download, pull: slow, apart from the start."""
+        """Download or pull: slow, and separate from the start."""
 
     def up(self) -> None:
         """Start the nodes that don't run. Safe to call again."""
 
-    def revive(self, node: str) -> bool:
-        """Start a node that ended again, where the runtime has a surer way for it; whether it did."""
+    def restart_without_cache(self, node: str) -> bool:
+        """Start a node again whose cache may be the reason that it ended, and return whether it was started."""
 
     def stop(self, names: Sequence[str] = ()) -> None:
-        """Stop the nodes called `names`, all where there are none; keep their data. Safe to call again."""
+        """Stop the nodes called `names` (all where there are none), and keep their data. Safe to call again."""
 
     def down(self) -> list[str]:
-        """Remove everything; what was removed. Safe to call twice."""
+        """Remove everything, and return what was removed. Safe to call again."""
 
     def nodes(self, *, memory: bool = False) -> list[NodeState]:
-        """Every node of the plan, in its order; what memory it has resident where `memory` asks for it."""
+        """Return every node of the plan, in its order; with `memory` their resident memory too."""
 
     def ui(self) -> NodeState | None:
-        """The web page that the runtime runs beside its nodes, with its memory; None where it runs none."""
+        """Return the web page that runs beside the nodes, with its memory; None where this runtime runs none."""
 
     def versions(self) -> dict[str, str]:
-        """What runs the nodes, and its versions: {"Java": "25.0.1"}."""
+        """Return what runs the nodes, and its versions: {"Java": "25.0.1"}."""
 
     def inspect(self, node: str) -> str:
-        """Everything that the runtime knows of the node, as JSON."""
+        """Return everything that the runtime knows of the node, as JSON."""
 
     def logs(self, node: str, *, tail: int | None) -> str:
-        """The node's newest `tail` log lines (all where None)."""
+        """Return the newest `tail` lines of the node's log (all where None)."""
 
     def follow_logs(self, node: str, *, tail: int | None) -> Iterator[str]:
-        """Log lines as they come, without an end."""
+        """Yield log lines as they are written, without an end."""
 
     def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
-        """Run a program inside the node, for the checks."""
+        """Run a program inside the node, for `seconds` at most, and return its outcome."""
 
-    def attach(self, node: str, argv: list[str], *, tty: bool) -> int:
-        """Run a program inside the node on this terminal; its exit code."""
+    def exec_interactive(self, node: str, argv: list[str], *, tty: bool) -> int:
+        """Run a program inside the node on this terminal, and return its exit code."""

@@ -1,4 +1,4 @@
-"""A lab as a context manager: up and checked inside, taken away behind."""
+"""A lab as a context manager: up and verified in the block, removed after it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from labctl.environment import client_variables
 from labctl.errors import LabError
-from labctl.lab import Wish, connect, down, open_lab, reset, up
-from labctl.plan import LabPlan
-from labctl.processes import ProcessId
-from labctl.render import render_template
-from labctl.runlog import Silent
-from labctl.spec import UiSpec, load_spec, overridden, parse_spec
-from labctl.store import LabStore
+from labctl.kafka.client_settings import client_variables
+from labctl.lab.existing import connect, open_lab
+from labctl.lab.lifecycle import down, reset, up
+from labctl.lab.reporter import NullReporter
+from labctl.lab.request import LabRequest
+from labctl.plan.model import LabPlan
+from labctl.rendering.templates import render_template
+from labctl.spec.loader import load_spec, parse_spec, with_overrides
+from labctl.spec.model import UiSpec
+from labctl.state.store import LabStore
+from labctl.system.processes import ProcessId
 
 
 class Lab:
-    """A Kafka lab on free ports. `file` is a lab.yaml, else `preset` names a ready one.
+    """A Kafka lab on free ports. `file` is a lab.yaml, else `preset` is the name of a preset.
 
-    `checks` is none, quick or full. `owner` is the process that it lives for (default: this one): `labctl gc` takes it
-    away where that is gone. Entering raises LabError: SpecError, HostError, NodeDied, ReadinessTimeout; or where a
-    check fails.
+    `checks` is none, quick or full. `owner` is the process for which the lab lives (default: this one): `labctl gc`
+    removes the lab when it has ended. Entering the block raises LabError: SpecError, HostError, NodeDied,
+    ReadinessTimeout; or where a check fails.
     """
 
     def __init__(
@@ -41,27 +44,27 @@ class Lab:
         self.name = name or f"test-{uuid.uuid4().hex[:10]}"
         spec = load_spec(file) if file else parse_spec(render_template(f"init/{preset}.yaml"), f"preset {preset}")
         spec = spec.model_copy(update={"ui": UiSpec(kind="none")})
-        self._spec = overridden(spec, name=self.name, ports="auto", kafka=kafka, runtime=runtime, checks=checks)
+        self._spec = with_overrides(spec, name=self.name, ports="auto", kafka=kafka, runtime=runtime, checks=checks)
         self._owner = owner or ProcessId.of(os.getpid())
         self._store = LabStore()
         self._plan: LabPlan | None = None
 
     def __enter__(self) -> Self:
-        wish = Wish(self._spec, "", Path.cwd() / ".labctl" / self.name)
-        run = up(wish, self._store, Silent(), owner=self._owner)
+        request = LabRequest(self._spec, "", Path.cwd() / ".labctl" / self.name)
+        run = up(request, self._store, NullReporter(), owner=self._owner)
         if run.status != "passed":
-            wrong = [f"{one.name}: {one.detail}" for one in run.checks if one.status in {"failed", "error"}]
+            failed = [f"{check.name}: {check.detail}" for check in run.checks if check.status in {"failed", "error"}]
             self.__exit__()
-            raise LabError(f"the lab did not pass its checks: {'; '.join(wrong)}", f"see {run.bundle}")
-        self._plan = open_lab(self.name, self._store, Silent())[1]
+            raise LabError(f"the lab did not pass its checks: {'; '.join(failed)}", f"see {run.bundle}")
+        self._plan = open_lab(self.name, self._store, NullReporter()).plan
         return self
 
     def __exit__(self, *_: object) -> None:
-        down(self.name, self._store, Silent())
+        down(self.name, self._store, NullReporter())
 
     @property
     def plan(self) -> LabPlan:
-        """Everything that was decided about the lab. Raises LabError where it is not up."""
+        """The plan of the lab. Raises LabError where it is not up."""
         if self._plan is None:
             raise LabError(f"the lab {self.name} is not up", "enter it: with Lab() as lab")
         return self._plan
@@ -69,20 +72,20 @@ class Lab:
     @property
     def bootstrap(self) -> str:
         """HOST:PORT[,HOST:PORT…] for clients on this machine."""
-        return self.plan.external
+        return self.plan.bootstrap
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """KAFKA_BOOTSTRAP_SERVERS and the like, for programs."""
+        """Environment variables for programs: KAFKA_BOOTSTRAP_SERVERS and others."""
         return client_variables(self.plan)
 
     def reset(self) -> None:
-        """Empty the lab: no transaction, no group, its own topics and no others, made anew. Raises KafkaFailed."""
-        reset(self.name, self._store, Silent())
+        """Empty the lab: no transactions, no groups, and only its own topics, created again. Raises LabError."""
+        reset(self.name, self._store, NullReporter())
 
     def topic(self, partitions: int = 1, prefix: str = "test") -> str:
-        """The name of a new, empty topic. Raises KafkaFailed."""
+        """Create an empty topic, and return its name. Raises KafkaFailed."""
         name = f"{prefix}-{uuid.uuid4().hex[:10]}"
         with connect(self.plan) as client:
-            client.create_topics({name: (partitions, self.plan.internal_copies, {})})
+            client.create_topics({name: (partitions, self.plan.internal_replication_factor, {})})
         return name

@@ -1,8 +1,8 @@
 """The pytest plugin: `kafka_lab`, `kafka_bootstrap`, `kafka_topic`.
 
-With pytest-xdist all workers share one lab, or have one each (--kafka-labs).
+With pytest-xdist all workers share one lab, or each has its own (--kafka-labs).
 
-@pytest.mark.kafka(preset="cluster", version="4.0.2") asks for another lab than the homework's.
+@pytest.mark.kafka(preset="cluster", version="4.0.2") selects another lab than the homework's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 import pytest
 
-from labctl.processes import ProcessId
+from labctl.system.processes import ProcessId
 
 if TYPE_CHECKING:
     from labctl.testing import Lab
@@ -25,7 +25,7 @@ PREFIX = "pytest"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--kafka-labs: who shares a lab."""
+    """Add --kafka-labs."""
     parser.getgroup("kafka").addoption(
         "--kafka-labs",
         choices=["shared", "per-worker"],
@@ -35,12 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker's explanation."""
+    """Register the marker."""
     config.addinivalue_line("markers", "kafka(preset, version): the lab that a test with kafka_lab needs")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One `kafka_lab` for each kind that is asked for."""
+    """Parametrize `kafka_lab` with the lab that the test's marker selects. Raises pytest.UsageError."""
     if "kafka_lab" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("kafka")
         wanted = dict(marker.kwargs) if marker else {}
@@ -53,17 +53,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def kafka_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A running, checked lab; made when the first test needs it."""
+    """A running, verified lab, created when the first test needs it."""
     from labctl.errors import LabError
-    from labctl.owned import gc
-    from labctl.runlog import Silent
-    from labctl.store import LabStore
+    from labctl.lab.ephemeral import gc
+    from labctl.lab.reporter import NullReporter
+    from labctl.state.store import LabStore
     from labctl.testing import Lab
 
     preset, version = request.param
     store = LabStore()
-    with contextlib.suppress(LabError):  # what of another run can't be taken away is no fault of this one
-        list(gc(store, Silent()))
+    with contextlib.suppress(LabError):  # if labs of another run can't be removed, this run is not affected
+        list(gc(store, NullReporter()))
     worker = getattr(request.config, "workerinput", None)
     shared = worker is not None and request.config.getoption("--kafka-labs") == "shared"
     owner = ProcessId.of(os.getppid() if shared else os.getpid())
@@ -84,25 +84,25 @@ def kafka_bootstrap(kafka_lab: Lab) -> str:
 
 @pytest.fixture
 def kafka_topic(kafka_lab: Lab, request: pytest.FixtureRequest) -> str:
-    """A fresh topic of one partition, for this test alone."""
-    return kafka_lab.topic(prefix="".join(one if one.isalnum() else "-" for one in request.node.name)[:60])
+    """A new topic of one partition, for this test alone."""
+    return kafka_lab.topic(prefix="".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:60])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """The first process takes away the labs that its workers shared, and those of workers that were killed."""
-    # what most test runs need of this is nothing: neither a folder nor an import
+    """Remove, in the first process, the labs that its workers shared, and those of workers that were killed."""
+    # most test runs have no labs: then this creates no folder and imports nothing
     if hasattr(session.config, "workerinput") or not list(_labs_folder().glob(f"{PREFIX}-*")):
         return
     from labctl.errors import LabError
-    from labctl.lab import down
-    from labctl.owned import is_left_over
-    from labctl.runlog import Silent
-    from labctl.store import LabStore
+    from labctl.lab.ephemeral import is_orphaned
+    from labctl.lab.lifecycle import down
+    from labctl.lab.reporter import NullReporter
+    from labctl.state.store import LabStore
 
-    store, me = LabStore(), ProcessId.of(os.getpid())
-    for name in [one for one in store.names() if one.startswith(f"{PREFIX}-") and store.is_free(one)]:
+    store, owner = LabStore(), ProcessId.of(os.getpid())
+    for name in [name for name in store.names() if name.startswith(f"{PREFIX}-") and store.is_free(name)]:
         with contextlib.suppress(LabError):  # the next session's gc tries again
-            down(name, store, Silent(), only_if=lambda record: is_left_over(record) or record.belongs_to(me))
+            down(name, store, NullReporter(), only_if=lambda record: is_orphaned(record) or record.belongs_to(owner))
 
 
 def _labs_folder() -> Path:

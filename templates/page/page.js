@@ -1,29 +1,29 @@
-// Copy a text; keep what is shown up to date; send forms without losing what is typed; say it when the lab is away.
+// Copy a text; refresh the page; send forms and keep their input; report when the lab does not respond.
 "use strict";
 
-const PAUSE = 1500; // milliseconds between two looks
-const PATIENCE = 30_000; // for one answer: the server itself waits for Kafka
+const PAUSE = 1500; // milliseconds between two requests
+const TIMEOUT = 30_000; // for one response: the server itself waits for Kafka
 
 const live = document.getElementById("live");
 const banner = document.getElementById("banner");
 const parts = [...document.querySelectorAll("[data-live]")];
 const away = document.querySelector("[data-away]");
-let seen = new Date();
+let refreshed = new Date();
 
-function tell(text) {
+function report(text) {
   if (banner.textContent !== text) banner.textContent = text;
   banner.hidden = !text;
   document.body.classList.toggle("away", Boolean(text || away));
 }
 
-async function ask(address, options = {}) {
-  const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE), ...options });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+async function request(address, options = {}) {
+  const response = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT), ...options });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const why = page.querySelector("[data-away], [data-why]") ?? page.body;
-  return { answer, page, why: why.textContent.trim().replace(/\.$/, "") };
+  return { response, page, why: why.textContent.trim().replace(/\.$/, "") };
 }
 
-// The parts of a fresh answer in place of the old ones, but for what somebody is selecting; the focus stays where it is.
+// Replace the parts by those of a new response, except one with selected text; the focus stays where it is.
 function show(fresh) {
   const selection = getSelection();
   for (const old of parts) {
@@ -34,33 +34,33 @@ function show(fresh) {
     old.replaceChildren(...now.childNodes);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
-  const token = fresh.querySelector("[name=token]")?.value; // another one where the page was started again
+  const token = fresh.querySelector("[name=token]")?.value; // it changes when the page is restarted
   for (const field of document.querySelectorAll("[name=token]")) field.value = token ?? field.value;
 }
 
-async function look() {
+async function refresh() {
   if (document.hidden || !(away || live.checked)) return;
-  const found = await ask(location.href).catch(() => null);
-  const since = `This is what was seen at ${seen.toLocaleTimeString()}.`;
-  if (!found) tell(away ? "" : `The lab page does not answer: was the lab stopped? ${since}`);
-  else if (!found.answer.ok) tell(away && found.answer.status === 503 ? "" : `${found.why}. ${since}`);
-  else if (away || found.page.body.dataset.lab !== document.body.dataset.lab) location.replace(found.answer.url);
+  const found = await request(location.href).catch(() => null);
+  const since = `The page shows the state at ${refreshed.toLocaleTimeString()}.`;
+  if (!found) report(away ? "" : `The lab page does not respond: was the lab stopped? ${since}`);
+  else if (!found.response.ok) report(away && found.response.status === 503 ? "" : `${found.why}. ${since}`);
+  else if (away || found.page.body.dataset.lab !== document.body.dataset.lab) location.replace(found.response.url);
   else {
-    seen = new Date();
+    refreshed = new Date();
     show(found.page);
-    tell("");
+    report("");
   }
 }
 
-async function keepLooking() {
-  await look();
-  setTimeout(keepLooking, PAUSE);
+async function keepRefreshing() {
+  await refresh();
+  setTimeout(keepRefreshing, PAUSE);
 }
 
 if (parts.length || away) {
   live.parentElement.hidden = Boolean(away);
-  setTimeout(keepLooking, PAUSE);
-  document.addEventListener("visibilitychange", look);
+  setTimeout(keepRefreshing, PAUSE);
+  document.addEventListener("visibilitychange", refresh);
 }
 
 for (const form of document.querySelectorAll("form[method=post]")) {
@@ -70,10 +70,10 @@ for (const form of document.querySelectorAll("form[method=post]")) {
     const button = form.querySelector("button");
     button.disabled = true;
     refusal.textContent = "";
-    const found = await ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+    const found = await request(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
     button.disabled = false;
-    if (found?.answer.ok) location.assign(found.answer.url);
-    else refusal.textContent = `${found?.why ?? "The lab page does not answer"}.`;
+    if (found?.response.ok) location.assign(found.response.url);
+    else refusal.textContent = `${found?.why ?? "The lab page does not respond"}.`;
   });
 }
 

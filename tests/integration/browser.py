@@ -6,8 +6,8 @@ import os
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from labctl.browser import browser_options, find_browser
 from labctl.errors import HostError
+from labctl.homework.screenshots import browser_options, find_browser
 
 SERIOUS = {"serious", "critical"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.render import render_template
+from labctl.rendering.templates import render_template
 from tests.integration import browser, snapshot
 from tests.integration.own_engine import own_engine
 

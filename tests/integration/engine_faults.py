@@ -5,7 +5,7 @@ import platform
 import shutil
 import struct
 
-from labctl.spec import default_spec
+from labctl.spec.model import default_spec
 from tests.integration.conftest import docker
 from tests.integration.test_docker import OWN, compose_lab
 

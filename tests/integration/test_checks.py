@@ -11,10 +11,10 @@ import pytest
 
 from labctl import lab
 from labctl.checks import CHECKS, run_checks
-from labctl.kafka_client import KafkaClient
-from labctl.runlog import Silent
-from labctl.store import LabStore
-from labctl.waiting import Deadline
+from labctl.kafka.client import KafkaClient
+from labctl.lab.reporter import NullReporter
+from labctl.state.store import LabStore
+from labctl.system.waiting import Deadline
 from tests.integration.conftest import make_labctl
 
 pytestmark = pytest.mark.local
@@ -76,11 +76,11 @@ def make_a_topic_where_a_broker_came_late(bootstrap):
 @contextlib.contextmanager
 def asked(name):
     """Runs one check on the lab called `name`, with what is to be done before some verbs of its client."""
-    _record, plan, runtime = lab.open_lab(name, LabStore(), Silent())
+    _record, plan, runtime = lab.open_lab(name, LabStore(), NullReporter())
     with KafkaClient(plan.external) as client:
 
         def one_check(check, seconds=30, **actions):
-            context = lab.check_context(plan, runtime, client, Deadline.after(seconds))
+            context = lab.lab_context(plan, runtime, client, Deadline.after(seconds))
             (result,) = run_checks(replace(context, client=Meddling(client, **actions)), [CHECKS[check]])
             return result
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from labctl.render import COMPOSE_FILE
-from labctl.runlog import Silent
-from labctl.runtime.compose import ComposeRuntime
-from labctl.spec import HOMEWORK_RECORDS
+from labctl.lab.reporter import NullReporter
+from labctl.runtime.docker.compose import ComposeRuntime
+from labctl.runtime.docker.compose_file import COMPOSE_FILE
+from labctl.spec.model import HOMEWORK_RECORDS
 from tests.contract import keeps_the_contract, refuses_unknown_nodes
 from tests.fakes import a_plan
 from tests.integration.conftest import NO_ENGINE, all_names, docker, lab_objects, lab_yaml
@@ -177,14 +177,14 @@ def test_exec_passes_exit_code_and_signals_on(engine_labctl):
 @pytest.mark.gate
 def test_the_compose_runtime_keeps_the_contract(tmp_path, docker_engine):
     """The same walk as the fake's and the local one's."""
-    from labctl.render import render
+    from labctl.runtime.access import render
 
     plan = a_plan(
         f"name: contract\nkafka: {{image: {OWN}}}\nlisteners: {{external: {{port: 19493}}}}\n", runtime="compose"
     )
     for path, text in render(plan).items():
         (tmp_path / path).write_text(text)
-    runtime = ComposeRuntime(plan, tmp_path, Silent())
+    runtime = ComposeRuntime(plan, tmp_path, NullReporter())
     try:
         refuses_unknown_nodes(runtime)
         keeps_the_contract(runtime, "broker", echo=["cat"])

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labctl.browser import find_browser
-from labctl.evidence import TITLE
-from labctl.fixed import HOMEWORK_ORDERS
-from labctl.kraft import environment_name
+from labctl.constants import HOMEWORK_ORDERS
+from labctl.homework.evidence import TITLE
+from labctl.homework.screenshots import find_browser
+from labctl.kafka.broker_settings import environment_name
 from tests.integration.browser import opened
 from tests.integration.conftest import OWN_IMAGE, lab_yaml
 from tests.integration.test_notebook import printed, read_by_librdkafka

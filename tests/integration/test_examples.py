@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from labctl.example import LANGUAGES
+from labctl.homework.example import LANGUAGES
 from tests.integration.conftest import lab_yaml, make_labctl
 from tests.integration.test_clients import missing
 from tests.integration.test_notebook import read_by_librdkafka

@@ -18,9 +18,9 @@ import pytest
 
 from labctl import lab
 from labctl.errors import ReadinessTimeout
-from labctl.runlog import Silent
-from labctl.spec import parse_spec
-from labctl.store import LabStore
+from labctl.lab.reporter import NullReporter
+from labctl.spec.loader import parse_spec
+from labctl.state.store import LabStore
 from tests.integration.conftest import docker, lab_yaml
 from tests.integration.test_docker import compose_lab
 from tests.integration.test_security import leaks, secrets_of
@@ -63,13 +63,13 @@ def test_a_lab_with_wrong_voters_ends_in_time(tmp_path, monkeypatch, labctl):
     monkeypatch.setenv("DOCKER_HOST", labctl.env["DOCKER_HOST"])
     spec = parse_spec(AUTO + f"timeout: {GIVEN}\nkafka: {{brokers: 3}}\nruntime: local\n")
     with pytest.raises(ReadinessTimeout, match="layer quorum: expected a leader and 3 voters caught up: not so"):
-        lab.up(lab.Wish(spec, "", tmp_path / ".labctl/homework"), LabStore(tmp_path / "s"), Silent())
+        lab.up(lab.LabRequest(spec, "", tmp_path / ".labctl/homework"), LabStore(tmp_path / "s"), NullReporter())
 
 
 ASKING = """
 import gc, threading, psutil
 from labctl.errors import KafkaFailed
-from labctl.kafka_client import KafkaClient
+from labctl.kafka.client import KafkaClient
 
 def ask():
     for question in (client.quorum, lambda: client.read("t"), lambda: client.member("t", "g")):

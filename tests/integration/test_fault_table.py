@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from labctl.diagnosis import KNOWN_FAULTS, NodeTrace, diagnose
-from labctl.kafkadist.locks import load_lock
-from labctl.runtime.docker_faults import DOCKER_FAULTS, docker_error
-from labctl.spec import default_spec
+from labctl.diagnostics.diagnosis import NodeTrace, diagnose
+from labctl.known_faults import DOCKER_FAULTS
+from labctl.known_faults import KNOWN_FAULTS
+from labctl.runtime.docker.errors import docker_error
+from labctl.runtime.jvm.version_lock import load_lock
+from labctl.spec.model import default_spec
 from tests.integration import engine_faults as faults
 from tests.integration.conftest import a_docker_on_path, docker, docker_as_nobody, lab_yaml
 from tests.integration.test_docker import OWN, compose_lab
@@ -233,7 +235,7 @@ def port_taken(kit):
 def port_taken_inside(kit):
     kit.stopped()
     identity = json.loads(next(kit.labctl.state.glob("labs/*/lab.json")).read_text())["identity"]
-    kit.take_port(f"{identity['loopback']}.1", identity["inside_port"])
+    kit.take_port(f"{identity['loopback']}.1", identity["internal_port"])
     return kit.up()
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labctl import bundle, report
-from labctl.kafkadist.locks import versions
-from labctl.spec import default_spec
+from labctl import report
+from labctl.diagnostics import bundle
+from labctl.runtime.jvm.version_lock import locked_versions
+from labctl.spec.model import default_spec
 from tests.integration import snapshot
 
 pytestmark = pytest.mark.local

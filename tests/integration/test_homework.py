@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from labctl.runtime.local import LocalRuntime
+from labctl.runtime.jvm.local import LocalRuntime
 from tests.contract import keeps_the_contract, refuses_unknown_nodes
 from tests.fakes import FACTS
 from tests.integration.conftest import make_labctl
@@ -148,19 +148,20 @@ def test_the_local_runtime_keeps_the_contract(tmp_path):
     """The same walk as the fake's."""
     one = make_labctl(tmp_path)
     one.run("plan", check=True)
-    from labctl.lab import _write_files
-    from labctl.plan import Choice, Identity, make_plan
-    from labctl.runlog import Silent
-    from labctl.spec import parse_spec
-    from labctl.store import inside_address, new_cluster_id
+    from labctl.lab.lifecycle import _write_files
+    from labctl.lab.reporter import NullReporter
+    from labctl.plan.model import Decision, Identity
+    from labctl.plan.planner import make_plan
+    from labctl.spec.loader import parse_spec
+    from labctl.state.identity import internal_address, new_cluster_id
 
-    where = inside_address(1, FACTS)
+    where = internal_address(1, FACTS)
     identity = Identity(cluster_id=new_cluster_id(), state=str(tmp_path / "lab"), external_port=0, **where)
     port = _free_port()
     spec = parse_spec(f"name: contract\nlisteners: {{external: {{port: {port}}}}}\n")
-    plan = make_plan(spec, Choice("local", "test"), FACTS, identity)
+    plan = make_plan(spec, Decision("local", "test"), FACTS, identity)
     _write_files(plan, tmp_path / "files")
-    runtime = LocalRuntime(plan, tmp_path / "files", Silent())
+    runtime = LocalRuntime(plan, tmp_path / "files", NullReporter())
     try:
         refuses_unknown_nodes(runtime)
         keeps_the_contract(runtime, "broker", echo=["cat"])

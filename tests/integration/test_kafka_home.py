@@ -5,9 +5,9 @@ import shutil
 import pytest
 import requests
 
-from labctl.kafkadist.download import repository_url
-from labctl.kafkadist.prepared import ensure_jars
-from labctl.runlog import Silent
+from labctl.lab.reporter import NullReporter
+from labctl.runtime.jvm.cache import ensure_jars
+from labctl.runtime.jvm.download import repository_url
 from tests.integration.conftest import lab_yaml
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
@@ -28,7 +28,7 @@ LOGGING = {
 def home(request, tmp_path):
     """An unpacked Kafka: libs/ with its own logging, and the scripts of bin/ with the class that each starts."""
     version = request.param
-    lock, jars = ensure_jars(version, Silent())
+    lock, jars = ensure_jars(version, NullReporter())
     folder = tmp_path / "kafka"
     for name in ("libs", "bin"):
         (folder / name).mkdir(parents=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labctl.page.asked import LARGEST_FORM
+from labctl.webui.page.request_parameters import LARGEST_FORM
 from tests.integration.browser import findings, opened
 from tests.integration.conftest import lab_yaml, make_labctl
 from tests.integration.test_checks import SHORT, asked

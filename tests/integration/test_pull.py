@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from labctl.errors import RuntimeFailed
-from labctl.runtime.engine import Engine
+from labctl.runtime.docker.engine import Engine
 from tests.integration.conftest import docker
 from tests.integration.test_fault_table import Kit
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.spec import default_spec, parse_spec
+from labctl.spec.loader import parse_spec
+from labctl.spec.model import default_spec
 from tests.integration.conftest import NO_ENGINE, OWN_IMAGE, docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.local, pytest.mark.timeout(400)]
@@ -45,7 +46,7 @@ WALKS = {
         engine=True,
     ),
     "Clusters": Walk(said=("ready, verified", "removed node broker-1", "wrote cluster.yaml")),
-    "Locked doors": Walk(said=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
+    "RequireKey doors": Walk(said=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
     "From your programs": Walk(
         before="labctl up --checks none",
         said=("sent: {", "read: {", "wrote kafka.ipynb", "✓ kafka.ipynb", "✓ console.txt", "wrote evidence.zip"),
@@ -55,7 +56,7 @@ WALKS = {
 
 
 @pytest.fixture
-def typed(engine_labctl):
+def sample_commands(engine_labctl):
     """A shell in a folder of its own, where `labctl` is on PATH."""
 
     def run(commands, walk):
@@ -93,14 +94,14 @@ def test_no_section_is_left_out():
 def test_a_section_s_commands(typed, title):
     """Each block does what the text around it says."""
     walk = WALKS[title]
-    said = typed(walk.before, walk) if walk.before else ""
+    said = sample_commands(walk.before, walk) if walk.before else ""
     for kind, block in SECTIONS[title]:
         if kind == "sh":
-            said += typed(block, walk)
+            said += sample_commands(block, walk)
         if kind == "python":
             command = ["-m pytest -q -p no:cacheprovider -c /dev/null --rootdir ."] if "def test" in block else []
             script = f"cat > test_block.py <<'EOF'\n{block}\nEOF\npython {' '.join(command)} test_block.py"
-            said += typed(script, walk)
+            said += sample_commands(script, walk)
     for words in walk.said:
         assert words in said
 

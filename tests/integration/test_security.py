@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from labctl import lab
-from labctl.kafkadist.java import find_java
-from labctl.kafkadist.prepared import ensure_jars
+from labctl.lab.reporter import NullReporter
 from labctl.report import FORMATS
-from labctl.runlog import Silent
-from labctl.store import LabStore
+from labctl.runtime.jvm.cache import ensure_jars
+from labctl.runtime.jvm.java import find_java
+from labctl.state.store import LabStore
 from tests.integration.conftest import REAL_HOME, lab_yaml, make_labctl
 from tests.integration.test_clients import KAFKAJS, missing
 
@@ -70,7 +70,7 @@ def password_of(one):
     return (one.state / "labs/secure/secrets/student.password").read_text().strip()
 
 
-def altered(password):
+def mismatched(password):
     return password[:-1] + ("a" if password[-1] != "a" else "b")
 
 
@@ -109,7 +109,7 @@ def test_confluent_kafka_with_librdkafka_s_form(secure, wrong):
 
     settings = dict(line.split("=", 1) for line in env_of(secure, "librdkafka").splitlines())
     if wrong:
-        settings["sasl.password"] = altered(settings["sasl.password"])
+        settings["sasl.password"] = mismatched(settings["sasl.password"])
     errors = []
     producer = Producer(settings | {"error_cb": errors.append, "message.timeout.ms": SECONDS * 1000})
     delivered = []
@@ -131,7 +131,7 @@ def test_kcat(labctl, tmp_path):
     settings = tmp_path / "kcat.conf"
     for wrong in (False, True):
         text = env_of(labctl, "librdkafka")
-        settings.write_text(text.replace(password_of(labctl), altered(password_of(labctl))) if wrong else text)
+        settings.write_text(text.replace(password_of(labctl), mismatched(password_of(labctl))) if wrong else text)
         command = [program, "-F", str(settings), "-P", "-t", "orders", "-X", "message.timeout.ms=8000"]
         done = subprocess.run(command, input="by kcat\n", capture_output=True, text=True, timeout=SECONDS, check=False)
         assert (done.returncode == 0) != wrong, done.stderr
@@ -148,7 +148,7 @@ def test_kafkajs_with_the_shell_s_form(secure, tmp_path):
     script = Path(__file__).with_name("kafkajs_secure.js")
     environment = os.environ | {"NODE_PATH": str(tmp_path / "node_modules"), "KAFKAJS_NO_PARTITIONER_WARNING": "1"}
     for wrong in (False, True):
-        change = f"KAFKA_SASL_PASSWORD={altered(password_of(secure))}\n" if wrong else ""
+        change = f"KAFKA_SASL_PASSWORD={mismatched(password_of(secure))}\n" if wrong else ""
         typed = f"{env_of(secure, 'shell')}{change}node {script} 'by kafkajs'"
         done = subprocess.run(
             ["sh", "-c", typed], capture_output=True, text=True, timeout=SECONDS, check=False, env=environment
@@ -159,7 +159,7 @@ def test_kafkajs_with_the_shell_s_form(secure, tmp_path):
 
 def test_java_s_console_tools_with_the_properties_form(secure, tmp_path):
     """Kafka's own consumer on the host, with the printed file; the password lies in another one."""
-    lock, jars = ensure_jars("4.3.1", Silent())
+    lock, jars = ensure_jars("4.3.1", NullReporter())
     classpath = ":".join(str(jars / jar.file_name) for jar in lock.jars)
     settings = tmp_path / "client.properties"
     settings.write_text(env_of(secure, "properties"))
@@ -176,7 +176,7 @@ def test_java_s_console_tools_with_the_properties_form(secure, tmp_path):
     assert done.stdout.strip(), done.stderr
     file = re.search(r"\$\{file:(.*?):password\}", settings.read_text())[1]
     wrong = tmp_path / "wrong.properties"
-    wrong.write_text(Path(file).read_text().replace(password_of(secure), altered(password_of(secure))))
+    wrong.write_text(Path(file).read_text().replace(password_of(secure), mismatched(password_of(secure))))
     settings.write_text(settings.read_text().replace(file, str(wrong)))
     done = subprocess.run([*java, *tool, *options], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert not done.stdout.strip()
@@ -191,7 +191,7 @@ def weakened(secure, monkeypatch, old, new):
     """The lab with another text in its broker's settings, as somebody would have edited the file."""
     monkeypatch.setenv("XDG_STATE_HOME", secure.env["XDG_STATE_HOME"])
     monkeypatch.setenv("HOME", str(REAL_HOME))
-    _record, plan, runtime = lab.open_lab("secure", LabStore(), Silent())
+    _record, plan, runtime = lab.open_lab("secure", LabStore(), NullReporter())
     settings = secure.folder / ".labctl" / "secure" / "broker" / "server.properties"
     planned = settings.read_text()
     assert old in planned

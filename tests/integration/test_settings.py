@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labctl.errors import SpecError
-from labctl.kafkadist.java import find_java
-from labctl.kafkadist.locks import versions
-from labctl.kafkadist.prepared import ensure_jars
-from labctl.kraft import node_settings
-from labctl.runlog import Silent
+from labctl.kafka.broker_settings import node_settings
+from labctl.lab.reporter import NullReporter
+from labctl.runtime.jvm.cache import ensure_jars
+from labctl.runtime.jvm.java import find_java
+from labctl.runtime.jvm.version_lock import locked_versions
 from tests.fakes import HUGE, IDENTITY, a_plan
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
@@ -90,7 +90,7 @@ class Kafka:
 
     def __init__(self, version):
         self.version = version
-        lock, jars = ensure_jars(version, Silent())
+        lock, jars = ensure_jars(version, NullReporter())
         java = find_java().executable.parent.parent
         library = next(java.rglob("libjvm.so"))
         program = Path(__file__).with_name("kafka_config.py")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.kafkadist.locks import load_lock, versions
+from labctl.runtime.jvm.version_lock import load_lock, versions
 from labctl.versions import has
 from tests.integration.conftest import lab_yaml
 

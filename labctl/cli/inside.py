@@ -1,0 +1,43 @@
+"""The command that runs another one in a node: exec."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.commands import PASS_OPTIONS_ON, Command
+from labctl.cli.options import lab_options, opened_lab
+
+if TYPE_CHECKING:
+    from labctl.cli.console import Console
+
+
+@click.command(cls=Command, context_settings=PASS_OPTIONS_ON)
+@lab_options
+@click.argument("node")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
+@click.pass_obj
+def exec_(console: Console, file: Path | None, name: str | None, node: str, command: tuple[str, ...]) -> None:
+    """Run a Kafka tool or a program inside NODE.
+
+    labctl exec broker -- kafka-topics.sh --list --bootstrap-server broker:9092
+    """
+    from labctl.errors import LabStopped, SpecError
+
+    command = command[1:] if command[0] == "--" else command
+    if not command or command[0].startswith("-"):
+        raise SpecError(
+            ["exec needs its options first, then NODE, then the command: labctl exec --name X broker -- ls"]
+        )
+    lab = opened_lab(file, name, console)
+    states = {state.name: state.state for state in lab.runtime.nodes()}
+    if states.get(node, "running") != "running":
+        raise LabStopped(f"node {node} of the lab {lab.plan.name} is not running", "labctl up starts it")
+    code = lab.runtime.exec_interactive(node, list(command), tty=sys.stdin.isatty() and sys.stdout.isatty())
+    click.get_current_context().exit(code)
+
+
+COMMANDS = {"exec": exec_}

@@ -1,0 +1,177 @@
+"""Options that several commands have, and the lab that they mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from labctl.runtime_traits import RUNTIMES
+
+if TYPE_CHECKING:
+    from labctl.cli.console import Console
+    from labctl.lab.existing import ExistingLab
+    from labctl.lab.request import LabRequest
+    from labctl.spec.model import LabSpec
+    from labctl.state.store import LabStore
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class TableChoice(click.Choice):  # type: ignore[type-arg]
+    """A choice among the keys of a table, which is imported when they are needed."""
+
+    def __init__(self, load: Callable[[], Iterable[str]]) -> None:
+        self._load = load
+        self.case_sensitive = True
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The keys."""
+        return tuple(self._load())
+
+
+def _presets() -> Iterable[str]:
+    from labctl.rendering.templates import presets
+
+    return presets()
+
+
+PRESET = TableChoice(_presets)
+
+
+def lab_options(command: F) -> F:
+    """Add -f and --name: which lab a command is about."""
+    command = click.option("--name", metavar="NAME", help="The lab's name, instead of lab.yaml's.")(command)
+    return click.option(
+        "-f",
+        "--file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="lab.yaml (default: ./lab.yaml if it exists, else the homework lab).",
+    )(command)
+
+
+def plan_options(command: F) -> F:
+    """Add the options that replace values of lab.yaml."""
+    options = (
+        click.option("--runtime", metavar="R", help=f"{', '.join(['auto', *RUNTIMES])}."),
+        click.option("--preset", type=PRESET, help="A ready-made lab instead of lab.yaml."),
+        click.option("--ports", type=click.Choice(["auto"]), help="Free ports instead of fixed ones."),
+        click.option("--kafka", metavar="VERSION", help="The version of Kafka."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def run_options(command: F) -> F:
+    """Add the options of commands that bring a lab up."""
+    command = click.option(
+        "--checks", type=click.Choice(["none", "quick", "full"]), help="Which checks (default: full)."
+    )(command)
+    return click.option("--timeout", type=int, metavar="S", help="Seconds from the start to the end of the checks.")(
+        command
+    )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def lab_request(file: Path | None, name: str | None, **overrides: Any) -> LabRequest:
+    """Return the lab that the options mean. Raises SpecError."""
+    from labctl.errors import SpecError
+    from labctl.lab.request import LabRequest
+    from labctl.spec.loader import load_spec, with_overrides
+
+    preset = overrides.pop("preset", None)
+    if preset and file:
+        raise SpecError(["--preset and -f exclude each other: use only one of them"])
+    path = file or (Path("lab.yaml") if Path("lab.yaml").is_file() and not preset else None)
+    spec = load_spec(path) if path else _preset(preset) if preset else _recorded_spec(name)
+    spec = with_overrides(spec, name=name, **overrides)
+    source = str(path.resolve()) if path else ""
+    return LabRequest(spec, source, lab_folder(path, spec.name))
+
+
+def lab_folder(file: Path | None, name: str) -> Path:
+    """Return the folder of a lab's rendered files and reports: beside its lab.yaml, else in the current folder."""
+    return (file.resolve().parent if file else Path.cwd()) / ".labctl" / name
+
+
+def lab_name(file: Path | None, name: str | None) -> str:
+    """Return the name of the lab that the options mean; with --name no lab.yaml is read. Raises SpecError."""
+    from labctl.spec.loader import checked_name
+    from labctl.state.store import refuse_other_source
+
+    if name:
+        return checked_name(name)
+    request = lab_request(file, None)
+    record = lab_store().load(request.spec.name)
+    if record and request.source:
+        refuse_other_source(record, request.source)
+    return request.spec.name
+
+
+def opened_lab(file: Path | None, name: str | None, console: Console) -> ExistingLab:
+    """Return the existing lab that the options mean. Raises SpecError, LabStopped."""
+    from labctl.lab.existing import open_lab
+
+    return open_lab(lab_name(file, name), lab_store(), console)
+
+
+def lab_store() -> LabStore:
+    """Return the labs of this user."""
+    from labctl.state.store import LabStore
+
+    return LabStore()
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def reports_run(command: F) -> F:
+    """Print the report of the command's run where --json asks for it, also when the run failed; exit 1 after failed checks."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        console: Console = click.get_current_context().obj
+        try:
+            command(*args, **kwargs)
+        finally:
+            if kwargs.get("as_json") and console.run:
+                from labctl.report import FORMATS
+
+                click.echo(FORMATS["json"](console.run), nl=False)
+        if console.run and console.run.status != "passed":
+            console.not_verified()
+            click.get_current_context().exit(1)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _preset(name: str) -> LabSpec:
+    from labctl.rendering.templates import render_template
+    from labctl.spec.loader import parse_spec
+
+    return parse_spec(render_template(f"init/{name}.yaml"), f"preset {name}")
+
+
+def _recorded_spec(name: str | None) -> LabSpec:
+    """The spec where neither a lab.yaml nor a preset is named: the lab as such options created it, else the homework."""
+    from labctl.lab.existing import recorded_spec
+    from labctl.spec.loader import checked_name
+    from labctl.spec.model import default_spec
+
+    default = default_spec()
+    record = lab_store().load(checked_name(name) if name else default.name)
+    if record is None or record.source:
+        return default
+    # these two belong to one call
+    return recorded_spec(record).model_copy(update={"checks": default.checks, "timeout": default.timeout})

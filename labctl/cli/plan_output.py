@@ -1,0 +1,23 @@
+"""The output of `plan` for people."""
+
+from __future__ import annotations
+
+from labctl.plan.model import LabPlan
+
+
+def plan_text(plan: LabPlan) -> str:
+    """Return the plan as text."""
+    lines = [
+        f"lab {plan.name}: Kafka {plan.kafka_version}, runtime {plan.runtime.name} ({plan.runtime.reason})",
+        f"  external {plan.bootstrap}, internal {plan.internal_bootstrap}",
+    ]
+    for node in plan.nodes:
+        listeners = ", ".join(f"{listener.name} {listener.bind}:{listener.port}" for listener in node.listeners)
+        lines.append(f"  node {node.name}: id {node.id}, {' and '.join(node.roles)}, heap {plan.heap}; {listeners}")
+    for topic in plan.topics:
+        seeds = f", {len(topic.records)} seed records" if topic.records else ""
+        lines.append(
+            f"  topic {topic.name}: {topic.partitions} partitions, replication factor {topic.replication_factor}{seeds}"
+        )
+    lines.append(f"  web page: {plan.ui.url or plan.ui.reason}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,147 @@
+"""Commands that show labs: status, ls, logs, env, report, ui."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labctl.cli.commands import Command
+from labctl.cli.options import (
+    TableChoice,
+    json_option,
+    lab_folder,
+    lab_name,
+    lab_options,
+    lab_store,
+    opened_lab,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.cli.console import Console
+
+
+def _env_formats() -> Iterable[str]:
+    from labctl.kafka.client_settings import ENV_FORMATS
+
+    return ENV_FORMATS
+
+
+def _report_formats() -> Iterable[str]:
+    from labctl.report import FORMATS
+
+    return FORMATS
+
+
+@click.command(cls=Command)
+@lab_options
+@json_option
+def status(file: Path | None, name: str | None, as_json: bool) -> None:
+    """Show the lab's nodes, quorum and endpoints.
+
+    Exit code 4 where it is not running.
+    """
+    from labctl.cli.status_output import status_text
+    from labctl.lab.status import lab_status
+
+    document = lab_status(lab_name(file, name), lab_store())
+    print_json(document) if as_json else click.echo(status_text(document), nl=False)
+    if document["state"] != "running":
+        click.get_current_context().exit(4)
+
+
+@click.command(cls=Command)
+@json_option
+def ls(as_json: bool) -> None:
+    """List this user's labs on this machine."""
+    from labctl.cli.status_output import list_text
+    from labctl.lab.status import lab_list
+
+    labs = lab_list(lab_store())
+    print_json(labs) if as_json else click.echo(list_text(labs), nl=False)
+
+
+@click.command(cls=Command)
+@lab_options
+@click.argument("node", required=False)
+@click.option("--follow", is_flag=True, help="Print new lines as they are written.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Print the newest N lines.")
+@click.pass_obj
+def logs(
+    console: Console, file: Path | None, name: str | None, node: str | None, follow: bool, tail: int | None
+) -> None:
+    """Print the log of NODE (default: the first one)."""
+    lab = opened_lab(file, name, console)
+    chosen = node or lab.plan.nodes[0].name
+    if not follow:
+        click.echo(lab.runtime.logs(chosen, tail=tail), nl=False)
+        return
+    for line in lab.runtime.follow_logs(chosen, tail=tail):
+        click.echo(line, nl=False)
+
+
+@click.command(cls=Command)
+@lab_options
+@click.option("--format", "form", type=TableChoice(_env_formats), default="shell", show_default=True)
+@click.option("--user", metavar="USER", help="Log in as USER (default: the lab's first user).")
+@click.pass_obj
+def env(console: Console, file: Path | None, name: str | None, form: str, user: str | None) -> None:
+    """Print what a client needs to connect. In a secure lab the librdkafka form contains the password itself."""
+    from labctl.kafka.client_settings import client_settings
+
+    click.echo(client_settings(opened_lab(file, name, console).plan, form, user), nl=False)
+
+
+@click.command(cls=Command)
+@lab_options
+@click.option("--format", "form", type=TableChoice(_report_formats), default="terminal", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it to FILE.")
+def report(file: Path | None, name: str | None, form: str, output: Path | None) -> None:
+    """Print the last report again, in any format."""
+    from labctl.errors import LabStopped, unwritable
+    from labctl.report import FORMATS, read
+
+    lab = lab_name(file, name)
+    record = lab_store().load(lab)
+    last = read(Path(record.folder) if record else lab_folder(file, lab))
+    if last is None:
+        raise LabStopped(f"there is no report of the lab {lab}", "labctl up writes one")
+    text = FORMATS[form](last)
+    if not output:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(output, error, "name another file: -o FILE") from None
+
+
+@click.command(cls=Command)
+@lab_options
+@click.pass_obj
+def ui(console: Console, file: Path | None, name: str | None) -> None:
+    """Print the address of the lab page; on a terminal open it too.
+
+    The page of a secure lab requires a key: the address is a file of yours that contains it.
+    """
+    from labctl.errors import LabStopped
+    from labctl.webui.page.access import page_opener
+    from labctl.webui.page.process import page_runs
+
+    plan = opened_lab(file, name, console).plan
+    if plan.ui.url is None:
+        raise LabStopped(f"the lab {plan.name} has no page: {plan.ui.reason}")
+    if plan.ui.kind == "page" and not page_runs(plan):
+        raise LabStopped(f"the page of the lab {plan.name} is not running", "labctl up starts it")
+    address = page_opener(plan).as_uri() if plan.security else plan.ui.url
+    click.echo(address)
+    if sys.stdout.isatty():
+        click.launch(address)
+
+
+COMMANDS = {"status": status, "ls": ls, "logs": logs, "env": env, "report": report, "ui": ui}

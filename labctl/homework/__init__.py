@@ -1,0 +1,1 @@
+"""What a student hands in or starts from: evidence, notebook, example projects."""

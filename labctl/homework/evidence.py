@@ -1,0 +1,217 @@
+"""The folder to hand in: what proves each step of the homework, created on the running lab."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from labctl import report
+from labctl.errors import LabError, SpecError, unwritable
+from labctl.homework.console_session import FIRST_TOPIC, run_session
+from labctl.homework.notebook import make_notebook, run_notebook, write_notebook
+from labctl.homework.screenshots import take_screenshot
+from labctl.plan.model import LabPlan
+from labctl.rendering.templates import render_template
+from labctl.runtime.access import render
+from labctl.runtime.base import Runtime
+from labctl.runtime.docker.compose_file import COMPOSE_FILE
+from labctl.system.files import is_taken, is_there, write_files, write_private
+from labctl.webui import kafbat
+from labctl.webui.http_client import page_text
+from labctl.webui.page.access import page_key, page_opener
+
+ELSEWHERE = "name another folder: -o DIR"
+LINE_PIXELS = 24  # 20, and more for lines that wrap
+README = "README.md"
+TITLE = "# Kafka homework: evidence\n"
+OVERVIEW = "page-overview.png"
+TOPIC = "page-topic.png"
+STEPS = {  # of the homework: the file that must be complete for it, and its description
+    COMPOSE_FILE: "**The cluster**: `{cluster}`, with an explanation of each setting.",
+    "console.txt": "**Records written and read in the console**: `console.txt` has each command and its output,"
+    " `console.png` is a screenshot of it. The first record contains the id of this run, `{run}`.",
+    TOPIC: "**In the web page**: screenshots of the overview and of the topic `{topic}`, with these records at the top.",
+    "kafka.ipynb": "**From a program**: `kafka.ipynb`, run on this lab, with the output of each cell.",
+    "report.html": "**Verified**: `report.html` has the checks, each with its transcript.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of the evidence: what it proves, and why it is missing, if it is."""
+
+    name: str
+    proves: str
+    missing: str = ""
+
+
+@dataclass(slots=True)
+class _Folder:
+    path: Path
+    artifacts: list[Artifact] = field(default_factory=list)
+
+    def make(self, name: str, proves: str, make: Callable[[Path], None]) -> None:
+        """Create one file. If that fails, keep the reason: the others are created all the same."""
+        try:
+            make(self.path / name)
+        except LabError as error:
+            self.artifacts.append(Artifact(name, proves, "; ".join(filter(None, [error.message, error.hint]))))
+        else:
+            self.artifacts.append(Artifact(name, proves))
+
+
+def require_free_target(target: Path, *, force: bool) -> None:
+    """Raise SpecError unless `target` is free, or an empty folder, or with `force` earlier evidence; HostError."""
+    if Path.cwd().is_relative_to(target.resolve()):
+        raise SpecError([f"{target} is the current folder"], ELSEWHERE)
+    if not is_taken(target):
+        return
+    if not force:
+        raise SpecError([f"{target} exists already"], "--force replaces it")
+    if not _is_evidence(target):
+        raise SpecError([f"{target} was not created by labctl evidence"], ELSEWHERE)
+
+
+def _is_evidence(target: Path) -> bool:
+    try:
+        if not _is_zip(target):
+            return (target / README).read_text(encoding="utf-8").startswith(TITLE)
+        with zipfile.ZipFile(target) as packed:
+            (readme,) = [name for name in packed.namelist() if re.fullmatch(f"[^/]+/{README}", name)]
+            return packed.read(readme).decode().startswith(TITLE)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def _is_zip(target: Path) -> bool:
+    return target.suffix.lower() == ".zip"
+
+
+def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path, target: Path) -> list[Artifact]:
+    """Create the folder `target`, or a ZIP file where its name ends with .zip, and return its files. Raises HostError.
+
+    `in_docker` is the same lab planned for the compose runtime. An earlier `target` is replaced at the end.
+    """
+    target = target.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # beside it, and not hidden: a Chromium that is a snap can read neither /tmp nor hidden folders
+        with TemporaryDirectory(dir=target.parent, prefix=f"{target.stem}-", ignore_cleanup_errors=True) as work:
+            folder = Path(work, target.stem if _is_zip(target) else target.name)
+            folder.mkdir()
+            artifacts = _fill(_Folder(folder), plan, in_docker, runtime, reports)
+            created = Path(shutil.make_archive(str(folder), "zip", work, folder.name)) if _is_zip(target) else folder
+            if is_there(target):
+                target.replace(Path(work, f"{target.name}.before"))
+            created.replace(target)
+    except OSError as error:
+        raise unwritable(error.filename or target, error, ELSEWHERE) from None
+    return artifacts
+
+
+def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path) -> list[Artifact]:
+    topic = plan.main_topic if plan.topics else FIRST_TOPIC
+    run = secrets.token_hex(4)
+    cluster = render(in_docker)  # the settings of a secure node are in a separate file
+    write_files(cluster, folder.path, ELSEWHERE)
+    folder.artifacts += [Artifact(name, "the cluster, with an explanation of each setting") for name in cluster]
+    folder.make(
+        "console.txt",
+        "a topic created, records written and read with Kafka's console tools",
+        lambda path: _console(path, run_session(plan, runtime, topic, run)),
+    )
+    folder.make("console.html", "the same, as a page", lambda path: _console_page(plan, path))
+    folder.make("console.png", "a screenshot of it", _console_screenshot)
+    for name, url in _pages(plan, topic).items():
+        proves = f"the web page: {'the whole lab' if name == OVERVIEW else f'{topic} and its records'}"
+        folder.make(name, proves, lambda path, url=url: _screenshot(plan, url, path))  # type: ignore[misc]
+    folder.make("kafka.ipynb", "records written and read from a program", lambda path: _notebook(plan, path))
+    folder.make("report.html", "how the lab came up, and what was checked", lambda path: _report(reports, path))
+    complete = {artifact.name for artifact in folder.artifacts if not artifact.missing}
+    values = {
+        "title": TITLE,
+        "plan": plan,
+        "artifacts": folder.artifacts,
+        "steps": [
+            text.format(cluster="`, `".join(cluster), topic=topic, run=run)
+            for name, text in STEPS.items()
+            if name in complete
+        ],
+    }
+    _write(folder.path / README, render_template("evidence/README.md.j2", **values))
+    return [*folder.artifacts, Artifact(README, "what each file is")]
+
+
+def _pages(plan: LabPlan, topic: str) -> dict[str, str | None]:
+    url = plan.ui.url
+    if url is None:
+        return {OVERVIEW: None, TOPIC: None}
+    own = (f"{url}/", f"{url}/topics/{topic}")
+    overview, records = kafbat.page_addresses(url, plan.name, topic) if plan.ui.kind == "kafbat" else own
+    return {OVERVIEW: overview, TOPIC: records}
+
+
+def _screenshot(plan: LabPlan, url: str | None, path: Path) -> None:
+    """A screenshot of a page of the lab. If it requires a key, labctl reads the page and the browser shows the copy."""
+    if url is None:
+        raise LabError(plan.ui.reason)
+    key = page_key(plan)
+    text = page_text(url, key)  # a browser takes a screenshot of its own error page too
+    if key is None:
+        take_screenshot(url, path)
+        return
+    saved = page_opener(plan).with_name("screenshot.html")
+    write_private(saved, text.replace("<head>", f'<head><base href="{plan.ui.url}/">', 1))
+    try:
+        take_screenshot(saved.as_uri(), path)
+    finally:
+        saved.unlink()
+
+
+def _notebook(plan: LabPlan, path: Path) -> None:
+    notebook = make_notebook(plan)
+    try:
+        run_notebook(notebook, path.resolve().parent)
+    finally:
+        write_notebook(notebook, path)
+
+
+def _report(reports: Path, path: Path) -> None:
+    last = report.read(reports)
+    if last is None:
+        raise LabError("the lab has no report yet", "labctl check writes one")
+    _write(path, report.FORMATS["html"](last))
+
+
+def _console(path: Path, transcripts: Iterable[str]) -> None:
+    """Write the transcripts, up to the step that failed."""
+    with path.open("w", encoding="utf-8") as file:
+        for number, text in enumerate(transcripts):
+            file.write(f"\n{text}" if number else text)
+
+
+def _console_page(plan: LabPlan, path: Path) -> None:
+    text = _existing(path.with_suffix(".txt")).read_text(encoding="utf-8")
+    _write(path, render_template("evidence/console.html.j2", plan=plan, text=text))
+
+
+def _console_screenshot(path: Path) -> None:
+    source = _existing(path.with_suffix(".html"))
+    lines = source.read_text(encoding="utf-8").count("\n")
+    take_screenshot(source.as_uri(), path, height=max(1000, lines * LINE_PIXELS))
+
+
+def _existing(source: Path) -> Path:
+    if not source.exists():
+        raise LabError(f"there is no {source.name}")
+    return source
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,91 @@
+"""The notebook kafka.ipynb: the lab from Python, for a student; written for one lab, and run on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from labctl.errors import HostError, LabError
+from labctl.kafka.client_settings import login_as
+from labctl.plan.model import LabPlan
+from labctl.rendering.templates import render_template
+from labctl.system.parallel import run_with_timeout
+
+CELL_SECONDS = 120
+RUN_SECONDS = 400
+EXTRA = "pip install 'kafka-labctl[notebook]'"
+
+
+class NotebookFailed(LabError):
+    """A cell of the notebook ended with an error (exit 1)."""
+
+    exit_code = 1
+
+
+def make_notebook(plan: LabPlan) -> Any:
+    """Return the notebook for the lab, not run yet. Raises HostError where its libraries are missing."""
+    try:
+        import jupytext
+    except ImportError:
+        raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
+    text = render_template(
+        "notebook/kafka.py.j2",
+        plan=plan,
+        topic=plan.main_topic,
+        bootstrap=list(plan.external_addresses),
+        login=login_as(plan),
+        group="notebook",
+        node=plan.brokers[0].name,
+        internal=plan.internal_bootstrap,
+    )
+    notebook = jupytext.reads(text, fmt="py:percent")
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
+def run_notebook(notebook: Any, folder: Path) -> None:
+    """Run all cells in `folder`, and put their output into the notebook. Raises NotebookFailed, HostError."""
+    try:
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError
+        from traitlets.config import Config
+    except ImportError:
+        raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
+    # every user of this machine could connect to a kernel on a TCP port
+    with TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as sockets:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(folder)}},
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
+        )
+        try:
+            run_with_timeout(
+                client.execute, RUN_SECONDS
+            )  # in a thread: in the main thread nbclient handles the signals itself
+        except CellExecutionError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise NotebookFailed(f"a cell of the notebook failed: {last}", "is the lab up? labctl status") from None
+        except Exception as error:  # noqa: BLE001 - nbclient's, jupyter_client's and ZeroMQ's own
+            raise NotebookFailed(f"the notebook did not finish: {error}", "run it again") from None
+        finally:
+            _end_kernel(client)
+
+
+def _end_kernel(client: Any) -> None:
+    """End the kernel's process where nbclient did not: after an interrupt it still runs."""
+    process = getattr(getattr(client.km, "provisioner", None), "process", None)
+    if process is not None:
+        process.kill()
+
+
+def write_notebook(notebook: Any, path: Path) -> None:
+    """Write the notebook as .ipynb. Raises HostError."""
+    import nbformat
+
+    try:
+        nbformat.write(notebook, path)
+    except OSError as error:
+        raise HostError(f"{path} can't be written: {error.strerror}", "name another file: -o FILE") from None

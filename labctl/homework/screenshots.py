@@ -1,0 +1,63 @@
+"""Screenshots of pages, by a Chromium on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from labctl.errors import HostError
+
+VARIABLE = "LABCTL_BROWSER"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SECONDS = 60
+SCRIPT_MILLISECONDS = 2000  # for the scripts of a page
+OPTIONS = (
+    "--headless",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_browser() -> str:
+    """Return the Chromium to use. Raises HostError where there is none."""
+    named = os.environ.get(VARIABLE)
+    found = next(filter(None, map(shutil.which, [named] if named else NAMES)), None)
+    if found is None:
+        raise HostError(
+            f"there is no {named or 'Chromium on PATH'}",
+            f"install it (apt-get install chromium), or name one in {VARIABLE}",
+        )
+    return found
+
+
+def browser_options() -> list[str]:
+    """Return its options: without a window, and without requests of its own."""
+    # Chromium's sandbox does not work for root
+    return [*OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+
+
+def take_screenshot(url: str, path: Path, *, width: int = 1280, height: int = 1000) -> None:
+    """Write a PNG of the page at `url`. Raises HostError."""
+    with tempfile.TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as profile:
+        command = [
+            find_browser(),
+            *browser_options(),
+            f"--user-data-dir={profile}",
+            f"--window-size={width},{height}",
+            f"--virtual-time-budget={SCRIPT_MILLISECONDS}",
+            f"--screenshot={path}",
+            url,
+        ]
+        try:
+            subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise HostError(f"the browser took no screenshot of {url} within {SECONDS} s") from None
+    if not path.is_file():
+        raise HostError(f"the browser took no screenshot of {url}", f"name another browser in {VARIABLE}")

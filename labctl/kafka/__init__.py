@@ -1,0 +1,1 @@
+"""Kafka: settings, credentials, console tools and clients."""

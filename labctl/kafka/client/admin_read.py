@@ -1,0 +1,208 @@
+"""AdminRead a Kafka: what it is, what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from labctl.errors import KafkaFailed
+from labctl.kafka.client.adapter import map_errors, with_timeout
+from labctl.kafka.client.connection import Connection
+from labctl.kafka.client.types import Group, Quorum, Voter
+from labctl.plan.model import AclPlan
+from labctl.results import Partition
+
+EARLIEST, LATEST = -2, -1  # the times for which ListOffsets returns the first and the end offset
+# The quorum's leader writes a record every 500 ms (controller.quorum.…) and followers fetch as often: a voter that was
+# not caught up for six of these is lagging.
+LAGGING_MILLISECONDS = 3000
+
+
+class AdminRead(Connection):
+    """The methods that change nothing. Each raises KafkaFailed."""
+
+    @with_timeout
+    def cluster_id(self) -> str:
+        """Return the cluster's id."""
+        from kafka.protocol.metadata import MetadataRequest
+
+        return str(self._request(MetadataRequest(topics=[]), "cluster id").cluster_id)
+
+    @with_timeout
+    def broker_endpoints(self) -> dict[int, str]:
+        """Return the advertised address of each unfenced broker for clients of this listener: {id: HOST:PORT}."""
+        from kafka.protocol.metadata import MetadataRequest
+
+        response = self._request(MetadataRequest(topics=[]), "brokers")
+        return {broker.node_id: f"{broker.host}:{broker.port}" for broker in response.brokers}
+
+    @with_timeout
+    def quorum(self) -> Quorum:
+        """Return the metadata quorum as its leader reports it."""
+        return _quorum(self._request(_describe_quorum(), "metadata quorum"))
+
+    @with_timeout
+    def quorum_by_broker(self) -> dict[str, Quorum]:
+        """Return the metadata quorum by each broker, reported by the controllers that it follows: {bootstrap address: quorum}."""
+        request = _describe_quorum()
+        manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
+        found = {}
+        for broker in manager.cluster.bootstrap_brokers():
+            address = f"{broker.host}:{broker.port}"
+            with map_errors(f"metadata quorum at {address}"):
+                found[address] = _quorum(manager.run(manager.send, request, broker.node_id))
+        return found
+
+    @with_timeout
+    def topics(self, names: Sequence[str] | None = None) -> dict[str, tuple[Partition, ...]]:
+        """Return the partitions of the topics `names` (all where None), without topics that do not exist."""
+        from kafka.protocol.metadata import MetadataRequest
+
+        if names is not None and not names:
+            return {}
+        wanted = None if names is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
+        response = self._request(MetadataRequest(topics=wanted, allow_auto_topic_creation=False), "describe topics")
+        return {
+            topic.name: tuple(
+                Partition(found.partition_index, found.leader_id, tuple(found.replica_nodes), tuple(found.isr_nodes))
+                for found in sorted(topic.partitions, key=lambda found: int(found.partition_index))
+            )
+            for topic in response.topics
+            if not topic.error_code
+        }
+
+    @with_timeout
+    def topics_by_broker(self, names: Sequence[str]) -> list[set[str]]:
+        """Return which of the topics `names` each bootstrap address has: brokers receive new topics one after another."""
+        from kafka.protocol.metadata import MetadataRequest
+
+        wanted = [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
+        request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
+        responses = self._request_each(request, "describe topics")
+        return [{topic.name for topic in response.topics if not topic.error_code} for response in responses]
+
+    @with_timeout
+    def topic_config(self, name: str) -> dict[str, str]:
+        """Return the settings of a topic, with defaults."""
+        return self._config("topic", name)
+
+    @with_timeout
+    def broker_config(self, broker: int) -> dict[str, str]:
+        """Return the settings of a broker, with defaults."""
+        return self._config("broker", str(broker))
+
+    def _config(self, kind: str, name: str) -> dict[str, str]:
+        from kafka.admin import ConfigResource, ConfigResourceType
+
+        with map_errors(f"settings of {kind} {name}"):
+            response = self._connected().describe_configs(
+                [ConfigResource(ConfigResourceType[kind.upper()], name)], config_filter="all"
+            )
+        return {key: str(entry["value"]) for key, entry in response.get(kind, {}).get(name, {}).items()}
+
+    @with_timeout
+    def open_transactions(self) -> list[str]:
+        """Return the transactional ids that have an open transaction."""
+        with map_errors("list transactions"):
+            listed = self._connected().list_transactions(state_filters=["Ongoing"])
+        return sorted({str(entry.transactional_id) for entries in listed.values() for entry in entries})
+
+    @with_timeout
+    def groups(self) -> dict[str, Group]:
+        """Return all groups: {name: group}."""
+        with map_errors("list groups"):
+            listed = self._connected().list_groups()
+        return {
+            str(entry["group_id"]): Group((entry.get("group_type") or "").lower(), entry.get("group_state") or "")
+            for entry in listed
+        }
+
+    @with_timeout
+    def committed_offsets(self, group: str) -> dict[tuple[str, int], int]:
+        """Return the offsets that a consumer group has committed: {(topic, partition): offset}."""
+        with map_errors(f"offsets of group {group}"):
+            offsets = self._connected().list_group_offsets([group])
+        found = offsets.get(group, offsets)
+        return {(partition.topic, partition.partition): entry.offset for partition, entry in found.items()}
+
+    @with_timeout
+    def acls(self) -> set[AclPlan]:
+        """Return every ACL of the cluster that allows something, whatever its host."""
+        from kafka.admin import (
+            ACLFilter,
+            ACLOperation,
+            ACLPermissionType,
+            ACLResourcePatternType,
+            ResourcePatternFilter,
+            ResourceType,
+        )
+
+        pattern = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        everything = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
+        with map_errors("describe ACLs"):
+            found, error = self._connected().describe_acls(everything)
+        if getattr(error, "errno", 0):
+            raise KafkaFailed(f"describe ACLs: {error.__name__ if isinstance(error, type) else error}")
+        return {
+            AclPlan(
+                acl.principal.removeprefix("User:"),
+                acl.resource_pattern.resource_type.name.lower(),
+                acl.resource_pattern.pattern_type.name.lower(),
+                acl.resource_pattern.resource_name,
+                acl.operation.name.lower(),
+            )
+            for acl in found
+            if acl.permission_type is ACLPermissionType.ALLOW
+        }
+
+    @with_timeout
+    def offset_ranges(self, partitions: Mapping[str, Collection[int]]) -> dict[str, dict[int, tuple[int, int]]]:
+        """Return {topic: {partition: (first offset, offset after the last record)}} for {topic: partitions}.
+
+        Raises KafkaFailed where one of them has no leader.
+        """
+        from kafka import TopicPartition
+
+        wanted = [TopicPartition(topic, number) for topic, numbers in partitions.items() for number in numbers]
+        if not wanted:
+            return {topic: {} for topic in partitions}
+        with map_errors("offsets"):
+            admin = self._connected()
+            first = admin.list_partition_offsets(dict.fromkeys(wanted, EARLIEST))
+            ends = admin.list_partition_offsets(dict.fromkeys(wanted, LATEST))
+        return {
+            topic: {
+                number: (first[at].offset, ends[at].offset)
+                for number in numbers
+                if (at := TopicPartition(topic, number)) in ends
+            }
+            for topic, numbers in partitions.items()
+        }
+
+
+def _describe_quorum() -> Any:
+    from kafka.protocol.admin import DescribeQuorumRequest
+
+    topic = DescribeQuorumRequest.TopicData
+    partition = topic.PartitionData(partition_index=0)
+    return DescribeQuorumRequest(topics=[topic(topic_name="__cluster_metadata", partitions=[partition])])
+
+
+def _quorum(response: Any) -> Quorum:
+    partition = response.topics[0].partitions[0]
+    if partition.error_code:
+        raise KafkaFailed(f"metadata quorum: error {partition.error_code} {partition.error_message or ''}".strip())
+    voters = partition.current_voters
+    end = max((voter.log_end_offset for voter in voters), default=0)
+    now = max((voter.last_caught_up_timestamp for voter in voters), default=0)
+    return Quorum(
+        partition.leader_id,
+        tuple(
+            Voter(
+                voter.replica_id,
+                end - voter.log_end_offset,
+                now - voter.last_caught_up_timestamp <= LAGGING_MILLISECONDS,
+            )
+            for voter in voters
+        ),
+    )

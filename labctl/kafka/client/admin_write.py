@@ -1,0 +1,171 @@
+"""AdminWrite a Kafka: topics, groups, users, permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from labctl.errors import KafkaFailed
+from labctl.kafka.client.adapter import end_producer, map_errors, with_timeout
+from labctl.kafka.client.connection import Connection
+from labctl.plan.model import AclPlan
+
+ANY_TOPIC_ID = "bGFiY3RsLXNoYXJlLWtleQ"  # 16 bytes in Kafka's base64
+
+
+class AdminWrite(Connection):
+    """The methods that change something other than records. Each raises KafkaFailed."""
+
+    @with_timeout
+    def create_topics(self, topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> list[str]:
+        """Create {name: (partitions, replication factor, settings)}, and return the names that did not exist before."""
+        if not topics:
+            return []
+        from kafka.admin import NewTopic
+        from kafka.errors import TopicAlreadyExistsError
+
+        created = []
+        new = {
+            name: NewTopic(name, partitions, replication_factor, topic_configs=dict(config))
+            for name, (partitions, replication_factor, config) in topics.items()
+        }
+        with map_errors("create topics"):
+            response = self._call_controller("create_topics", list(new.values()))
+        for topic in response["topics"]:
+            if topic["error_code"] == TopicAlreadyExistsError.errno:
+                continue
+            if topic["error_code"]:
+                why = topic["error_message"] or f"error {topic['error_code']}"
+                raise KafkaFailed(f"topic {topic['name']} can't be created: {why}")
+            created.append(str(topic["name"]))
+        return created
+
+    @with_timeout
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Delete topics; a topic that does not exist is no error."""
+        with map_errors("delete topics"):
+            if not names:
+                return
+            self._call_controller("delete_topics", list(names))
+
+    def _call_controller(self, method: str, what: list[Any]) -> Any:
+        """Return the response to a request that kafka-python sends to the controller.
+
+        kafka-python may not know the broker that is the controller, if it registered after the client connected: then the
+        metadata is fetched, and the request is sent again.
+        """
+        from kafka.errors import UnknownBrokerIdError
+
+        admin = self._connected()
+        try:
+            return getattr(admin, method)(what, raise_errors=False)
+        except UnknownBrokerIdError:
+            manager = admin._manager  # noqa: SLF001 - kafka-python's admin has no method for it
+            manager.run(manager.cluster.refresh_metadata)
+            return getattr(admin, method)(what, raise_errors=False)
+
+    @with_timeout
+    def delete_groups(self, groups: Sequence[str]) -> dict[str, str]:
+        """Delete groups, and return {group: reason} for those that still exist."""
+        with map_errors("delete groups"):
+            responses = self._connected().delete_groups(list(groups)) if groups else {}
+        return {group: why for group, why in responses.items() if why not in {"OK", "GroupIdNotFoundError"}}
+
+    @with_timeout
+    def remove_members(self, group: str) -> int:
+        """Remove the members of a classic group, and return how many there were. They may join again."""
+        from kafka.admin import MemberToRemove
+
+        with map_errors(f"members of group {group}"):
+            members = self._connected().describe_groups([group])[group]["members"]
+            leaving = [MemberToRemove(member["member_id"], member["group_instance_id"]) for member in members]
+            self._connected().remove_group_members(group, leaving)
+        return len(leaving)
+
+    @with_timeout
+    def abort_transaction(self, transactional_id: str) -> None:
+        """Abort the open transaction of the id: a new producer with the same id fences the old one."""
+        with map_errors(f"transaction of {transactional_id}"):
+            producer = self._make_producer(transactional_id=transactional_id)
+            try:
+                producer.init_transactions()
+            finally:
+                end_producer(producer)
+
+    @with_timeout
+    def set_group_config(self, group: str, config: Mapping[str, str]) -> None:
+        """Change settings of a group."""
+        from kafka.admin import ConfigResource, ConfigResourceType
+
+        with map_errors(f"settings of group {group}"):
+            response = self._connected().alter_configs(
+                [ConfigResource(ConfigResourceType.GROUP, group, configs=dict(config))]
+            )
+        outcome = next(iter(response.get("group", {}).values()), "OK")
+        if outcome != "OK":
+            raise KafkaFailed(f"settings of group {group}: {outcome}")
+
+    @with_timeout
+    def create_internal_topics(self) -> None:
+        """Make Kafka create the internal topics of consumer groups and transactions, before the first group waits for them.
+
+        It creates them at the first request for the coordinator of any group, and of any transactional id.
+        """
+        from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest
+
+        for kind in (CoordinatorType.GROUP, CoordinatorType.TRANSACTION):
+            request = FindCoordinatorRequest(key_type=kind.value, coordinator_keys=["labctl"], min_version=4)
+            self._request(request, f"{kind.name.lower()} coordinator")
+
+    @with_timeout
+    def create_share_state_topic(self, group: str) -> None:
+        """Make Kafka create the internal topic of share groups, before the first member waits for it.
+
+        It creates it at the first request for the coordinator of any share partition (KIP-932: GROUP:TOPIC_ID:NUMBER).
+        """
+        from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest
+
+        key = f"{group}:{ANY_TOPIC_ID}:0"
+        request = FindCoordinatorRequest(key_type=CoordinatorType.SHARE.value, coordinator_keys=[key], min_version=6)
+        self._request(request, "share coordinator")
+
+    @with_timeout
+    def create_acls(self, acls: Collection[AclPlan]) -> None:
+        """Create ACLs; one that exists already stays."""
+        new = [_kafka_acl(acl) for acl in sorted(acls)]
+        with map_errors("create ACLs"):
+            response = self._connected().create_acls(new)
+        if response["failed"]:
+            raise KafkaFailed(f"create ACLs: {response['failed'][0]}")
+
+    @with_timeout
+    def delete_acls(self, acls: Collection[AclPlan]) -> None:
+        """Delete ACLs; one that does not exist is no error."""
+        with map_errors("delete ACLs"):
+            self._connected().delete_acls([_kafka_acl(acl) for acl in acls])
+
+    @with_timeout
+    def add_users(self, passwords: Mapping[str, str]) -> None:
+        """Add SCRAM-SHA-512 credentials for those of {user: password} that the cluster does not have yet."""
+        from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
+
+        with map_errors("add users"):
+            known = self._connected().describe_user_scram_credentials()
+            new = [
+                UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password)
+                for user, password in passwords.items()
+                if user not in known
+            ]
+            errors = self._connected().alter_user_scram_credentials(new) if new else {}
+        for user, error in errors.items():
+            if error:
+                raise KafkaFailed(f"add user {user}: {error}")
+
+
+def _kafka_acl(acl: AclPlan) -> Any:
+    from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
+
+    pattern = ACLResourcePatternType[acl.pattern.upper()]
+    resource = ResourcePattern(ResourceType[acl.resource.upper()], acl.name, pattern)
+    operation = ACLOperation[acl.operation.upper()]
+    return ACL(f"User:{acl.user}", "*", operation, ACLPermissionType.ALLOW, resource)

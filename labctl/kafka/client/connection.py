@@ -1,0 +1,120 @@
+"""The connections of one client: opened when first needed, for all threads."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from labctl.errors import KafkaFailed
+from labctl.kafka.client.adapter import close_all, end_producer, map_errors, open_client
+
+REQUEST_SECONDS = 10
+CONNECT_SECONDS = 5
+GRACE_SECONDS = 2.0  # for the library's own message on why no response came
+RETRY_MILLISECONDS = 20
+METADATA_MILLISECONDS = 5  # each new consumer waits for it once
+
+
+class Connection:
+    """Addresses and login of one Kafka, and kafka-python's clients for it: an admin, a producer, a consumer."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        settings: Mapping[str, Any] | None = None,
+        connect: float = CONNECT_SECONDS,
+        seconds: float = REQUEST_SECONDS,
+    ) -> None:
+        importlib.import_module("kafka")  # complete before any part of it: `load_library` may be importing it
+        from kafka.cluster import ClusterMetadata
+
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
+        # kafka-python passes retry_backoff_ms to all its parts except this one, which pauses 100 ms for each new topic
+        ClusterMetadata.DEFAULT_CONFIG["retry_backoff_ms"] = METADATA_MILLISECONDS
+        self.bootstrap = bootstrap
+        self.addresses = tuple(bootstrap.split(","))
+        self._settings = {
+            "bootstrap_servers": list(self.addresses),
+            "client_id": "labctl",
+            "bootstrap_timeout_ms": int(connect * 1000),
+            "request_timeout_ms": int(seconds * 1000),
+            "reconnect_backoff_ms": 10,
+            "reconnect_backoff_max_ms": 30,
+            "retry_backoff_ms": RETRY_MILLISECONDS,
+            **(settings or {}),
+        }
+        # by default a consumer creates a topic again that was deleted meanwhile; kafka-python's admin has no such key
+        self._client_settings = self._settings | {"allow_auto_create_topics": False}
+        self._seconds = seconds
+        self.timeout = connect + seconds + GRACE_SECONDS  # for one method, in seconds
+        self._opening = threading.Lock()
+        self._reading = threading.Lock()
+        self._admin: Any = None
+        self._producer: Any = None
+        self._reader: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the next method connects again."""
+        producer, admin, reader = self._producer, self._admin, self._reader
+        self._admin = self._producer = self._reader = None
+        self._opening, self._reading = threading.Lock(), threading.Lock()  # a call that timed out may hold the old ones
+        close_all(
+            [
+                *([functools.partial(end_producer, producer)] if producer else []),
+                *(client.close for client in (admin, reader) if client),
+            ]
+        )
+
+    def _connected(self) -> Any:
+        with self._opening:
+            admin = self._admin
+            if admin is None:
+                from kafka import KafkaAdminClient
+
+                with map_errors(f"connect to {self.bootstrap}"):
+                    admin = self._admin = open_client(KafkaAdminClient, **self._settings)
+            return admin
+
+    def _writer(self) -> Any:
+        with self._opening:
+            producer = self._producer
+            if producer is None:
+                producer = self._producer = self._make_producer()
+            return producer
+
+    def _make_producer(self, **settings: Any) -> Any:
+        from kafka import KafkaProducer
+
+        ends = dict.fromkeys(("max_block_ms", "delivery_timeout_ms"), int(self._seconds * 1000))
+        return KafkaProducer(**self._client_settings, **ends, **settings)
+
+    def _request(self, request: Any, what: str) -> Any:
+        """Return the response of the first bootstrap address that responds: a wrong advertised address must not hide it."""
+        return next(self._request_each(request, what))
+
+    def _request_each(self, request: Any, what: str) -> Iterator[Any]:
+        """Yield the response of each bootstrap address that responds. Raises KafkaFailed where none does."""
+        manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
+        failures = []
+        responded = False
+        for broker in manager.cluster.bootstrap_brokers():
+            try:
+                with map_errors(f"{what} at {broker.host}:{broker.port}"):
+                    response = manager.run(manager.send, request, broker.node_id)
+            except KafkaFailed as error:
+                failures.append(error)
+                continue
+            responded = True
+            yield response
+        if not responded:
+            raise KafkaFailed("; ".join(failure.message for failure in failures))

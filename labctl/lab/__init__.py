@@ -1,0 +1,1 @@
+"""The life of a lab: brought up, verified, stopped, reset, removed."""

@@ -1,0 +1,40 @@
+"""What a lab's Kafka contains from the start: users, ACLs, topics, seed records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labctl.kafka.client import KafkaClient
+from labctl.kafka.credentials import password
+from labctl.plan.model import LabPlan
+
+
+def add_users(plan: LabPlan, client: KafkaClient) -> None:
+    """Add the plan's users and ACLs. Raises KafkaFailed.
+
+    The users are in the storage since it was formatted; lab.yaml may have more since then.
+    """
+    if plan.security:
+        client.add_users({user: password(plan, user) for user in plan.security.users})
+        client.create_acls(plan.security.acls)
+
+
+def create_topics(plan: LabPlan, client: KafkaClient) -> list[str]:
+    """Create the plan's topics and return the names of the new ones. Raises KafkaFailed."""
+    return client.create_topics(
+        {topic.name: (topic.partitions, topic.replication_factor, dict(topic.config)) for topic in plan.topics}
+    )
+
+
+def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -> None:
+    """Write the seed records of topics that never had any record. Raises KafkaFailed.
+
+    A topic that is not `new` may be without them: another program created it first by asking for it, or a labctl that
+    was killed did.
+    """
+    wanted = [topic for topic in plan.topics if topic.records]
+    found = client.topics([topic.name for topic in wanted if topic.name not in new])
+    offsets = client.offset_ranges({name: range(len(partitions)) for name, partitions in found.items()})
+    for topic in wanted:
+        if not any(end for _first, end in offsets.get(topic.name, {}).values()):
+            client.produce(topic.name, [(None, record.encode()) for record in topic.records], partition=0)

@@ -1,0 +1,252 @@
+"""The life of a lab: up, stop, down, reset. Read this first.
+
+lab.yaml is read into a spec. The planner decides everything about it: the plan. The plan is rendered as files, a runtime
+starts them, readiness waits for them, checks verify them, and a report says how it went.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from labctl import checks
+from labctl.diagnostics.redaction import secrets_in
+from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
+from labctl.kafka.credentials import make_credentials
+from labctl.kafka.reset import reset_kafka
+from labctl.lab.contents import add_users, create_topics, write_seed_records
+from labctl.lab.existing import (
+    LOCK_SECONDS,
+    ExistingLab,
+    answer_seconds,
+    connect,
+    lab_secrets,
+    open_lab,
+    with_spec,
+)
+from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
+from labctl.lab.readiness import wait_for_topics, wait_until_ready
+from labctl.lab.removal import end_orphans, remove_failed_lab, remove_lab
+from labctl.lab.reporter import Reporter
+from labctl.lab.request import LabRequest
+from labctl.lab.run_log import RunLog
+from labctl.lab.run_report import collect_outcome, reported, write_report
+from labctl.lab.verify import run_selected_checks
+from labctl.plan.planner import image_name
+from labctl.results import RunResult
+from labctl.runtime.access import render, validate
+from labctl.runtime.selection import choose, choose_ui, find_engine
+from labctl.spec.model import LabSpec
+from labctl.state.store import LabRecord, LabStore, refuse_other_source
+from labctl.system import host
+from labctl.system.files import write_files
+from labctl.system.processes import ProcessId
+from labctl.system.waiting import Deadline
+from labctl.webui.page.access import make_page_access
+from labctl.webui.page.process import start_page, stop_page, wait_for_page, warm_page
+
+PORT_CHOICES = 3  # attempts with other free ports, where another program was faster
+OTHER_NAME = "labctl run --name OTHER --ports auto … creates another lab beside it"
+
+
+def up(
+    request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool = False, owner: ProcessId | None = None
+) -> RunResult:
+    """Bring the lab up, verify it, and return the report. Remove a lab that this call created and that failed.
+
+    A lab with an `owner` lives for that process alone. Free ports that another program took meanwhile are chosen again.
+    Raises SpecError, HostError, RuntimeFailed, NodeDied, ReadinessTimeout or KafkaFailed.
+    """
+    for _ in range(PORT_CHOICES - 1):
+        try:
+            return _up(request, store, reporter, keep=keep, owner=owner)
+        except LabError as error:
+            if error.fault != "port-taken" or not request.spec.picks_all_ports or store.load(request.spec.name):
+                raise
+            reporter.note(f"{error.message}; choosing other ports")
+    return _up(request, store, reporter, keep=keep, owner=owner)
+
+
+def stop(name: str, store: LabStore, reporter: Reporter) -> bool:
+    """Stop the nodes, keep the data, and return whether there is such a lab. Raises LabError."""
+    with store.locked(name, doing="stop", seconds=LOCK_SECONDS, note=reporter.note):
+        if store.load(name) is None:
+            return False
+        lab = open_lab(name, store, reporter)
+        stop_page(lab.plan)
+        lab.runtime.stop()
+        store.set_phase(lab.record, "stopped")
+        return True
+
+
+def down(
+    name: str, store: LabStore, reporter: Reporter, only_if: Callable[[LabRecord], bool] = lambda _record: True
+) -> list[str]:
+    """Remove everything of the lab but its reports and lab.yaml, and return what was removed. Safe to repeat.
+
+    `only_if` is asked about its record when no other labctl can be at work on it. Raises LabError.
+    """
+    with store.locked(name, doing="down", seconds=LOCK_SECONDS, note=reporter.note):
+        record = store.load(name)
+        if record and not only_if(record):
+            return []
+        if record:
+            removed = remove_lab(open_lab(name, store, reporter).runtime, record, store)
+        else:
+            removed = end_orphans(store.lab_folder(name))
+        if store.remove(name):
+            removed.append(f"data of incomplete lab {name}")
+        store.sweep()
+        return removed
+
+
+def reset(name: str, store: LabStore, reporter: Reporter) -> list[str]:
+    """Empty the running lab without a restart, create its topics again, and return what was removed.
+
+    Raises LabStopped where it does not run, KafkaFailed, ReadinessTimeout.
+    """
+    with store.locked(name, doing="reset", seconds=LOCK_SECONDS, note=reporter.note):
+        lab = open_lab(name, store, reporter)
+        plan = lab.plan
+        if (state := lab.state()) != "running":
+            raise LabStopped(f"the lab {name} is {state}: only a running lab can be reset", "labctl up starts it")
+        deadline = Deadline.after(plan.timeout)
+        with connect(plan, answer=answer_seconds(deadline)) as client:
+            removed = reset_kafka(client, deadline)
+            new = create_topics(plan, client)
+            if len(new) < len(plan.topics):
+                raise KafkaFailed(
+                    "another program created a topic of the lab as soon as it was deleted",
+                    "end the programs that produce and consume, then run labctl reset again",
+                )
+            for _layer in wait_for_topics(plan, lab.runtime, client, deadline):
+                pass
+            write_seed_records(plan, client, new)
+        return removed
+
+
+# -- the steps of `up` -----------------------------------------------------
+
+
+def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool, owner: ProcessId | None) -> RunResult:
+    spec = request.spec
+    log = RunLog("up", spec.name, reporter)
+    log.hide(secrets_in({key: str(value) for key, value in spec.kafka.config.items()}))
+    with (
+        reported(log, spec, request.folder, store),
+        store.locked(spec.name, doing="up", seconds=spec.timeout, note=reporter.note),
+    ):
+        record, created = _find_or_create(request, store, log, reporter, owner)
+        lab: ExistingLab | None = None
+        started = False
+        try:
+            with log.step("prepare"):
+                lab = with_spec(record, spec, reporter)
+                _prepare(lab, spec, store, log)
+            deadline = Deadline.after(spec.timeout)
+            with log.step("start"):
+                record = _write_files(lab, spec, store)
+                started = True
+                lab.runtime.up()
+                start_page(lab.plan, lab.folder)
+            _wait_until_ready(lab, log, deadline)
+            record = store.set_phase(record, "up")
+            _fill_and_check(lab, log, deadline)
+        except BaseException as error:
+            runtime = lab.runtime if lab else None
+            artifacts = collect_outcome(log, runtime, error)
+            if created and not keep:
+                remove_failed_lab(runtime, record, store, log, started=started)
+            elif created and record.phase == "starting":
+                with contextlib.suppress(LabError):  # what stopped `up` may stop this too; that must not hide it
+                    store.set_phase(record, "kept")
+            write_report(log, spec, Path(record.folder), store, artifacts)
+            raise
+        return write_report(log, spec, lab.folder, store, collect_outcome(log, lab.runtime))
+
+
+def _find_or_create(
+    request: LabRequest, store: LabStore, log: RunLog, reporter: Reporter, owner: ProcessId | None
+) -> tuple[LabRecord, bool]:
+    """Return the lab's record, and whether this call created it. What a killed `up` left is removed first."""
+    spec = request.spec
+    record = store.load(spec.name)
+    if record and record.phase in {"starting", "kept"}:
+        reporter.note(f"the lab {record.name} is incomplete: removing it first")
+        remove_lab(open_lab(record.name, store, reporter).runtime, record, store)
+        record = None
+    if record:
+        _refuse_other_lab(request, record, owner)
+        validate(spec, record.runtime)
+        return record, False
+    runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull)
+    validate(spec, runtime)
+    reporter.note(f"runtime {runtime.name}, {runtime.reason}")
+    engine, engine_host = find_engine(runtime)
+    created = store.create(
+        spec,
+        source=request.source,
+        folder=request.folder,
+        runtime=runtime,
+        engine=engine,
+        engine_host=engine_host,
+        ui=choose_ui(spec, runtime, engine_host),
+        facts=host.gather(),
+        created_at=log.started_at,
+        owner=owner,
+    )
+    return created, True
+
+
+def _refuse_other_lab(request: LabRequest, record: LabRecord, owner: ProcessId | None) -> None:
+    """Raise SpecError where the existing lab is not the one that was asked for."""
+    refuse_other_source(record, request.source)
+    if owner and not record.belongs_to(owner):
+        raise SpecError([f"the lab {record.name} exists already, and does not belong to this run"], OTHER_NAME)
+    if request.spec.runtime not in {"auto", record.runtime.name}:
+        raise SpecError(
+            [f"the lab {record.name} runs in the runtime {record.runtime.name}, not {request.spec.runtime}"],
+            f"run labctl down --name {record.name}, then labctl up again",
+        )
+
+
+def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> None:
+    """Refuse what can't work, then download or pull, and make the credentials."""
+    log.plan = lab.plan
+    state = lab.state()
+    refuse_changes(lab, state)
+    refuse_unfit_machine(spec, lab, store, state)
+    lab.runtime.prepare()
+    make_credentials(lab.plan, renew=state == "stopped")
+    make_page_access(lab.plan)
+    log.hide(lab_secrets(lab.plan))
+
+
+def _write_files(lab: ExistingLab, spec: LabSpec, store: LabStore) -> LabRecord:
+    """Write the rendered files, and return the record with the spec of this `up`."""
+    # a container's user reads mounted settings; no secret is in them
+    write_files(render(lab.plan), lab.folder, "start labctl in a folder that you own, or fix this one", mode=0o644)
+    return store.save(replace(lab.record, spec=spec.model_dump(mode="json")))
+
+
+def _wait_until_ready(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
+    with connect(lab.plan, seconds=1) as client, log.step("ready"):
+        for layer in wait_until_ready(lab.plan, lab.runtime, client, deadline):
+            log.add(layer)
+    warm_page(lab.plan)
+
+
+def _fill_and_check(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
+    plan = lab.plan
+    with connect(plan, answer=answer_seconds(deadline)) as client:
+        with log.step("topics"):
+            add_users(plan, client)
+            new = create_topics(plan, client)
+            client.create_internal_topics()
+            for layer in wait_for_topics(plan, lab.runtime, client, deadline):
+                log.add(layer)
+            write_seed_records(plan, client, new)
+        run_selected_checks(log, lab, client, checks.selected(plan.checks), deadline)
+    wait_for_page(plan)

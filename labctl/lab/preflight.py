@@ -1,0 +1,52 @@
+"""What is refused before anything starts: changed settings of a running lab, and a machine that is not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl.diagnostics.doctor import refuse_unfit
+from labctl.errors import SpecError
+from labctl.lab.existing import ExistingLab, planned, recorded_spec
+from labctl.runtime.access import render
+from labctl.spec.model import LabSpec
+from labctl.state.store import LabStore
+from labctl.system import host, ports
+from labctl.webui.page.process import page_runs
+
+
+def refuse_changes(lab: ExistingLab, state: str) -> None:
+    """Raise SpecError where lab.yaml has other nodes than the lab, or other settings than the running lab."""
+    plan, record = lab.plan, lab.record
+    created = planned(recorded_spec(record), record)
+    if created.node_names != plan.node_names:
+        had, wanted = ", ".join(created.node_names), ", ".join(plan.node_names)
+        raise SpecError(
+            [f"the lab {plan.name} has the nodes {had}, and would have {wanted}"],
+            f"labctl down --name {plan.name} removes it with its data; then run labctl up again",
+        )
+    if record.phase != "up" or state == "stopped":
+        return
+    before, now = render(created), render(plan)
+    changed = [
+        path for path in now if now[path] != before.get(path) or _text(lab.folder / path) not in {now[path], None}
+    ]
+    if changed:
+        raise SpecError(
+            [f"the lab {plan.name} is running with other settings than lab.yaml has now ({', '.join(changed)})"],
+            f"labctl stop --name {plan.name} keeps the data, labctl down --name {plan.name} does not; "
+            "then run labctl up again",
+        )
+
+
+def refuse_unfit_machine(spec: LabSpec, lab: ExistingLab, store: LabStore, state: str) -> None:
+    """Raise HostError where this machine can't run the lab: open files, ports, disk, memory."""
+    refuse_unfit(spec, store)
+    plan = lab.plan
+    if state == "stopped" and not plan.engine_host:
+        ports.require(plan.host_ports(page=plan.ui.kind == "page" and not page_runs(plan)))
+        host.require_disk(Path(plan.state))
+        host.require_memory(len(plan.nodes), plan.heap)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

@@ -1,0 +1,47 @@
+"""The plan of a lab that may not exist yet."""
+
+from __future__ import annotations
+
+import uuid
+
+from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
+from labctl.lab.request import LabRequest
+from labctl.plan.model import PAGE_ADDRESS, Decision, Identity, LabPlan
+from labctl.plan.planner import image_name, make_plan
+from labctl.runtime.access import validate
+from labctl.runtime.selection import REQUESTED, choose, choose_ui
+from labctl.state.identity import encoded_id
+from labctl.state.store import LabStore
+from labctl.system import host
+from labctl.system.ports import free_ports
+
+PREVIEW = uuid.UUID("8a5b9d6e-6c1f-4c3e-9b57-2f4f6a0c7d11")  # namespace of the cluster ids below
+PREVIEW_LOOPBACK = "127.77.0"
+
+
+def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
+    """Return the lab's plan: with its identity where it exists, else with one that is always the same.
+
+    Raises SpecError, HostError where there are no free ports.
+    """
+    spec = request.spec
+    record = store.load(spec.name)
+    if record and record.source == request.source:
+        same = spec.runtime in {"auto", record.runtime.name}
+        runtime = record.runtime if same else Decision(spec.runtime, REQUESTED)
+        validate(spec, runtime)
+        return make_plan(spec, runtime, host.gather(), record.identity)
+    external = spec.listeners.external
+    runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull, ask_registry=False)
+    validate(spec, runtime)
+    identity = Identity(
+        cluster_id=encoded_id(uuid.uuid5(PREVIEW, str(request.folder))),
+        state=str(store.lab_folder(spec.name)),
+        loopback=PREVIEW_LOOPBACK,
+        internal_port=INTERNAL_PORT,
+        controller_port=CONTROLLER_PORT,
+        external_port=free_ports(external.bind, spec.kafka.brokers) if external.port == "auto" else external.port,
+        ui_port=free_ports(PAGE_ADDRESS, 1) if spec.ui.port == "auto" else spec.ui.port,
+        ui=choose_ui(spec, runtime, "", ask_registry=False),
+    )
+    return make_plan(spec, runtime, host.gather(), identity)

@@ -1,0 +1,58 @@
+"""Removing a lab: nodes, page, rendered files, data."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from labctl.errors import LabError
+from labctl.lab.existing import planned, recorded_spec
+from labctl.lab.run_log import RunLog
+from labctl.runtime.access import render
+from labctl.runtime.base import Runtime
+from labctl.state.store import LabRecord, LabStore
+from labctl.system import processes
+from labctl.webui.page.process import stop_page
+
+
+def remove_lab(runtime: Runtime | None, record: LabRecord, store: LabStore) -> list[str]:
+    """Remove everything of the lab but its reports, and return what was removed. Raises LabError."""
+    removed = runtime.down() if runtime else []
+    plan = planned(recorded_spec(record), record)
+    removed += stop_page(plan)
+    _remove_rendered_files(Path(record.folder), list(render(plan)))
+    if store.remove(record.name):
+        removed.append(f"data of lab {record.name}")
+    return removed
+
+
+def remove_failed_lab(
+    runtime: Runtime | None, record: LabRecord, store: LabStore, log: RunLog, *, started: bool
+) -> None:
+    """Remove a lab that did not come up. What stopped `up` may stop this too; that must not hide the first failure."""
+    try:
+        remove_lab(runtime, record, store)
+    except LabError as error:
+        if started:
+            log.note(f"the lab was not removed completely: {error.message}; try: labctl down --name {record.name}")
+        else:
+            store.remove(record.name)
+
+
+def end_orphans(folder: Path) -> list[str]:
+    """End the processes of a lab in `folder` whose record can't be read, and return them."""
+    if not folder.exists():
+        return []
+    orphans = processes.of_lab(str(folder))
+    processes.kill(orphans)
+    return [f"process {orphan.pid}" for orphan in orphans]
+
+
+def _remove_rendered_files(folder: Path, paths: list[str]) -> None:
+    """Remove them, and folders that are empty then. A folder that is not the user's any more must not keep the lab."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            (folder / path).unlink()
+    for parent in {(folder / path).parent for path in paths} - {folder}:
+        with contextlib.suppress(OSError):
+            parent.rmdir()

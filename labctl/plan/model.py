@@ -1,0 +1,250 @@
+"""A lab, decided: immutable values that everything after the planner works with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labctl.constants import DEFAULT_NAME, HOMEWORK_TOPIC
+from labctl.security_profiles import SecurityProfile
+
+BROKER, CONTROLLER = "broker", "controller"  # process.roles
+PAGE_ADDRESS = "127.0.0.1"  # where the web page listens
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What was observed of this machine. Memory in bytes."""
+
+    system: str  # platform.system(): Linux, Darwin
+    cpus: int
+    memory_total: int
+    memory_available: int
+
+    @property
+    def has_loopback_net(self) -> bool:
+        """Whether all of 127.0.0.0/8 can be bound: on Linux; macOS has 127.0.0.1 alone."""
+        return self.system == "Linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is random about a lab or was found free on this machine: created once, and kept with the lab."""
+
+    cluster_id: str
+    state: str  # folder of the lab's data
+    loopback: str  # first three numbers of the lab's own /24 network, like 127.77.5
+    internal_port: int  # of the first node; 9092 wherever each node has an address of its own
+    controller_port: int
+    external_port: int
+    engine: str = ""  # DOCKER_HOST=… or DOCKER_CONTEXT=…: the Docker Engine on which the lab was created
+    engine_host: str = ""  # the machine of a remote Docker Engine; "": this machine
+    ui_port: int = 0
+    ui: Decision | None = None  # the web page that `auto` decided on; None: labctl's own
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A port of this machine that a lab needs, the key of lab.yaml that sets it, and a description for messages."""
+
+    address: str
+    number: int
+    key: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listener of a node. `bind` "" means all addresses of the node, `advertised` None that it advertises nothing."""
+
+    name: str  # INTERNAL, EXTERNAL, CONTROLLER
+    bind: str
+    port: int
+    advertised: str | None  # HOST:PORT
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One Kafka process."""
+
+    name: str
+    id: int
+    roles: tuple[str, ...]
+    address: str  # local runtime: the loopback address of its internal name
+    listeners: tuple[Listener, ...]
+    data_folder: str  # as the node sees it
+    secrets_folder: str  # as the node sees it
+    container: str  # its name in Docker
+    exec_prefix: tuple[str, ...]  # what a person types before a command in the node, without labctl; (): not possible
+
+    def listener(self, name: str) -> Listener:
+        """Return the listener called `name`. Raises StopIteration where the node has none."""
+        return next(listener for listener in self.listeners if listener.name == name)
+
+    def advertised(self, name: str) -> str:
+        """Return the advertised HOST:PORT of the listener called `name`. Raises ValueError where there is none."""
+        address = self.listener(name).advertised
+        if address is None:
+            raise ValueError(f"{name} of {self.name} advertises nothing")
+        return address
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """One topic as it must be."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: tuple[tuple[str, str], ...]
+    records: tuple[str, ...]  # seed records
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AclPlan:
+    """One ACL that allows something, in Kafka's terms."""
+
+    user: str
+    resource: str  # topic, group, transactional_id
+    pattern: str  # literal, prefixed
+    name: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityPlan:
+    """Who may log in, how, and what each user is authorized to do."""
+
+    profile: SecurityProfile
+    users: tuple[str, ...]
+    acls: tuple[AclPlan, ...]
+
+    @property
+    def mechanism(self) -> str:
+        """sasl.mechanism."""
+        return self.profile.mechanism
+
+
+@dataclass(frozen=True, slots=True)
+class UiPlan:
+    """The web page: page (labctl's own), kafbat or none; its port on this machine; the reason for that kind."""
+
+    kind: str
+    port: int | None
+    reason: str
+    image: str = ""  # kafbat's
+    container: str = ""  # kafbat's name in Docker
+    container_port: int = 0  # kafbat's, inside its container
+    host: str = "localhost"  # another program could listen on localhost's ::1: a key is sent to 127.0.0.1 alone
+
+    @property
+    def url(self) -> str | None:
+        """The address for a browser, or None where the lab has no page."""
+        return f"http://{self.host}:{self.port}" if self.port else None
+
+
+@dataclass(frozen=True, slots=True)
+class LabPlan:
+    """A lab, decided. Same spec, facts and identity: the same plan."""
+
+    name: str
+    runtime: Decision
+    kafka_version: str
+    image: str
+    pull: str
+    heap: str
+    bind: str
+    cluster_id: str
+    state: str
+    engine: str
+    engine_host: str
+    nodes: tuple[NodePlan, ...]
+    topics: tuple[TopicPlan, ...]
+    broker_config: tuple[tuple[str, str], ...]
+    security: SecurityPlan | None  # None: no login is required
+    ui: UiPlan
+    checks: str
+    timeout: int
+
+    @property
+    def main_topic(self) -> str:
+        """The topic of examples: the first, or the homework's where the lab has none."""
+        return self.topics[0].name if self.topics else HOMEWORK_TOPIC
+
+    @property
+    def node_names(self) -> list[str]:
+        """The names of all nodes."""
+        return [node.name for node in self.nodes]
+
+    @property
+    def brokers(self) -> tuple[NodePlan, ...]:
+        """The nodes that store records."""
+        return tuple(node for node in self.nodes if BROKER in node.roles)
+
+    @property
+    def voters(self) -> tuple[NodePlan, ...]:
+        """The nodes of the metadata quorum."""
+        return tuple(node for node in self.nodes if CONTROLLER in node.roles)
+
+    @property
+    def external_addresses(self) -> tuple[str, ...]:
+        """The advertised HOST:PORT of each broker's external listener."""
+        return tuple(node.advertised("EXTERNAL") for node in self.brokers)
+
+    @property
+    def bootstrap(self) -> str:
+        """bootstrap.servers for a client on the host."""
+        return ",".join(self.external_addresses)
+
+    @property
+    def host_addresses(self) -> tuple[str, ...]:
+        """Where this machine reaches each broker, whatever it advertises: for labctl itself."""
+        host = self.engine_host or ("127.0.0.1" if self.bind in {"0.0.0.0", "::"} else self.bind)  # noqa: S104
+        return tuple(f"{host}:{node.listener('EXTERNAL').port}" for node in self.brokers)
+
+    @property
+    def host_bootstrap(self) -> str:
+        """bootstrap.servers for labctl itself."""
+        return ",".join(self.host_addresses)
+
+    @property
+    def internal_bootstrap(self) -> str:
+        """bootstrap.servers for a client inside."""
+        return ",".join(node.advertised("INTERNAL") for node in self.brokers)
+
+    @property
+    def internal_replication_factor(self) -> int:
+        """The replication factor of Kafka's own topics."""
+        return default_replication_factor(len(self.brokers))
+
+    def host_ports(self, *, page: bool) -> list[HostPort]:
+        """Return the ports of this machine that the lab needs, with `page` that of the web page too."""
+        ports = [node.listener("EXTERNAL").port for node in self.brokers]
+        return host_ports(self.bind, ports, self.ui.port if page else None)
+
+
+def host_ports(bind: str, external: Sequence[int], page: int | None) -> list[HostPort]:
+    """Return the host ports for external listeners, and for the page where its port is given."""
+    ports = [HostPort(bind, number, "listeners.external.port", f"port {number} on {bind}") for number in external]
+    if page:
+        ports.append(HostPort(PAGE_ADDRESS, page, "ui.port", f"port {page} of the lab page"))
+    return ports
+
+
+def default_replication_factor(brokers: int) -> int:
+    """Return the replication factor where lab.yaml sets none: as Kafka's own internal topics, 3 where possible."""
+    return min(3, brokers)
+
+
+def prefixed_name(lab: str, name: str) -> str:
+    """Return a name in Docker. The homework says `docker exec broker`: its lab has the plain names, others a prefix."""
+    return name if lab == DEFAULT_NAME else f"{lab}-{name}"

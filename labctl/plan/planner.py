@@ -1,0 +1,241 @@
+"""Every decision about a lab, made once: LabSpec + HostFacts + Identity -> LabPlan. Nothing here examines the machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT, MIN_ISR
+from labctl.errors import SpecError
+from labctl.plan.model import (
+    BROKER,
+    CONTROLLER,
+    AclPlan,
+    Decision,
+    HostFacts,
+    HostPort,
+    Identity,
+    LabPlan,
+    Listener,
+    NodePlan,
+    SecurityPlan,
+    TopicPlan,
+    UiPlan,
+    default_replication_factor,
+    host_ports,
+    prefixed_name,
+)
+from labctl.runtime_traits import RUNTIMES, RuntimeTraits
+
+if TYPE_CHECKING:  # a process that only receives a plan needs no pydantic: the lab page loads in half the time
+    from labctl.spec.model import AclSpec, LabSpec, Scalar
+
+CONTROLLER_IDS = 100  # isolated controllers count from 101, brokers from 1: adding one renames no other node
+KAFBAT_SERVICE = "kafka-ui"
+KAFBAT_PORT = 8080  # inside its container
+
+
+def make_plan(spec: LabSpec, runtime: Decision, facts: HostFacts, identity: Identity) -> LabPlan:
+    """Return the plan of a lab. Raises SpecError where its listeners can't be reached."""
+    if identity.engine_host:
+        _refuse_unreachable_engine(spec, identity.engine_host)
+    return LabPlan(
+        name=spec.name,
+        runtime=runtime,
+        kafka_version=spec.kafka.version,
+        image=image_name(spec),
+        pull=spec.kafka.pull,
+        heap=spec.kafka.heap,
+        bind=spec.listeners.external.bind,
+        cluster_id=identity.cluster_id,
+        state=identity.state,
+        engine=identity.engine,
+        engine_host=identity.engine_host,
+        nodes=_nodes(spec, RUNTIMES[runtime.name], facts, identity),
+        topics=plan_topics(spec),
+        broker_config=_texts(spec.kafka.config),
+        security=_security(spec),
+        ui=_ui(spec, RUNTIMES[runtime.name], identity),
+        checks=spec.checks,
+        timeout=spec.timeout,
+    )
+
+
+def image_name(spec: LabSpec) -> str:
+    """Return the image of a container: Kafka's version is its tag, unless lab.yaml gives a tag or digest."""
+    return spec.kafka.image if _has_tag(spec.kafka.image) else f"{spec.kafka.image}:{spec.kafka.version}"
+
+
+def plan_topics(spec: LabSpec) -> tuple[TopicPlan, ...]:
+    """Return the topics of the lab, with every default."""
+    return tuple(
+        TopicPlan(
+            name=topic.name,
+            partitions=topic.partitions,
+            replication_factor=(
+                replication_factor := topic.replication_factor or default_replication_factor(spec.kafka.brokers)
+            ),
+            config=_texts(_min_isr_config(replication_factor, spec) | topic.config),
+            records=tuple(topic.records),
+        )
+        for topic in spec.topics
+    )
+
+
+def fixed_host_ports(spec: LabSpec) -> list[HostPort]:
+    """Return the ports of this machine that lab.yaml names; those that are chosen later are not among them."""
+    external = spec.listeners.external
+    ports = [] if external.port == "auto" else [external.port + place for place in range(spec.kafka.brokers)]
+    return host_ports(external.bind, ports, None if spec.ui.kind == "none" or spec.ui.port == "auto" else spec.ui.port)
+
+
+def min_isr(replication_factor: int) -> int:
+    """Return min.insync.replicas for a replication factor: one replica may be missing."""
+    return max(1, replication_factor - 1)
+
+
+def _ui(spec: LabSpec, traits: RuntimeTraits, identity: Identity) -> UiPlan:
+    chosen = identity.ui or Decision("page", "the lab page")
+    if spec.ui.kind == "none":
+        return UiPlan("none", None, "the lab has no web page")
+    port = identity.ui_port if spec.ui.port == "auto" else spec.ui.port
+    secure = spec.security.profile.requires_login
+    kind = chosen.name if spec.ui.kind == "auto" else spec.ui.kind
+    if kind == "kafbat" and traits.containers and not secure and not identity.engine_host:
+        return UiPlan(
+            "kafbat",
+            port,
+            chosen.reason if spec.ui.kind == "auto" else "Kafbat UI, as requested",
+            spec.ui.image,
+            kafbat_container(spec.name),
+            KAFBAT_PORT,
+        )
+    return UiPlan("page", port, "the lab page", host="127.0.0.1" if secure else "localhost")
+
+
+def kafbat_container(lab: str) -> str:
+    """Return the name of Kafbat's container in the lab `lab`."""
+    return prefixed_name(lab, KAFBAT_SERVICE)
+
+
+def _security(spec: LabSpec) -> SecurityPlan | None:
+    profile = spec.security.profile
+    if not profile.requires_login:
+        return None
+    users = spec.security.with_defaults
+    acls = {
+        planned
+        for user in users
+        for acl in user.acls_with_defaults(spec.topics)
+        for planned in _acl_plans(user.name, acl)
+    }
+    return SecurityPlan(profile, tuple(user.name for user in users), tuple(sorted(acls)))
+
+
+def _acl_plans(user: str, acl: AclSpec) -> list[AclPlan]:
+    """One for each operation. `*` alone is Kafka's own name for all resources, `abc*` means a prefix."""
+    resource, name = acl.resource
+    prefixed = name != "*" and name.endswith("*")
+    pattern = "prefixed" if prefixed else "literal"
+    plain_name = name.removesuffix("*") if prefixed else name
+    return [AclPlan(user, resource, pattern, plain_name, operation) for operation in acl.allow]
+
+
+def _min_isr_config(replication_factor: int, spec: LabSpec) -> dict[str, Scalar]:
+    """Kafka's own default of 1 would let an acknowledged record be lost with its leader."""
+    as_kafka = min_isr(replication_factor) == 1 or MIN_ISR in spec.kafka.config
+    return {} if as_kafka else {MIN_ISR: min_isr(replication_factor)}
+
+
+def _nodes(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity) -> tuple[NodePlan, ...]:
+    """The brokers, then the controllers where they are isolated."""
+    combined = spec.kafka.controllers == "combined"
+    roles = (BROKER, CONTROLLER) if combined else (BROKER,)
+    brokers = spec.kafka.brokers
+    names = ["broker"] if brokers == 1 else [f"broker-{number}" for number in range(1, brokers + 1)]
+    members = [(name, number, roles) for number, name in enumerate(names, 1)]
+    controllers = range(1, spec.kafka.nodes - brokers + 1)
+    members += [(f"controller-{number}", CONTROLLER_IDS + number, (CONTROLLER,)) for number in controllers]
+    return tuple(_node(spec, traits, facts, identity, place, *member) for place, member in enumerate(members, 1))
+
+
+def _node(
+    spec: LabSpec,
+    traits: RuntimeTraits,
+    facts: HostFacts,
+    identity: Identity,
+    place: int,
+    name: str,
+    number: int,
+    roles: tuple[str, ...],
+) -> NodePlan:
+    """One node; `place` counts the lab's nodes from 1, and decides addresses and ports."""
+    container = prefixed_name(spec.name, name)
+    values = {"state": identity.state, "node": name, "container": container}
+    return NodePlan(
+        name=name,
+        id=number,
+        roles=roles,
+        address=f"{identity.loopback}.{place}" if facts.has_loopback_net else "127.0.0.1",
+        listeners=_listeners(spec, traits, facts, identity, place, name, roles),
+        data_folder=traits.data_folder.format(**values),
+        secrets_folder=traits.secrets_folder.format(**values),
+        container=container,
+        exec_prefix=tuple(word.format(**values) for word in traits.exec_prefix),
+    )
+
+
+def _listeners(
+    spec: LabSpec,
+    traits: RuntimeTraits,
+    facts: HostFacts,
+    identity: Identity,
+    place: int,
+    name: str,
+    roles: tuple[str, ...],
+) -> tuple[Listener, ...]:
+    external, profile = spec.listeners.external, spec.security.profile
+    external_port = (identity.external_port if external.port == "auto" else external.port) + place - 1
+    host = external.advertise if external.advertise != "localhost" else identity.engine_host or "localhost"
+    if traits.own_addresses:
+        bind = external_bind = ""
+        internal_port, controller_port = INTERNAL_PORT, CONTROLLER_PORT
+    else:
+        bind, external_bind = name, external.bind
+        shift = 0 if facts.has_loopback_net else 2 * (place - 1)
+        internal_port, controller_port = identity.internal_port + shift, identity.controller_port + shift
+    client_protocol = profile.client_protocol
+    by_role = {
+        BROKER: Listener("INTERNAL", bind, internal_port, f"{name}:{internal_port}", client_protocol),
+        CONTROLLER: Listener("CONTROLLER", bind, controller_port, None, profile.controller_protocol),
+    }
+    for_host = Listener("EXTERNAL", external_bind, external_port, f"{host}:{external_port}", client_protocol)
+    return (*(by_role[role] for role in roles), *((for_host,) if BROKER in roles else ()))
+
+
+def _refuse_unreachable_engine(spec: LabSpec, engine_host: str) -> None:
+    if spec.security.profile.requires_login:
+        raise SpecError(
+            [f"security.protocol: the secrets are files of this machine, and the Docker Engine is on {engine_host}"],
+            "run the lab on that machine, or here: --runtime local",
+        )
+    bind = spec.listeners.external.bind
+    if bind.startswith("127."):
+        raise SpecError(
+            [
+                f"listeners.external.bind: the Docker Engine is on {engine_host}, and a port that it publishes on {bind} "
+                "of that machine can't be reached from here"
+            ],
+            "set bind to 0.0.0.0 or to that machine's address, if its network may see this Kafka; or --runtime local",
+        )
+
+
+def _has_tag(image: str) -> bool:
+    return "@" in image or ":" in image.rsplit("/", 1)[-1]
+
+
+def _texts(config: dict[str, Scalar]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, _text(value)) for key, value in sorted(config.items()))
+
+
+def _text(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

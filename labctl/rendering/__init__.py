@@ -1,0 +1,1 @@
+"""Templates: the environment that fills them, and its cache."""

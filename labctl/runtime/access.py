@@ -1,0 +1,57 @@
+"""The runtime of a plan: open it, render its files, validate what it must run."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from labctl.plan.model import Decision, LabPlan
+from labctl.runtime.base import Progress, Runtime
+from labctl.runtime_traits import RUNTIMES
+
+if TYPE_CHECKING:
+    from labctl.runtime.docker.container import Container
+    from labctl.spec.model import LabSpec
+
+
+class RuntimeModule(Protocol):
+    """The functions that the module of a runtime has."""
+
+    def open_runtime(self, plan: LabPlan, files: Path, progress: Progress) -> Runtime:
+        """Return the runtime of the plan."""
+
+    def render(self, plan: LabPlan) -> dict[str, str]:
+        """Return the rendered files."""
+
+    def validate(self, spec: LabSpec) -> None:
+        """Raise SpecError where this runtime can't run `spec`."""
+
+
+def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
+    """Return the runtime of the plan; `files` is the folder of its rendered files."""
+    return _module(plan.runtime).open_runtime(plan, files, progress)
+
+
+def render(plan: LabPlan) -> dict[str, str]:
+    """Return the files of the lab: {path in the lab's folder: text}. Same plan, same bytes."""
+    return _module(plan.runtime).render(plan)
+
+
+def validate(spec: LabSpec, runtime: Decision) -> None:
+    """Raise SpecError where `runtime` can't run `spec`. Nothing of this machine is examined."""
+    _module(runtime).validate(spec)
+
+
+def open_container(name: str) -> Container:
+    """Return a running container that somebody else started. Raises HostError, LabStopped."""
+    from labctl.runtime.docker.container import Container
+    from labctl.runtime.docker.engine import Engine
+
+    container = Container(Engine(), name)
+    container.require_running()
+    return container
+
+
+def _module(runtime: Decision) -> RuntimeModule:
+    return cast("RuntimeModule", import_module(RUNTIMES[runtime.name].module))

@@ -1,0 +1,216 @@
+"""The compose runtime: every node is a container of a Docker Engine, from the rendered docker-compose.yml."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from labctl.errors import HostError, RuntimeFailed, SpecError
+from labctl.kafka.client import load_library
+from labctl.plan.model import LabPlan
+from labctl.plan.sizes import MEBIBYTE
+from labctl.runtime.base import Completed, NodeState, Progress
+from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, project_name
+from labctl.runtime.docker.container import Container
+from labctl.runtime.docker.engine import UNNAMED, Engine, load_client, parse_time
+from labctl.system.parallel import run_all
+
+STOP_SECONDS = 10
+DOWN_SECONDS = 60
+IN_USE_SECONDS = 2  # what still exists then has another reason than docker being slow
+RELEASE = {"network": "docker network disconnect -f {name} {user}", "volume": "docker rm -f {user}"}
+PAUSE_SECONDS = 0.1
+
+
+class ComposeRuntime:
+    """Nodes as containers. `files` is the folder of the plan's rendered files."""
+
+    def __init__(self, plan: LabPlan, files: Path, progress: Progress) -> None:
+        self._plan = plan
+        self._file = files / COMPOSE_FILE
+        self._progress = progress
+        self._engine = Engine(mark=plan.state, pin=plan.engine)
+        self._containers = {node.name: node.container for node in plan.nodes}
+        self._volumes = [f"{project_name(plan)}_{node.name}-data" for node in plan.nodes]
+        self._page = [plan.ui.container] if plan.ui.container else []
+        self._label = f"{CLUSTER_LABEL}={plan.cluster_id}"
+
+    def prepare(self) -> None:
+        """Pull the image where `kafka.pull` says so, and refuse foreign containers and volumes with our names."""
+        images = [self._plan.image, *filter(None, [self._plan.ui.image])]
+        jobs: list[Callable[[], object]] = [
+            *(partial(self._engine.has_image, image) for image in images),
+            self._refuse_foreign_containers,
+            self._refuse_foreign_volumes,
+            load_client,
+        ]
+        for image, present in zip(images, run_all(jobs, len(jobs)), strict=False):
+            if not present or self._plan.pull == "always":
+                self._pull(image)
+
+    def up(self) -> None:
+        """Create and start the containers that don't run."""
+        load_library()  # while docker works
+        self._engine.compose_up(self._file)
+
+    def restart_without_cache(self, node: str) -> bool:
+        """Return False: the image has its own way to start."""
+        return False
+
+    def stop(self, names: Sequence[str] = ()) -> None:
+        """Stop the containers in parallel; their volumes stay."""
+        wanted = {self._container(name) for name in names} or set(self._containers.values())
+        states = {self._containers[node.name]: node.state for node in self.nodes()}
+        running = [container for container, state in states.items() if container in wanted and state == "running"]
+        running += [] if names else list(self._engine.containers(self._page))
+        if running:
+            self._engine.stop(running, STOP_SECONDS)
+
+    def down(self) -> list[str]:
+        """Remove containers, volumes and network at once: the data is removed anyway, so Kafka need not stop first."""
+        self._engine.end_commands()
+        removed: list[str] = []
+        began = time.monotonic()
+        while any((found := self._engine.objects(self._label, self._volumes)).values()):
+            self._refuse_what_stays(found, time.monotonic() - began)
+            if removed:
+                time.sleep(PAUSE_SECONDS)
+            self._engine.remove(found)
+            named = [f"{kind} {name}" for kind, names in found.items() if kind != UNNAMED for name in names]
+            removed += [text for text in named if text not in removed]
+        return removed
+
+    def nodes(self, *, memory: bool = False) -> list[NodeState]:
+        """Return what docker inspect says of each container, and `docker top` of its processes' memory."""
+        inspected = self._engine.containers(list(self._containers.values()))
+        states = [
+            _state(node.name, inspected.get(self._containers[node.name]), self._plan) for node in self._plan.nodes
+        ]
+        return run_all([partial(self._with_memory, state) for state in states], len(states)) if memory else states
+
+    def ui(self) -> NodeState | None:
+        """Return Kafbat's container, where the lab has one."""
+        inspected = self._engine.containers(self._page) if self._page else {}
+        states = [self._with_memory(_state(name, inspected.get(name), self._plan)) for name in self._page]
+        return states[0] if states else None
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the engine and of Compose, and the image."""
+        engine, compose = run_all([self._engine.version, self._engine.compose_version], 2)
+        return {"Docker Engine": engine, "Docker Compose": compose, "image": self._plan.image}
+
+    def inspect(self, node: str) -> str:
+        """Return `docker inspect` of the container."""
+        inspected = self._engine.containers([self._container(node)])
+        return json.dumps(list(inspected.values()), indent=2)
+
+    def logs(self, node: str, *, tail: int | None) -> str:
+        """Return the container's log; "" where the container is missing."""
+        container = self._container(node)
+        return self._engine.logs(container, tail) if self._engine.containers([container]) else ""
+
+    def follow_logs(self, node: str, *, tail: int | None) -> Iterator[str]:
+        """Yield the lines of the container's log as they are written."""
+        yield from self._engine.follow_logs(self._container(node), tail)
+
+    def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
+        """Run a program in the container, for `seconds` at most."""
+        return Container(self._engine, self._container(node)).exec(argv, stdin, seconds)
+
+    def exec_interactive(self, node: str, argv: list[str], *, tty: bool) -> int:
+        """Run a program in the container on this terminal."""
+        return Container(self._engine, self._container(node)).exec_interactive(argv, tty=tty)
+
+    # -- parts -------------------------------------------------------------
+
+    def _pull(self, image: str) -> None:
+        if self._plan.pull == "never":
+            own = ", or build an image yourself: labctl image build" if image == self._plan.image else ""
+            raise HostError(
+                f"the image {image} is not present, and kafka.pull is never",
+                f"docker pull {image}{own}",
+                "image-not-here",
+            )
+        self._progress.note(f"pulling {image}")
+        self._engine.pull(image)
+
+    def _with_memory(self, state: NodeState) -> NodeState:
+        if state.state != "running":
+            return state
+        return replace(state, memory=self._engine.rss_bytes(self._containers.get(state.name, state.name)))
+
+    def _refuse_foreign_containers(self) -> None:
+        """Raise HostError for a container with one of our names that this lab did not create: it is never touched."""
+        for name, inspected in self._engine.containers([*self._containers.values(), *self._page]).items():
+            labels = inspected["Config"].get("Labels") or {}
+            if labels.get(CLUSTER_LABEL) != self._plan.cluster_id:
+                lab = labels.get("labctl.lab")
+                creator = f"the lab {lab} of another user or state folder" if lab else "somebody else, not labctl"
+                raise HostError(
+                    f"there is already a container {name}, created by {creator}",
+                    f"docker rm -f {name} removes it for good; or give this lab another name: labctl up --name NAME",
+                    "foreign-container",
+                )
+
+    def _refuse_foreign_volumes(self) -> None:
+        """Raise HostError for a volume of another cluster: Kafka would start with its data and its cluster id."""
+        for name, inspected in self._engine.volumes(self._volumes).items():
+            if (inspected.get("Labels") or {}).get(CLUSTER_LABEL) != self._plan.cluster_id:
+                raise HostError(
+                    f"there is already a volume {name}, with the data of another cluster",
+                    f"docker volume rm {name} removes it for good; or give this lab another name: "
+                    "labctl up --name NAME",
+                    "foreign-volume",
+                )
+
+    def _refuse_what_stays(self, found: dict[str, list[str]], seconds: float) -> None:
+        """Raise where a container of somebody else uses a network or volume of the lab, or after DOWN_SECONDS."""
+        if seconds > IN_USE_SECONDS:
+            for kind in RELEASE:
+                for name in found[kind]:
+                    self._refuse_foreign_users(kind, name, found["container"])
+        if seconds > DOWN_SECONDS:
+            remaining = ", ".join(f"{kind} {name}" for kind, names in found.items() for name in names)
+            raise RuntimeFailed("labctl down", None, f"still there: {remaining}", "run labctl down again")
+
+    def _refuse_foreign_users(self, kind: str, name: str, own: list[str]) -> None:
+        others = sorted(set(self._engine.users_of(kind, name)) - set(own))
+        if others:
+            ways = [RELEASE[kind].format(name=name, user=user) for user in others]
+            raise HostError(
+                f"the lab's {kind} {name} is in use by {' and '.join(others)}, not of this lab",
+                f"{'; '.join(ways)}; then run labctl down again",
+                "held",
+            )
+
+    def _container(self, node: str) -> str:
+        if node not in self._containers:
+            raise SpecError([f"there is no node {node}; there are {', '.join(self._containers)}"])
+        return self._containers[node]
+
+
+def _state(name: str, inspected: dict[str, Any] | None, plan: LabPlan) -> NodeState:
+    # docker rm ends a container before it is gone
+    if inspected is None or inspected["State"]["Status"] in {"removing", "dead"}:
+        return NodeState(name, "missing")
+    state = inspected["State"]
+    if state["Status"] in {"running", "paused", "restarting"}:
+        return NodeState(name, "running", reason="frozen: docker paused it" if state["Status"] == "paused" else "")
+    code = int(state["ExitCode"])
+    if state.get("OOMKilled"):
+        limit = int(inspected["HostConfig"].get("Memory", 0)) // MEBIBYTE
+        reason = f"OOM-killed: it needed more than its memory limit of {limit} MiB, heap {plan.heap}"
+    else:
+        reason = str(state.get("Error") or "") or f"exit code {code}"
+    return NodeState(name, "exited", code, reason, ended=_seconds(state.get("FinishedAt", "")))
+
+
+def _seconds(text: str) -> float | None:
+    """A time of docker in seconds since 1970; docker's year 1 means never."""
+    seconds = parse_time(text).timestamp() if text else 0.0
+    return seconds if seconds > 0 else None

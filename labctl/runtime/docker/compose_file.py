@@ -1,0 +1,86 @@
+"""LabPlan -> docker-compose.yml, and server.properties of a secure lab's nodes."""
+
+from __future__ import annotations
+
+from labctl.kafka.broker_settings import COMMENTS, environment_name, node_settings
+from labctl.kafka.security_settings import host_secrets
+from labctl.plan.model import LabPlan, NodePlan
+from labctl.plan.sizes import MEBIBYTE, heap_bytes
+from labctl.rendering.templates import render_template
+
+COMPOSE_FILE = "docker-compose.yml"
+CLUSTER_LABEL = "labctl.cluster"  # the lab to which an object of Docker belongs: names repeat, cluster ids don't
+MOUNTED_CONFIG = "/mnt/shared/config"  # where apache/kafka's launcher reads settings
+MOUNTED_PROPERTIES = f"{MOUNTED_CONFIG}/server.properties"
+TOOLS_MEMORY = 512  # MiB for tools that run by `docker exec` in the node's container
+LAUNCHER = "/etc/kafka/docker/run"
+
+
+def render_compose(plan: LabPlan) -> dict[str, str]:
+    """Return the rendered files: {path in the lab's folder: text}."""
+    memory = (2 * heap_bytes(plan.heap)) // MEBIBYTE + TOOLS_MEMORY
+    properties = {_properties_path(node): _properties(plan, node) for node in plan.nodes if plan.security}
+    return properties | {
+        COMPOSE_FILE: render_template(
+            "compose/docker-compose.yml.j2",
+            plan=plan,
+            nodes=[_service(plan, node) for node in plan.nodes],
+            memory=memory,
+            project=project_name(plan),
+            cluster_label=CLUSTER_LABEL,
+        )
+    }
+
+
+def project_name(plan: LabPlan) -> str:
+    """Return Compose's project name: it starts the names of the lab's volumes, and has no capitals."""
+    return f"labctl-{plan.name.lower()}"
+
+
+def _service(plan: LabPlan, node: NodePlan) -> dict[str, object]:
+    secrets = node.secrets_folder
+    return {
+        "plan": node,
+        "environment": _environment(plan, node),
+        "mounts": _mounts(plan, node),
+        "in_memory": [MOUNTED_CONFIG] if plan.security else [MOUNTED_CONFIG, secrets],
+        "command": _format_first(secrets) if plan.security else None,
+        "published": [listener.port for listener in node.listeners if listener.name == "EXTERNAL"],
+        "health_port": node.listeners[0].port,
+    }
+
+
+def _format_first(secrets: str) -> str:
+    """The image's own launcher formats without users; it skips that where the storage is formatted already."""
+    return (
+        f'/opt/kafka/bin/kafka-storage.sh format --cluster-id="$CLUSTER_ID" -g -c {MOUNTED_PROPERTIES} '
+        f"@{secrets}/format.args >/dev/null; exec {LAUNCHER}"
+    )
+
+
+def _environment(plan: LabPlan, node: NodePlan) -> list[tuple[str, str, str]]:
+    """(variable, value, comment) of each setting; none where they are mounted as a file."""
+    if plan.security:
+        return []
+    settings = node_settings(plan, node)
+    return [(environment_name(key), value, COMMENTS.get(key, "")) for key, value in settings.items()]
+
+
+def _mounts(plan: LabPlan, node: NodePlan) -> list[tuple[str, str]]:
+    """(path here, path in the container) of what a secure node reads."""
+    if not plan.security:
+        return []
+    return [
+        (f"./{_properties_path(node)}", MOUNTED_PROPERTIES),
+        (str(host_secrets(plan, node)), node.secrets_folder),
+    ]
+
+
+def _properties_path(node: NodePlan) -> str:
+    return f"{node.name}/server.properties"
+
+
+def _properties(plan: LabPlan, node: NodePlan) -> str:
+    return render_template(
+        "local/server.properties.j2", plan=plan, node=node, settings=node_settings(plan, node), comments=COMMENTS
+    )

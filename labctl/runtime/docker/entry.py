@@ -1,0 +1,27 @@
+"""What labctl.runtime calls of the compose runtime. Everything else is imported when it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl.plan.model import LabPlan
+from labctl.runtime.base import Progress, Runtime
+from labctl.spec.model import LabSpec
+
+
+def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
+    """Return the runtime of the plan; `files` is the folder of its rendered files."""
+    from labctl.runtime.docker.compose import ComposeRuntime
+
+    return ComposeRuntime(plan, files, progress)
+
+
+def render(plan: LabPlan) -> dict[str, str]:
+    """Return the rendered files: {path in the lab's folder: text}."""
+    from labctl.runtime.docker.compose_file import render_compose
+
+    return render_compose(plan)
+
+
+def validate(_spec: LabSpec) -> None:
+    """Accept any spec: the image decides which Kafka versions there are."""

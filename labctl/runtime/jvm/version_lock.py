@@ -1,0 +1,75 @@
+"""The version lock files: which jars a version of Kafka consists of. scripts/lock_kafka.py writes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from labctl.errors import SpecError
+
+FOLDER = Path(__file__).parent / "version_locks"
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One jar of a version lock file. Size in bytes."""
+
+    coordinates: str  # group:artifact:version
+    bytes: int
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """ARTIFACT-VERSION.jar, as in every Maven repository."""
+        _group, artifact, version = self.coordinates.split(":")
+        return f"{artifact}-{version}.jar"
+
+    @property
+    def repository_path(self) -> str:
+        """The path below a Maven repository's root."""
+        group, artifact, version = self.coordinates.split(":")
+        return f"{group.replace('.', '/')}/{artifact}/{version}/{self.file_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLock:
+    """A version of Kafka: its jars in the order of the classpath, and the class that each script of its bin/ starts."""
+
+    kafka: str
+    jars: tuple[Jar, ...]
+    scripts: Mapping[str, str]
+
+    @property
+    def bytes(self) -> int:
+        """The size of all jars."""
+        return sum(jar.bytes for jar in self.jars)
+
+    @property
+    def key(self) -> str:
+        """The name of its folder in the cache, which depends on the content."""
+        text = "\n".join(f"{jar.coordinates} {jar.sha256}" for jar in self.jars)
+        return f"{self.kafka}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def locked_versions() -> list[str]:
+    """Return the versions of Kafka that have a version lock file, oldest first."""
+    return sorted((path.stem for path in FOLDER.glob("*.json")), key=lambda text: [int(n) for n in text.split(".")])
+
+
+@cache
+def load_lock(version: str) -> VersionLock:
+    """Return the version lock of Kafka `version`. Raises SpecError, with the versions that exist."""
+    path = FOLDER / f"{version}.json"
+    if not path.is_file():
+        raise SpecError(
+            [
+                f"kafka.version: there is no version lock file for Kafka {version}; there are {', '.join(locked_versions())}"
+            ],
+            "use one of these, add one with scripts/lock_kafka.py, or name an unpacked Kafka in KAFKA_HOME",
+        )
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return VersionLock(data["kafka"], tuple(Jar(**jar) for jar in data["jars"]), data["scripts"])

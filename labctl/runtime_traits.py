@@ -1,0 +1,44 @@
+"""RUNTIMES: the ways to run a lab, and what differs between them before anything runs.
+
+This module is light, so that lab.yaml, the planner and the page can read it. What runs the nodes is in `module`:
+its functions `open_runtime(plan, files, progress)`, `render(plan)` and `validate(spec)` are called by labctl.runtime.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labctl.constants import SECRETS_FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeTraits:
+    """A runtime. In the folders and the prefix, {state}, {node} and {container} are filled in."""
+
+    module: str  # imported when it is needed
+    own_addresses: (
+        bool  # each node has a network address of its own: all nodes use the same ports and bind all addresses
+    )
+    containers: bool  # nodes are containers of an engine: they need an image, and other containers can run beside them
+    data_folder: str  # where a node keeps its data, as it sees it
+    secrets_folder: str  # where a node reads its secrets, as it sees it
+    exec_prefix: tuple[str, ...] = ()  # what a person types before a command in a node, without labctl
+
+
+RUNTIMES = {
+    "compose": RuntimeTraits(
+        module="labctl.runtime.docker.entry",
+        own_addresses=True,
+        containers=True,
+        data_folder="/var/lib/kafka/data",  # the volume that apache/kafka's image declares
+        secrets_folder=SECRETS_FOLDER,  # a volume that apache/kafka's image declares
+        exec_prefix=("docker", "exec", "-i", "{container}"),
+    ),
+    "local": RuntimeTraits(
+        module="labctl.runtime.jvm.entry",
+        own_addresses=False,
+        containers=False,
+        data_folder="{state}/nodes/{node}/data",
+        secrets_folder="{state}/secrets/nodes/{node}",
+    ),
+}

@@ -1,0 +1,1 @@
+"""lab.yaml: its keys, its rules, how it is read."""

@@ -1,0 +1,217 @@
+"""Reading lab.yaml: YAML with positions, and pydantic's errors in the words of lab.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from labctl.errors import SpecError
+from labctl.spec.formats import lab_name
+from labctl.spec.model import LabSpec
+from labctl.spec.rules import KeyPath, Problem, validate
+
+Mark = tuple[int, int]
+
+MOST_ROUNDS = 20  # removing what is wrong and validating the rest: pydantic reports one level at a time
+
+
+def checked_name(name: str) -> str:
+    """Return `name` where it is a valid name of a lab. Raises SpecError."""
+    try:
+        return lab_name(name)
+    except ValueError as error:
+        raise SpecError([f"--name {name}: {error}"]) from None
+
+
+def with_overrides(
+    spec: LabSpec,
+    *,
+    name: str | None = None,
+    runtime: str | None = None,
+    ports: str | None = None,
+    kafka: str | None = None,
+    timeout: int | None = None,
+    checks: str | None = None,
+) -> LabSpec:
+    """Return `spec` with the values of the command line in place of its own. Raises SpecError."""
+    data = spec.model_dump()
+    given = {"name": name, "runtime": runtime, "timeout": timeout, "checks": checks}
+    data |= {key: value for key, value in given.items() if value is not None}
+    if ports:
+        data["listeners"]["external"]["port"] = data["ui"]["port"] = ports
+    if kafka:
+        data["kafka"]["version"] = kafka
+    try:
+        changed = LabSpec.model_validate(data)
+    except ValidationError as error:
+        problems = [("kafka" if "kafka" in path else path[-1], what) for path, what in _reworded(error, data)]
+        raise SpecError([f"--{option}: {what}" for option, what in problems]) from None
+    wrong = validate(changed)
+    if wrong:
+        raise SpecError([f"{_dotted(path)}: {what}" for path, what in wrong])
+    return changed
+
+
+def load_spec(path: Path) -> LabSpec:
+    """Read lab.yaml and return its spec. Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError([f"{path}: no such file"], "`labctl init` writes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError([f"{path}: can't be read: {error}"]) from None
+    return parse_spec(text, str(path))
+
+
+def parse_spec(text: str, source: str = "lab.yaml") -> LabSpec:
+    """Read the text of a lab.yaml and return its spec; `source` is its name in messages. Raises SpecError."""
+    tree = _parse_yaml(text, source)
+    data = _plain(tree)
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise SpecError([f"{source}:1:1: lab.yaml consists of keys, like `name: homework`"])
+    problems: list[Problem] = []
+    spec = None
+    for _ in range(MOST_ROUNDS):
+        try:
+            spec = LabSpec.model_validate(data)
+            break
+        except ValidationError as error:
+            new = _reworded(error, data)
+            problems += new
+            for path, _what in new:
+                _remove(data, path)
+    if spec is not None:
+        removed = [path for path, _ in problems]
+        problems += [
+            (path, what)
+            for path, what in validate(spec)
+            if not any(path[: len(prefix)] == prefix for prefix in removed)
+        ]
+    if problems or spec is None:
+        located = sorted((_position(tree, path), path, what) for path, what in problems)
+        lines = [f"{source}:{line}:{column}: {_dotted(path)}: {what}" for (line, column), path, what in located]
+        raise SpecError(lines, "all keys: labctl schema lab; an example with comments: labctl init")
+    return spec
+
+
+def _parse_yaml(text: str, source: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise SpecError([f"{source}:{where}: not YAML: {error.problem or error.context}"]) from None
+    except YAMLError as error:
+        raise SpecError([f"{source}:1:1: not YAML: {error}"]) from None
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node if node is None else str(node)
+
+
+def _reworded(error: ValidationError, data: Any) -> list[Problem]:
+    """One problem for each wrong key: pydantic reports one for each branch of a union."""
+    found: dict[KeyPath, list[str]] = {}
+    for item in error.errors():
+        path = _existing(data, item["loc"], missing=item["type"] == "missing")
+        what = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            what = _unknown_key(path)
+        elif item["type"] == "missing":
+            what = "this key is required"
+        elif item["type"] == "model_type":
+            what = "should contain keys, like `key: value`"
+        known = found.setdefault(path, [])
+        if what not in known:
+            known.append(what)
+    return [(path, " or ".join(whats).replace("Input should", "should")) for path, whats in found.items()]
+
+
+def _unknown_key(path: KeyPath) -> str:
+    model: type[BaseModel] = LabSpec
+    for step in path[:-1]:
+        if isinstance(step, str):
+            model = next(_sections(model.model_fields[step].annotation))
+    names = list(model.model_fields)
+    import difflib
+
+    near = difflib.get_close_matches(str(path[-1]), names, 1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; there are {', '.join(names)}"
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in `annotation`: in list[TopicSpec] | None it is TopicSpec."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections(part)
+
+
+def _existing(data: Any, loc: tuple[Any, ...], *, missing: bool) -> KeyPath:
+    """The longest prefix of `loc` that is in `data`; pydantic appends the names of union branches."""
+    path: list[str | int] = []
+    for step in loc:
+        if (isinstance(data, dict) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        ):
+            data = data[step]
+            path.append(step)
+        else:
+            break
+    return (*path, str(loc[-1])) if missing else tuple(path)
+
+
+def _remove(data: Any, path: KeyPath) -> None:
+    """Remove what is wrong at `path` from `data`, or put a placeholder there, so that the rest can be validated."""
+    parent = data
+    for step in path[:-1]:
+        parent = parent[step]
+    last = path[-1]
+    if isinstance(parent, list) or (last in {"name", "allow"} and len(path) > 1):
+        parent[last] = _placeholder(path)
+    else:
+        parent.pop(last, None)
+
+
+def _placeholder(path: KeyPath) -> Any:
+    """A valid value at `path`: in a list each item keeps its number."""
+    kind = next(step for step in reversed(path) if isinstance(step, str))
+    name = f"labctl-unnamed-{'-'.join(str(step) for step in path if isinstance(step, int))}"
+    acl = {"group": "*", "allow": ["read"]}
+    item = {"topics": {"name": name}, "users": {"name": name}, "acls": acl, "allow": "read"}
+    whole = {"name": name, "allow": ["read"]}
+    return (item if isinstance(path[-1], int) else whole).get(kind, "")
+
+
+def _position(tree: Any, path: KeyPath) -> Mark:
+    """Line and column (from 1) of the key or list item at `path`, or of its nearest parent in the file."""
+    where = (tree.lc.line, tree.lc.col) if hasattr(tree, "lc") else (0, 0)
+    for step in path:
+        marks = getattr(tree, "lc", None)
+        if marks is None or (step not in tree if isinstance(step, str) else step >= len(tree)):
+            break
+        where = marks.item(step) if isinstance(step, int) else marks.key(step)
+        tree = tree[step]
+    return where[0] + 1, where[1] + 1
+
+
+def _dotted(path: KeyPath) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text or "lab"

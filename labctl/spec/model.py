@@ -1,0 +1,203 @@
+"""lab.yaml as the user writes it: its keys and their defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from labctl.constants import DEFAULT_NAME, HOMEWORK_ORDERS, HOMEWORK_TOPIC
+from labctl.runtime_traits import RUNTIMES
+from labctl.security_profiles import PROFILES, SecurityProfile
+from labctl.spec.formats import (
+    heap_size,
+    host_name,
+    ipv4_address,
+    kafka_version,
+    lab_name,
+    one_of,
+    record_line,
+    resource_pattern,
+    setting_name,
+    topic_name,
+    user_name,
+    voter_count,
+)
+
+HIGHEST_PORT = 65535
+MOST_BROKERS = 5
+
+Settings = dict[Annotated[str, AfterValidator(setting_name)], str | int | float | bool]
+PortNumber = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
+Scalar = str | int | float | bool
+
+
+RuntimeName = Annotated[
+    str,
+    AfterValidator(one_of(["auto", *RUNTIMES])),
+    Field(json_schema_extra={"enum": ["auto", *RUNTIMES]}),
+]
+ProtocolName = Annotated[str, AfterValidator(one_of(list(PROFILES))), Field(json_schema_extra={"enum": [*PROFILES]})]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class KafkaSpec(_Section):
+    """The Kafka of the lab: version, nodes, memory, settings."""
+
+    version: Annotated[str, AfterValidator(kafka_version)] = Field("4.3.1", description="the version of Apache Kafka")
+    brokers: Annotated[int, Field(ge=1, le=MOST_BROKERS)] = Field(1, description="how many brokers")
+    controllers: (
+        Literal["combined"] | Annotated[int, AfterValidator(voter_count), Field(json_schema_extra={"enum": [1, 3, 5]})]
+    ) = Field(
+        "combined", description="combined: every broker is a controller too; 1, 3 or 5: so many isolated controllers"
+    )
+    heap: Annotated[str, AfterValidator(heap_size)] = Field("512m", description="Java heap of each node")
+    image: str = Field(
+        "apache/kafka", min_length=1, description="compose: the image; without a tag, `:version` is added"
+    )
+    pull: Literal["missing", "never", "always"] = Field("missing", description="compose: when to pull the image")
+    config: Settings = Field(default_factory=dict, description="more broker settings")
+
+    @property
+    def nodes(self) -> int:
+        """The number of Kafka processes in the lab."""
+        return self.brokers + (0 if self.controllers == "combined" else self.controllers)
+
+
+class ListenerSpec(_Section):
+    """The external listener, for clients on the host. Node n gets `port` + n - 1."""
+
+    port: PortNumber | Literal["auto"] = Field(9094, description="first port on the host; auto chooses free ports")
+    advertise: Annotated[str, AfterValidator(host_name)] = Field(
+        "localhost", description="the host name that brokers advertise"
+    )
+    bind: Annotated[str, AfterValidator(ipv4_address)] = Field(
+        "127.0.0.1", description="the address on the host that the brokers bind"
+    )
+
+
+class ListenersSpec(_Section):
+    """The listeners that can be configured."""
+
+    external: ListenerSpec = ListenerSpec()
+
+
+class TopicSpec(_Section):
+    """A topic that the lab has from the start."""
+
+    name: Annotated[str, AfterValidator(topic_name)]
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 3
+    replication_factor: Annotated[int, Field(ge=1)] | None = Field(None, description="default: min(3, brokers)")
+    config: Settings = Field(default_factory=dict, description="topic settings")
+    records: list[Annotated[str, AfterValidator(record_line)]] = Field(
+        default_factory=list, description="seed records, written once when the topic is created"
+    )
+
+
+Operation = Literal[
+    "all", "read", "write", "create", "delete", "alter", "describe", "describe_configs", "alter_configs"
+]
+
+
+class AclSpec(_Section):
+    """What a user may do with one topic, group or transactional id. `*` means all, `abc*` all with that prefix."""
+
+    topic: Annotated[str, AfterValidator(resource_pattern)] | None = None
+    group: Annotated[str, AfterValidator(resource_pattern)] | None = None
+    transactional_id: Annotated[str, AfterValidator(resource_pattern)] | None = None
+    allow: Annotated[list[Operation], Field(min_length=1)]
+
+    @property
+    def resources(self) -> list[tuple[str, str]]:
+        """(kind, name) of each resource that is named."""
+        named = {"topic": self.topic, "group": self.group, "transactional_id": self.transactional_id}
+        return [(kind, name) for kind, name in named.items() if name is not None]
+
+    @property
+    def resource(self) -> tuple[str, str]:
+        """(kind, name) of the resource."""
+        return self.resources[0]
+
+
+class UserSpec(_Section):
+    """A user, and what it is authorized to do."""
+
+    name: Annotated[str, AfterValidator(user_name)]
+    acls: list[AclSpec] | None = Field(None, description="default: read and write the lab's topics, use any group")
+
+    def acls_with_defaults(self, topics: list[TopicSpec]) -> list[AclSpec]:
+        """Return its ACLs, or the default ones where lab.yaml has none."""
+        if self.acls is not None:
+            return self.acls
+        return [
+            *(AclSpec(topic=topic.name, allow=["read", "write"]) for topic in topics),
+            AclSpec(group="*", allow=["read"]),
+        ]
+
+
+class SecuritySpec(_Section):
+    """Who may log in, and how."""
+
+    protocol: ProtocolName = Field(
+        "plaintext", description="plaintext: no encryption, no passwords; sasl_ssl: TLS and SCRAM-SHA-512, with ACLs"
+    )
+    users: list[UserSpec] | None = Field(None, description="sasl_ssl: who may log in; default: student")
+
+    @property
+    def profile(self) -> SecurityProfile:
+        """What the protocol means."""
+        return PROFILES[self.protocol]
+
+    @property
+    def with_defaults(self) -> list[UserSpec]:
+        """The users, or the default one where lab.yaml has none."""
+        return [UserSpec(name="student")] if self.users is None else self.users
+
+
+class UiSpec(_Section):
+    """The web page."""
+
+    kind: Literal["auto", "kafbat", "page", "none"] = Field(
+        "auto",
+        description="page: labctl's own; kafbat: Kafbat UI, a container beside the nodes; auto: kafbat where the lab "
+        "runs in Docker and its image is present or can be pulled, else page",
+    )
+    port: PortNumber | Literal["auto"] = Field(8088, description="port on the host; auto chooses a free port")
+    image: str = Field("ghcr.io/kafbat/kafka-ui:v1.5.0", min_length=1, description="kafbat's image")
+
+
+HOMEWORK_RECORDS = ["hello, kafka", *HOMEWORK_ORDERS]
+
+
+def _homework_topics() -> list[TopicSpec]:
+    return [TopicSpec(name=HOMEWORK_TOPIC, partitions=3, replication_factor=None, records=HOMEWORK_RECORDS)]
+
+
+class LabSpec(_Section):
+    """lab.yaml. Without any key it is the homework lab."""
+
+    version: Literal[1] = Field(1, description="the version of this format")
+    name: Annotated[str, AfterValidator(lab_name)] = DEFAULT_NAME
+    runtime: RuntimeName = "auto"
+    kafka: KafkaSpec = KafkaSpec()
+    listeners: ListenersSpec = ListenersSpec()
+    security: SecuritySpec = SecuritySpec()
+    topics: list[TopicSpec] = Field(default_factory=_homework_topics)
+    ui: UiSpec = UiSpec()
+    checks: Literal["none", "quick", "full"] = "full"
+    timeout: Annotated[int, Field(ge=1, le=3600)] = Field(
+        120, description="seconds from the start to the end of the checks"
+    )
+
+    @property
+    def picks_all_ports(self) -> bool:
+        """Whether all its ports are chosen among free ones."""
+        return self.listeners.external.port == "auto" and (self.ui.kind == "none" or self.ui.port == "auto")
+
+
+def default_spec() -> LabSpec:
+    """Return the homework lab: what `labctl up` creates without a lab.yaml."""
+    return LabSpec()

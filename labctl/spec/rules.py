@@ -1,0 +1,185 @@
+"""The combinations of lab.yaml's keys that can't work."""
+
+from __future__ import annotations
+
+import re
+
+from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT, MIN_ISR
+from labctl.runtime_traits import RUNTIMES
+from labctl.spec.formats import VOTERS, even_voters
+from labctl.spec.model import HIGHEST_PORT, LabSpec, Scalar
+
+KeyPath = tuple[str | int, ...]
+Problem = tuple[KeyPath, str]
+
+# What labctl itself decides for every node: with these in `kafka.config`, the lab would not be the lab of the plan.
+OWN_SETTINGS = frozenset(
+    {
+        "advertised.listeners",
+        "broker.id",
+        "controller.listener.names",
+        "controller.quorum.bootstrap.servers",
+        "controller.quorum.voters",
+        "inter.broker.listener.name",
+        "listener.security.protocol.map",
+        "listeners",
+        "log.dir",
+        "log.dirs",
+        "metadata.log.dir",
+        "node.id",
+        "process.roles",
+        "security.inter.broker.protocol",
+    }
+)
+# the same where a login is required: names, or the start of names
+OWN_SECURITY_SETTINGS = (
+    "allow.everyone.if.no.acl.found",
+    "authorizer.",
+    "config.providers",
+    "listener.name.",
+    "sasl.",
+    "ssl.",
+    "super.users",
+)
+# the ends of broker settings that need as many brokers: of topics, and of Kafka's own topics
+REPLICA_SETTINGS = ("replication.factor", MIN_ISR, "state.log.min.isr", "state.topic.min.isr")
+
+
+def validate(spec: LabSpec) -> list[Problem]:
+    """Return the combinations in `spec` that can't work: (path of the key, what is wrong and what to do)."""
+    return [problem for rule in RULES for problem in rule(spec)]
+
+
+def _nodes(spec: LabSpec) -> list[Problem]:
+    brokers = spec.kafka.brokers
+    if spec.kafka.controllers == "combined" and brokers not in VOTERS:
+        return [(("kafka", "brokers"), f"combined nodes are 1, 3 or 5{even_voters(brokers)}; or set kafka.controllers")]
+    return []
+
+
+def _topics(spec: LabSpec) -> list[Problem]:
+    found: list[Problem] = []
+    for place, topic in enumerate(spec.topics):
+        policy = topic.config.get("cleanup.policy", spec.kafka.config.get("log.cleanup.policy"))
+        if topic.records and "compact" in str(policy):
+            what = "a compacted topic accepts only records with a key, and seed records have none; remove one of both"
+            found.append((("topics", place, "records"), what))
+        first = next(other for other, earlier in enumerate(spec.topics) if _collide(earlier.name, topic.name))
+        if first < place:
+            what = f"topics[{first}] has this name already ('.' and '_' count as the same)"
+            found.append((("topics", place, "name"), what))
+    return found
+
+
+def _collide(name: str, other: str) -> bool:
+    # Topic.hasCollision: metric names don't distinguish '.' from '_'
+    return name.replace(".", "_") == other.replace(".", "_")
+
+
+def _ui(spec: LabSpec) -> list[Problem]:
+    if spec.ui.kind != "kafbat":
+        return []
+    found: list[Problem] = []
+    if spec.runtime in RUNTIMES and not RUNTIMES[spec.runtime].containers:
+        names = " or ".join(name for name, traits in RUNTIMES.items() if traits.containers)
+        found.append((("ui", "kind"), f"kafbat is a container: set runtime {names}, or kind page"))
+    if spec.security.profile.requires_login:
+        what = "kafbat would have a password in its environment, which others can read; set kind page"
+        found.append((("ui", "kind"), what))
+    return found
+
+
+def _own_settings(spec: LabSpec) -> list[Problem]:
+    secure = spec.security.profile.requires_login
+    return [
+        (("kafka", "config", key), "labctl sets this setting itself; remove it")
+        for key in sorted(spec.kafka.config)
+        if key in OWN_SETTINGS or (secure and key.startswith(OWN_SECURITY_SETTINGS))
+    ]
+
+
+def _replicas(spec: LabSpec) -> list[Problem]:
+    """More replicas than brokers, and min.insync.replicas above the replication factor."""
+    found: list[Problem] = []
+    brokers = spec.kafka.brokers
+    for key, value in spec.kafka.config.items():
+        if key.endswith(REPLICA_SETTINGS) and _number(value) > brokers:
+            found.append((("kafka", "config", key), _too_many(_number(value), brokers)))
+    default_isr = _number(spec.kafka.config.get(MIN_ISR))
+    for place, topic in enumerate(spec.topics):
+        if topic.replication_factor is not None and topic.replication_factor > brokers:
+            found.append((("topics", place, "replication_factor"), _too_many(topic.replication_factor, brokers)))
+        replicas = topic.replication_factor or min(3, brokers)
+        isr = _number(topic.config.get(MIN_ISR))
+        if isr > replicas:
+            what = f"{isr} in-sync replicas need a replication factor of {isr}, this topic has {replicas}"
+            found.append((("topics", place, "config", MIN_ISR), what))
+        if not isr and replicas < default_isr <= brokers:
+            what = (
+                f"{default_isr} in-sync replicas need a replication factor of {default_isr}, "
+                f"the topic {topic.name} has {replicas}"
+            )
+            found.append((("kafka", "config", MIN_ISR), what))
+    return found
+
+
+def _too_many(replicas: int, brokers: int) -> str:
+    return f"{replicas} replicas need {replicas} brokers, this lab has {brokers}"
+
+
+def _number(value: Scalar | None) -> int:
+    """The number that Kafka reads in a setting; 0 where it is none, which Kafka itself rejects."""
+    text = str(value)
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+
+
+def _security(spec: LabSpec) -> list[Problem]:
+    """Users that are never used, two of the same name, ACLs for nothing."""
+    users = spec.security.users or []
+    if not spec.security.profile.requires_login:
+        what = f"with protocol {spec.security.protocol} nobody logs in; remove the users, or set protocol sasl_ssl"
+        return [(("security", "users"), what)] if users else []
+    found: list[Problem] = []
+    if not spec.security.with_defaults:
+        found.append((("security", "users"), "a lab with security needs a user"))
+    if "kafka-native" in spec.kafka.image:
+        what = "kafka-native can't do this: it has no tools, and SASL fails; use apache/kafka"
+        found.append((("kafka", "image"), what))
+    topics = [topic.name for topic in spec.topics]
+    for place, user in enumerate(users):
+        if user.name in [earlier.name for earlier in users[:place]]:
+            found.append((("security", "users", place, "name"), "another user has this name already"))
+        for number, acl in enumerate(user.acls or []):
+            where: KeyPath = ("security", "users", place, "acls", number)
+            if len(acl.resources) != 1:
+                found.append((where, "needs exactly one of topic, group and transactional_id"))
+            elif acl.topic is not None and not (acl.topic.endswith("*") or acl.topic in topics):
+                what = f"this lab has no such topic; there are {', '.join(topics) or 'none'}, and * for later topics"
+                found.append(((*where, "topic"), what))
+    return found
+
+
+def _ports(spec: LabSpec) -> list[Problem]:
+    """Ports that do not exist, or that two listeners would have."""
+    port = spec.listeners.external.port
+    if port == "auto":
+        return []
+    where: KeyPath = ("listeners", "external", "port")
+    last = port + spec.kafka.brokers - 1
+    if last > HIGHEST_PORT:
+        return [(where, f"the brokers' ports would be {port} to {last}, and the highest port is {HIGHEST_PORT}")]
+    found: list[Problem] = []
+    internal = [number for number in (INTERNAL_PORT, CONTROLLER_PORT) if port <= number <= last]
+    if internal:
+        what = (
+            f"two listeners on port {internal[0]}: the lab uses {INTERNAL_PORT} and {CONTROLLER_PORT} inside; "
+            "choose another"
+        )
+        found.append((where, what))
+    if spec.ui.kind != "none" and spec.ui.port != "auto" and port <= spec.ui.port <= last:
+        what = f"two listeners on port {spec.ui.port}: listeners.external has it; choose another"
+        found.append((("ui", "port"), what))
+    return found
+
+
+RULES = (_nodes, _topics, _ui, _own_settings, _replicas, _security, _ports)

@@ -1,0 +1,1 @@
+"""Which labs this user has: identity, folders, locks."""

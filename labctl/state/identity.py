@@ -1,0 +1,73 @@
+"""What is chosen once for a lab, and kept with it: its cluster id, ports and addresses."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any
+
+from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
+from labctl.plan.model import PAGE_ADDRESS, HostFacts, Identity
+from labctl.system.ports import free_loopback, free_ports
+
+if TYPE_CHECKING:
+    from labctl.spec.model import LabSpec
+
+
+def new_identity(spec: LabSpec, facts: HostFacts, *, state: str, others: Sequence[tuple[Identity, int]]) -> Identity:
+    """Return a new identity with free ports; `others` are the identities of this user's labs and their brokers.
+
+    Raises HostError where no port is free.
+    """
+    return Identity(
+        cluster_id=new_cluster_id(),
+        state=state,
+        external_port=_external_port(spec, others),
+        ui_port=_ui_port(spec, others),
+        **internal_address(spec.kafka.nodes, facts, {other.loopback for other, _brokers in others}),
+    )
+
+
+def new_cluster_id() -> str:
+    """Return a random cluster id."""
+    return encoded_id(uuid.uuid4())
+
+
+def encoded_id(value: uuid.UUID) -> str:
+    """Return `value` as Kafka writes ids: url-safe base64, never with a leading `-`, which breaks the format command."""
+    text = base64.urlsafe_b64encode(value.bytes).decode().rstrip("=")
+    return "A" + text[1:] if text.startswith("-") else text
+
+
+def internal_address(nodes: int, facts: HostFacts, taken: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+    """Return where the internal listeners of a local lab are: own addresses on Linux, own ports elsewhere.
+
+    Raises HostError where none are free.
+    """
+    if facts.has_loopback_net:
+        loopback = free_loopback(nodes, taken)
+        return {"loopback": loopback, "internal_port": INTERNAL_PORT, "controller_port": CONTROLLER_PORT}
+    first = free_ports("127.0.0.1", 2 * nodes)
+    return {"loopback": "127.0.0", "internal_port": first, "controller_port": first + 1}
+
+
+def _external_port(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> int:
+    external = spec.listeners.external
+    if external.port != "auto":
+        return external.port
+    taken = {other.external_port + place for other, brokers in others for place in range(brokers)}
+    return free_ports(external.bind, spec.kafka.brokers, taken | _ui_ports(spec, others))
+
+
+def _ui_port(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> int:
+    if spec.ui.port != "auto":
+        return spec.ui.port
+    external = {other.external_port for other, _brokers in others}
+    return free_ports(PAGE_ADDRESS, 1, external | _ui_ports(spec, others))
+
+
+def _ui_ports(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> set[int]:
+    own = set() if spec.ui.port == "auto" else {spec.ui.port}
+    return own | {other.ui_port for other, _brokers in others}

@@ -1,0 +1,208 @@
+"""Which labs this user has: their records, folders and locks. A lab is (user, name)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from labctl.errors import SpecError, unwritable
+from labctl.plan.model import Decision, HostFacts, Identity
+from labctl.state.identity import new_identity
+from labctl.system import file_lock
+from labctl.system.file_lock import hold_lock
+from labctl.system.files import write_whole
+from labctl.system.processes import ProcessId
+
+if TYPE_CHECKING:
+    from labctl.spec.model import LabSpec
+
+PORTS_LOCK = "machine:ports"  # no lab can have this name
+PORTS_SECONDS = 30
+OTHER_FOLDER = "free some space, give it back to yourself (chown, chmod), or name another folder in XDG_STATE_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class LabRecord:
+    """A lab of this user as it was created: everything that `down`, `status` and the next `up` need."""
+
+    name: str
+    source: str  # absolute path of lab.yaml; "" for the homework lab
+    folder: str  # rendered files and reports
+    runtime: Decision
+    spec: dict[str, Any]
+    identity: Identity
+    created_at: str  # RFC 3339
+    phase: str  # starting, up, stopped, kept (it did not come up, and stays so that the user can examine it)
+    owner: ProcessId | None = None  # the `labctl run` or test session that the lab lives for
+
+    def belongs_to(self, process: ProcessId | None) -> bool:
+        """Return whether the lab lives for `process`; with None, whether it has no owner."""
+        if self.owner is None or process is None:
+            return self.owner is process
+        return self.owner.is_same(process)
+
+
+class LabStore:
+    """The labs of one user. `root` is the user's state folder."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._given = root
+
+    @cached_property
+    def root(self) -> Path:
+        """The state folder, created on first use. Raises HostError where it can't be written."""
+        root = self._given or Path(platformdirs.user_state_path("labctl"))
+        try:
+            for folder in (root / "labs", root / "locks"):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not os.access(root / "labs", os.W_OK):
+                raise PermissionError(13, "Permission denied", str(root / "labs"))
+        except OSError as error:
+            raise unwritable(f"the state folder {root}", error, OTHER_FOLDER) from None
+        return root
+
+    def lab_folder(self, name: str) -> Path:
+        """Return the folder of the lab's data. Raises HostError."""
+        return self.root / "labs" / name
+
+    def load(self, name: str) -> LabRecord | None:
+        """Return the record of the lab called `name`; None where there is none, or it can't be read. Raises HostError."""
+        try:
+            values = json.loads((self.lab_folder(name) / "lab.json").read_text(encoding="utf-8"))
+            values["runtime"] = Decision(**values["runtime"])
+            ui = values["identity"].get("ui")
+            values["identity"] = Identity(**values["identity"] | {"ui": Decision(**ui) if ui else None})
+            values["owner"] = ProcessId(**values["owner"]) if values.get("owner") else None
+            record = LabRecord(**values)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return record if record.name == name else None
+
+    def names(self) -> list[str]:
+        """Return the names of all labs, incomplete ones too. Raises HostError."""
+        folders = (path for path in (self.root / "labs").iterdir() if path.is_dir())
+        return sorted(path.name for path in folders if not path.name.startswith("."))
+
+    def save(self, record: LabRecord) -> LabRecord:
+        """Write the lab's record in one rename, and return it. Raises HostError where it can't be written."""
+        path = self.lab_folder(record.name) / "lab.json"
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            write_whole(path, json.dumps(asdict(record), indent=1))
+        except OSError as error:
+            raise unwritable(path, error, "free some space, or fix the folder") from None
+        return record
+
+    def set_phase(self, record: LabRecord, phase: str) -> LabRecord:
+        """Set the lab's phase (starting, up, stopped, kept), and return the new record. Raises HostError."""
+        return self.save(replace(record, phase=phase)) if record.phase != phase else record
+
+    def remove(self, name: str) -> bool:
+        """Delete the lab's data, and return whether there was any. Raises HostError."""
+        folder = self.lab_folder(name)
+        if not folder.exists():
+            return False
+        # rename first: a kill in the middle leaves no lab that looks complete
+        doomed = folder.with_name(f".{name}.{uuid.uuid4().hex[:8]}")
+        folder.replace(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+        return True
+
+    def sweep(self) -> None:
+        """Delete what a killed `remove` left. Raises HostError."""
+        for folder in (self.root / "labs").glob(".*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def locked(self, name: str, *, doing: str, seconds: float, note: Callable[[str], None]) -> Iterator[None]:
+        """Hold the lab in the block. Where another labctl holds it, report which one, and wait `seconds` at most.
+
+        Raises HostError.
+        """
+        path = self._lock(name)
+        holder = path.with_suffix(".holder")
+        with hold_lock(
+            path,
+            seconds,
+            holder=lambda: f"the lab {name} is in use by {_first_line(holder) or 'another labctl'}",
+            note=note,
+            unwritable_hint=OTHER_FOLDER,
+        ):
+            try:
+                holder.write_text(f"`labctl {doing}`, pid {os.getpid()}\n")
+            except OSError as error:
+                raise unwritable(holder, error, OTHER_FOLDER) from None
+            try:
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
+
+    def is_free(self, name: str) -> bool:
+        """Return whether no labctl is at work on the lab. Raises HostError."""
+        return file_lock.is_free(self._lock(name))
+
+    def create(
+        self,
+        spec: LabSpec,
+        *,
+        source: str,
+        folder: Path,
+        runtime: Decision,
+        engine: str,
+        engine_host: str,
+        ui: Decision,
+        facts: HostFacts,
+        created_at: str,
+        owner: ProcessId | None = None,
+    ) -> LabRecord:
+        """Create the lab's identity with free ports, and return its record. Raises HostError where no port is free."""
+        with self.locked(PORTS_LOCK, doing="up", seconds=PORTS_SECONDS, note=lambda _text: None):
+            others = [record for name in self.names() if (record := self.load(name))]
+            identity = new_identity(
+                spec,
+                facts,
+                state=str(self.lab_folder(spec.name)),
+                others=[(other.identity, int(other.spec["kafka"]["brokers"])) for other in others],
+            )
+            record = LabRecord(
+                name=spec.name,
+                source=source,
+                folder=str(folder),
+                runtime=runtime,
+                spec=spec.model_dump(mode="json"),
+                identity=replace(identity, engine=engine, engine_host=engine_host, ui=ui),
+                created_at=created_at,
+                phase="starting",
+                owner=owner,
+            )
+            return self.save(record)
+
+    def _lock(self, name: str) -> Path:
+        return self.root / "locks" / f"{name}.lock"
+
+
+def refuse_other_source(record: LabRecord, source: str) -> None:
+    """Raise SpecError where another lab.yaml created the lab: two with the same name would fight over it."""
+    if record.source != source:
+        first = record.source or f"the built-in homework lab, created in {record.folder}"
+        raise SpecError(
+            [f"the lab {record.name} exists already, from {first}"],
+            f"give this lab another name (`name:` or --name), or remove the first: labctl down --name {record.name}",
+        )
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError):
+        return ""

@@ -1,0 +1,54 @@
+"""Writing files: several at once, or in one rename where others may read meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from labctl.errors import HostError, unwritable
+
+
+def is_there(path: Path) -> bool:
+    """Return whether something is at `path`, if only a broken link. False where this user has no permission to see it."""
+    return os.path.lexists(path)
+
+
+def is_taken(folder: Path) -> bool:
+    """Return whether `folder` exists and is not an empty folder. Raises HostError where it can't be read."""
+    try:
+        return is_there(folder) and not (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise HostError(f"{folder} can't be read: {error.strerror}", "name another folder: -o DIR") from None
+
+
+def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | None = None) -> list[Path]:
+    """Write {path in `folder`: text}, with the permissions `mode`, and return the paths. Raises HostError with `hint`."""
+    targets = []
+    for path, text in files.items():
+        target = folder / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+            if mode is not None:
+                target.chmod(mode)
+        except OSError as error:
+            raise unwritable(target, error, hint) from None
+        targets.append(target)
+    return targets
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write in one rename: a reader finds the old text or the new one. Raises OSError."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write in one rename, readable by this user alone. Raises OSError."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

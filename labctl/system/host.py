@@ -1,0 +1,53 @@
+"""Facts about this machine, and what a lab requires of it. Nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+
+import psutil
+
+from labctl.errors import HostError
+from labctl.plan.model import HostFacts
+from labctl.plan.sizes import MEBIBYTE, MEMORY_BESIDE_HEAP, memory_needed
+
+DISK_NEEDED = 300 * MEBIBYTE  # a lab's logs and preallocated indexes, with room to write
+
+
+def gather() -> HostFacts:
+    """Return the facts of this machine."""
+    memory = psutil.virtual_memory()
+    return HostFacts(
+        system=platform.system(),
+        cpus=os.cpu_count() or 1,
+        memory_total=memory.total,
+        memory_available=memory.available,
+    )
+
+
+def require_disk(folder: Path) -> int:
+    """Return the free bytes of the disk that holds `folder`. Raises HostError where they are too few for a lab."""
+    free = shutil.disk_usage(folder).free
+    if free < DISK_NEEDED:
+        raise HostError(
+            f"{folder} has {free // MEBIBYTE} MiB free, a lab needs {DISK_NEEDED // MEBIBYTE} MiB",
+            "free some space, or name another state folder in XDG_STATE_HOME",
+            "disk-full",
+        )
+    return free
+
+
+def require_memory(nodes: int, heap: str) -> int:
+    """Return the available bytes of memory. Raises HostError where they are too few for so many nodes."""
+    available = gather().memory_available
+    needed = memory_needed(nodes, heap)
+    if needed > available:
+        raise HostError(
+            f"this lab needs {needed // MEBIBYTE} MiB of memory ({nodes} x heap {heap} and "
+            f"{MEMORY_BESIDE_HEAP // MEBIBYTE} MiB beside it), {available // MEBIBYTE} MiB are free",
+            "end other programs, or set a smaller kafka.heap or fewer nodes",
+            "no-memory",
+        )
+    return available

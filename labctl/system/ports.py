@@ -1,0 +1,101 @@
+"""Ports and loopback addresses of this machine: which are free, and which program has the others."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import psutil
+
+from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
+from labctl.errors import HostError
+from labctl.plan.model import HostPort
+from labctl.system.processes import lab_of
+
+# Below the range from which Linux takes ports for outgoing connections (32768 and up)
+AUTO_PORTS = range(20_000, 30_000)
+LOOPBACK_SECOND = range(64, 255)  # of 127.x.y.0/24: networks for labs
+ATTEMPTS = 1000
+END_PROGRAM = "end that program"
+
+
+@dataclass(frozen=True, slots=True)
+class PortUser:
+    """The program that listens on a port, where the system says which, and what ends it."""
+
+    program: str = ""
+    remedy: str = END_PROGRAM
+
+    @property
+    def suffix(self) -> str:
+        """` by PROGRAM`, or "" where it is not known."""
+        return f" by {self.program}" if self.program else ""
+
+
+def require(ports: Sequence[HostPort]) -> None:
+    """Raise HostError where a port is in use: each of them, and the program that has it."""
+    taken = [(port, port_user(port.number)) for port in ports if not can_bind(port.address, port.number)]
+    if taken:
+        remedies = ", ".join(dict.fromkeys(user.remedy for _port, user in taken))
+        keys = " and ".join(dict.fromkeys(port.key for port, _user in taken))
+        raise HostError(
+            "; ".join(f"{port.description} is in use{user.suffix}" for port, user in taken),
+            f"{remedies}, set {keys} in lab.yaml, or try: labctl up --ports auto",
+            "port-taken",
+        )
+
+
+def can_bind(address: str, port: int) -> bool:
+    """Return whether a server could open `address`:`port` now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((address, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_ports(address: str, count: int, taken: AbstractSet[int] = frozenset()) -> int:
+    """Return the first of `count` free ports in a row. Raises HostError where there are none."""
+    for _ in range(ATTEMPTS):
+        first = random.choice(AUTO_PORTS)  # noqa: S311 - spread, not secrecy
+        ports = range(first, first + count)
+        if not set(ports) & taken and all(can_bind(address, port) for port in ports):
+            return first
+    raise HostError(
+        f"no {count} free ports in a row between {AUTO_PORTS.start} and {AUTO_PORTS.stop}", "end some programs"
+    )
+
+
+def free_loopback(count: int, taken: AbstractSet[str] = frozenset()) -> str:
+    """Return the first three numbers of a /24 network of 127/8 whose first `count` addresses have Kafka's ports free.
+
+    It is not in `taken`. Raises HostError where there is none.
+    """
+    for _ in range(ATTEMPTS):
+        loopback = f"127.{random.choice(LOOPBACK_SECOND)}.{random.randint(0, 254)}"  # noqa: S311
+        addresses = [f"{loopback}.{number}" for number in range(1, count + 1)]
+        free = all(can_bind(address, port) for address in addresses for port in (INTERNAL_PORT, CONTROLLER_PORT))
+        if loopback not in taken and free:
+            return loopback
+    raise HostError("no free loopback network between 127.64.0.0 and 127.254.254.0", "remove some labs: labctl ls")
+
+
+def port_user(port: int) -> PortUser:
+    """Return the program that listens on `port`, as far as the system says which."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr and connection.laddr.port == port and connection.pid:
+                process = psutil.Process(connection.pid)
+                lab = lab_of(process.cmdline())
+                name = f"{process.name()} (pid {connection.pid})"
+                if lab:
+                    return PortUser(f"the lab {lab}: {name}", f"labctl down --name {lab}")
+                return PortUser(name)
+    return PortUser()

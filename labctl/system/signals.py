@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM end labctl through its own clean-up."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from labctl.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+AGAIN_SECONDS = 0.05
+
+
+def install_handlers() -> None:
+    """Make the next signal raise Interrupted; while that is handled, further signals change nothing.
+
+    Code that handles it and goes on calls this again. Python drops what a signal handler raises inside a destructor or
+    a weak reference's callback (sys.unraisablehook): it is raised again, AGAIN_SECONDS later.
+    """
+
+    def interrupt(number: int, _frame: object) -> None:
+        ignore_signals()
+        raise Interrupted(number)
+
+    def raise_again(dropped: sys.UnraisableHookArgs) -> None:
+        if isinstance(dropped.exc_value, Interrupted):
+            number = dropped.exc_value.signal_number
+            signal.signal(signal.SIGALRM, lambda _alarm, frame: interrupt(number, frame))
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        else:
+            sys.__unraisablehook__(dropped)
+
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
+    sys.unraisablehook = raise_again
+
+
+def ignore_signals() -> None:
+    """Make further signals change nothing. Programs that labctl starts have the default handlers, unlike by SIG_IGN."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)

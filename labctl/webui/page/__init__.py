@@ -1,0 +1,1 @@
+"""The lab page: labctl's own small web server, on this machine only, that shows the lab's Kafka."""

@@ -1,0 +1,218 @@
+"""The page's routes. Each request reads from Kafka; nothing is kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from labctl import report
+from labctl.errors import KafkaFailed
+from labctl.kafka.client import KafkaClient
+from labctl.plan.model import LabPlan
+from labctl.rendering.templates import render_template, templates_folder
+from labctl.report.html import to_html
+from labctl.webui.page.access import page_cookie
+from labctl.webui.page.auth import RequireKey
+from labctl.webui.page.request_parameters import MOST_RECORDS, read_form, read_number, read_query, read_written
+from labctl.webui.page.view_models import (
+    shown_commands,
+    shown_groups,
+    shown_nodes,
+    shown_record,
+    shown_topics,
+    with_leader,
+)
+
+HOSTS = ["localhost", "127.0.0.1"]
+MOST_PARTITIONS = 1000
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser sends its own forms with the Origin null
+    "Cache-Control": "no-store",
+}
+REPORT_HEADERS = HEADERS | {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+}
+ASSETS = {"page.css": "text/css", "page.js": "text/javascript"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page of one lab. `token` is in each form: a page of another site does not have it."""
+
+    plan: LabPlan
+    client: KafkaClient
+    folder: Path
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+
+    @property
+    def origins(self) -> set[str]:
+        """The origins of its own forms."""
+        return {f"http://{host}:{self.plan.ui.port}" for host in HOSTS}
+
+    def shown(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """Return a response from templates/page/`template`, with the values that all of them need."""
+        text = render_template(f"page/{template}.html.j2", plan=self.plan, token=self.token, **values)
+        return HTMLResponse(text, status, HEADERS)
+
+    # -- reading -----------------------------------------------------------
+
+    def overview(self, _request: Request) -> Response:
+        """Show nodes, quorum, endpoints, topics."""
+        client, plan = self.client, self.plan
+        quorum, brokers, topics = client.quorum(), client.broker_endpoints(), shown_topics(client)
+        return self.shown(
+            "overview",
+            brokers=brokers,
+            nodes=shown_nodes(plan, quorum, brokers),
+            leader=next((node.name for node in plan.nodes if node.id == quorum.leader), "none"),
+            topics=topics,
+            own=[topic for topic in topics if not topic.internal],
+            commands=shown_commands(plan, plan.main_topic),
+        )
+
+    def topic(self, request: Request) -> Response:
+        """Show a topic's partitions and records."""
+        name = request.path_params["name"]
+        partitions = self.client.topics([name]).get(name)
+        if partitions is None:
+            raise HTTPException(404, f"there is no topic {name}")
+        query = read_query(request, len(partitions))
+        numbers = with_leader(partitions)
+        ranges = self.client.offset_ranges({name: numbers})[name]
+        wanted = {number: ranges[number] for number in ranges if query.partition in {None, number}}
+        records, complete = self.client.browse(name, wanted, offset=query.first, limit=query.count, view=shown_record)
+        return self.shown(
+            "topic",
+            name=name,
+            partitions=partitions,
+            ranges=ranges,
+            records=records[::-1] if query.start == "newest" else records,
+            count_text=_count_text(len(records), sum(end - first for first, end in ranges.values()), complete=complete),
+            complete=complete,
+            without_leader=[partition.number for partition in partitions if partition.number not in numbers],
+            written=read_written(request),
+            query=query,
+            most=MOST_RECORDS,
+            commands=shown_commands(self.plan, name),
+        )
+
+    def groups(self, _request: Request) -> Response:
+        """Show consumer groups and their lag."""
+        return self.shown("groups", groups=shown_groups(self.client))
+
+    def report(self, _request: Request) -> Response:
+        """Show the last report."""
+        last = report.read(self.folder)
+        if last is None:
+            raise HTTPException(404, "there is no report yet")
+        return HTMLResponse(to_html(last, home="/"), 200, REPORT_HEADERS)
+
+    # -- changing ----------------------------------------------------------
+
+    async def make_topic(self, request: Request) -> Response:
+        """Create a topic."""
+        form = await read_form(request, self.origins, self.token)
+        name = form.get("name", "")
+        partitions = read_number(form.get("partitions", "3"), "partitions", 1, MOST_PARTITIONS)
+        topic: tuple[int, int, dict[str, str]] = (partitions, self.plan.internal_replication_factor, {})
+        new = await run_in_threadpool(self.client.create_topics, {name: topic})
+        if not new:
+            raise HTTPException(409, f"there is a topic {name} already")
+        return RedirectResponse(f"/topics/{quote(name, safe='')}", 303)
+
+    async def produce(self, request: Request) -> Response:
+        """Write one record, then show the topic with the record's position."""
+        form = await read_form(request, self.origins, self.token)
+        name = request.path_params["name"]
+        described = await run_in_threadpool(self.client.topics, [name])
+        if name not in described:
+            raise HTTPException(404, f"there is no topic {name}")
+        chosen = form.get("partition", "")
+        partition = read_number(chosen, "partition", 0, len(described[name]) - 1) if chosen else None
+        key = form.get("key", "").encode() or None
+        value = form.get("value", "").replace("\r\n", "\n")  # browsers send a new line as two characters
+        record = (key, value.encode())
+        ((number, offset),) = await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
+        return RedirectResponse(f"/topics/{quote(name, safe='')}?written={number}-{offset}", 303)
+
+
+def _count_text(shown: int, offsets: int, *, complete: bool) -> str:
+    """How many records of how many: compaction and transactions leave offsets without a record."""
+    if not complete:
+        return f"{shown:,} records; the others could not be read in time: show fewer, or one partition"
+    return f"{shown:,} of about {offsets:,} records" if shown < offsets else f"all {shown:,} records"
+
+
+def _way_back(request: Request) -> str:
+    """The page with the form that was sent; else the overview."""
+    path = str(request.scope["path"])
+    return path.removesuffix("/records") if request.method == "POST" and path.startswith("/topics/") else "/"
+
+
+def _asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise HTTPException(404, f"there is no {name}")
+    text = (templates_folder() / "page" / name).read_text(encoding="utf-8")
+    return Response(text, 200, HEADERS, ASSETS[name])
+
+
+def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None = None) -> Starlette:
+    """Return the ASGI application; with a `key` it accepts only requests that have it.
+
+    Host names other than localhost are rejected, also a name that another site has for 127.0.0.1 (DNS rebinding).
+    """
+    remedy = f"To open it: labctl ui --name {plan.name}"
+    authentication = (
+        [Middleware(RequireKey, key=key, cookie=page_cookie(plan), remedy=remedy)] if key is not None else []
+    )
+    page = Page(plan, client, folder)
+
+    def refused(request: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 500)
+        return page.shown(
+            "refused", status=status, why=getattr(error, "detail", "") or str(error), back=_way_back(request)
+        )
+
+    def failed(request: Request, error: Exception) -> Response:
+        why = getattr(error, "message", str(error))
+        if request.method == "POST":  # Kafka refused or did not respond: what was sent is not sent again
+            return page.shown("refused", status=503, why=why, back=_way_back(request))
+        client.close()  # the next request connects again
+        return page.shown("no_kafka", status=503, why=why)
+
+    handlers: dict[Any, Callable[[Request, Exception], Response | Awaitable[Response]]] = {
+        HTTPException: refused,
+        KafkaFailed: failed,
+        Exception: refused,
+    }
+    return Starlette(
+        routes=[
+            Route("/", page.overview),
+            Route("/topics", page.make_topic, methods=["POST"]),
+            Route("/topics/{name}", page.topic),
+            Route("/topics/{name}/records", page.produce, methods=["POST"]),
+            Route("/groups", page.groups),
+            Route("/report", page.report),
+            Route("/health", lambda _request: PlainTextResponse("ok\n")),
+            Route("/assets/{name}", _asset),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False), *authentication],
+        exception_handlers=handlers,
+    )

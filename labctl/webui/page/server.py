@@ -1,0 +1,48 @@
+"""The page's server: uvicorn on an open socket, as long as its lab exists."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from labctl.kafka.client import KafkaClient, load_library
+from labctl.kafka.credentials import library_settings
+from labctl.plan.model import LabPlan
+from labctl.state.store import LabStore
+from labctl.webui.page.access import page_key
+from labctl.webui.page.app import make_app
+
+LAB_CHECK_SECONDS = 2.0
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+
+
+def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
+    """Serve the page of the lab on an open socket until the lab is removed; `folder` has its reports. Raises HostError."""
+    load_library()
+    client = KafkaClient(plan.host_bootstrap, library_settings(plan), connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS)
+    app = make_app(plan, client, folder, page_key(plan))
+    # one connection that never ends must not block a browser's others: these limits are uvicorn's own
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, limit_concurrency=100, timeout_keep_alive=5)
+    )
+    asyncio.run(_serve(server, listener, plan))
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, plan: LabPlan) -> None:
+    watching = asyncio.create_task(_watch(server, plan))
+    await server.serve(sockets=[listener])
+    watching.cancel()
+
+
+async def _watch(server: uvicorn.Server, plan: LabPlan) -> None:
+    """End the server when its lab is removed: a killed `down` must not leave a page without a lab."""
+    store = LabStore()
+    while not server.should_exit:
+        await asyncio.sleep(LAB_CHECK_SECONDS)
+        record = store.load(plan.name)
+        removed = record.identity.cluster_id != plan.cluster_id if record else not store.lab_folder(plan.name).exists()
+        server.should_exit = server.should_exit or removed

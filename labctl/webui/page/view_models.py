@@ -1,0 +1,217 @@
+"""What the page shows of a Kafka: values for its templates."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from labctl.constants import TOOLS_FOLDER
+from labctl.errors import KafkaFailed
+from labctl.kafka.client import KafkaClient, Quorum, Record
+from labctl.kafka.console_tools import exec_prefix, sample_commands
+from labctl.kafka.security_settings import tool_config
+from labctl.plan.model import BROKER, LabPlan
+from labctl.results import Partition
+
+MOST_SHOWN = 10_000  # characters of a key or value
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# topic, partition, committed offset, end, lag; the last two are None where the partition has no leader
+Row = tuple[str, int, int, int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNode:
+    """A node: its part in the quorum, and whether its broker responds; "" where it has no such role."""
+
+    name: str
+    id: int
+    roles: str
+    quorum: str
+    caught_up: bool
+    broker: str
+    responds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTopic:
+    """A topic: its partitions, and the number of its records."""
+
+    name: str
+    partitions: tuple[Partition, ...]
+    records: int
+
+    @property
+    def internal(self) -> bool:
+        """Whether it is one of Kafka's own topics."""
+        return self.name.startswith("__")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether each partition has a leader and a full ISR."""
+        return not any(partition.problem(self.name) for partition in self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCommands:
+    """Console commands to copy: where a person types them, to produce a record, to consume all records."""
+
+    where: str
+    produce: str
+    consume: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownText:
+    """A key or value: JSON indented, other text unchanged, anything else in hexadecimal."""
+
+    kind: str  # json, text, binary, null
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRecord:
+    """A record as the page shows it."""
+
+    partition: int
+    offset: int
+    time: str
+    key: ShownText
+    value: ShownText
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGroup:
+    """A group, and the partitions with its committed offsets."""
+
+    name: str
+    kind: str
+    state: str
+    rows: tuple[Row, ...]
+
+    @property
+    def lag(self) -> int:
+        """The records that it has not committed yet, as far as that is known."""
+        return sum(row[-1] or 0 for row in self.rows)
+
+
+def shown_commands(plan: LabPlan, topic: str) -> list[SampleCommands]:
+    """Return what a person types to use `topic`; where that is possible without labctl too."""
+    node = plan.brokers[0]
+    ways = [("a terminal", exec_prefix(plan.name, node.name), "")]
+    if node.exec_prefix:
+        ways.append((f"{node.exec_prefix[0].capitalize()} alone", node.exec_prefix, f"{TOOLS_FOLDER}/"))
+    options = {"config": tool_config(plan), "kafka_version": plan.kafka_version}
+    return [
+        SampleCommands(where, *sample_commands(prefix, folder, plan.internal_bootstrap, topic, **options))
+        for where, prefix, folder in ways
+    ]
+
+
+def shown_nodes(plan: LabPlan, quorum: Quorum, brokers: Collection[int]) -> list[ShownNode]:
+    """Return every node of the plan with what Kafka reports of it; `brokers` are the ids of those that respond."""
+    voters = {voter.id: voter for voter in quorum.voters}
+    nodes = []
+    for node in plan.nodes:
+        voter = voters.get(node.id)
+        part = "" if voter is None else "leader" if quorum.leader == node.id else "voter"
+        if voter and not voter.caught_up:
+            part += f", {voter.behind} records behind"
+        broker = "" if BROKER not in node.roles else "responds" if node.id in brokers else "down"
+        caught_up, responds = bool(voter and voter.caught_up), node.id in brokers
+        nodes.append(ShownNode(node.name, node.id, ", ".join(node.roles), part, caught_up, broker, responds))
+    return nodes
+
+
+def with_leader(partitions: Sequence[Partition]) -> list[int]:
+    """Return the numbers of the partitions that have a leader: the others can't be read."""
+    return [partition.number for partition in partitions if partition.leader >= 0]
+
+
+def shown_topics(client: KafkaClient) -> list[ShownTopic]:
+    """Return every topic, Kafka's own last. Raises KafkaFailed."""
+    try:
+        return _topics(client)
+    except KafkaFailed:  # a topic was deleted between the two requests
+        return _topics(client)
+
+
+def _topics(client: KafkaClient) -> list[ShownTopic]:
+    described = client.topics()
+    ranges = client.offset_ranges({name: with_leader(partitions) for name, partitions in described.items()})
+    topics = [
+        ShownTopic(name, partitions, sum(end - begin for begin, end in ranges[name].values()))
+        for name, partitions in described.items()
+    ]
+    return sorted(topics, key=lambda topic: (topic.internal, topic.name))
+
+
+def shown_record(record: Record) -> ShownRecord:
+    """Return a record as text."""
+    when = "" if record.timestamp is None else _shown_time(record.timestamp)
+    return ShownRecord(record.partition, record.offset, when, shown_text(record.key), shown_text(record.value))
+
+
+def _shown_time(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+    except (ValueError, OverflowError, OSError):  # a producer may set any number
+        return f"{milliseconds} ms"
+
+
+def shown_text(raw: bytes | None) -> ShownText:
+    """Return bytes as text, MOST_SHOWN characters at most."""
+    if raw is None:
+        return ShownText("null", "null")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return ShownText("binary", _shortened(raw[:MOST_SHOWN].hex(" "), len(raw) * 3))
+    if CONTROLS.search(text):
+        return ShownText("binary", _shortened(raw[:MOST_SHOWN].hex(" "), len(raw) * 3))
+    if text[:1] in {"{", "["} and len(text) <= MOST_SHOWN and (indented := _indented(text)):
+        return ShownText("json", indented)
+    return ShownText("text", _shortened(text, len(text)))
+
+
+def _indented(text: str) -> str:
+    """JSON, indented; "" where it is no JSON, or where indenting would change more than whitespace."""
+    try:
+        indented = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return ""
+    same = "".join(indented.split()) == "".join(text.split())  # 1.10, 1E400, a key that is there twice
+    return indented if same and len(indented) <= MOST_SHOWN else ""
+
+
+def shown_groups(client: KafkaClient) -> list[ShownGroup]:
+    """Return each group with its committed offsets and its lag. Raises KafkaFailed."""
+    groups = client.groups()
+    # a share group has no committed offsets
+    committed = {
+        name: {} if group.kind == "share" else client.committed_offsets(name) for name, group in groups.items()
+    }
+    described = client.topics(sorted({topic for offsets in committed.values() for topic, _number in offsets}))
+    ranges = client.offset_ranges({topic: with_leader(partitions) for topic, partitions in described.items()})
+
+    def row(topic: str, number: int, offset: int) -> Row:
+        _first, end = ranges.get(topic, {}).get(number, (0, None))
+        return topic, number, offset, end, None if end is None else max(0, end - offset)
+
+    return [
+        ShownGroup(
+            name,
+            group.kind,
+            group.state.lower(),
+            tuple(row(*position, offset) for position, offset in sorted(committed[name].items())),
+        )
+        for name, group in sorted(groups.items())
+    ]
+
+
+def _shortened(text: str, characters: int) -> str:
+    if characters <= MOST_SHOWN:
+        return text
+    return f"{text[:MOST_SHOWN]} … ({characters - MOST_SHOWN} more characters)"
