@@ -95,7 +95,8 @@ class FakeKafka:
 
     def __init__(self, plan, refuses=None):
         self.plan = plan
-        self.bootstrap = plan.external
+        self.bootstrap = plan.bootstrap
+        self.addresses = plan.host_addresses
         self.refuses = refuses or {}
         self.made = {}
         self.records = {}
@@ -134,7 +135,7 @@ class FakeKafka:
         return Quorum(1, tuple(Voter(voter.id, 0, True) for voter in self.plan.voters))
 
     def quorum_by_broker(self):
-        return {address: self.quorum() for address in self.plan.external.split(",")}
+        return {address: self.quorum() for address in self.plan.external_addresses}
 
     def topics(self, names=None):
         ids = tuple(node.id for node in self.plan.brokers)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from labctl import cli
+from labctl.cli.main import COMMANDS, cli
+from labctl.cli.options import lab_request
 from labctl.errors import SpecError
 from labctl.homework.evidence import TITLE, require_free_target
 from labctl.spec.loader import parse_spec
@@ -15,21 +16,22 @@ from tests.test_store import make
 
 
 def run(*arguments):
-    return CliRunner().invoke(cli.cli, list(arguments), catch_exceptions=True)
+    return CliRunner().invoke(cli, list(arguments), catch_exceptions=True)
 
 
 def test_help_lists_every_command_of_the_contract():
     """`labctl --help` names them all."""
     text = run("--help").output
-    before_the_lab, about_it = (
-        "init schema plan render doctor cache",
-        "up check run gc status ls logs exec env stop down report",
+    contract = (
+        "init schema plan render doctor cache image up check run gc status ls logs exec env stop reset down report ui "
+        "notebook evidence example"
     )
-    for command in f"{before_the_lab} {about_it} ui notebook evidence example".split():
+    for command in contract.split():
         assert f"  {command} " in text
+    assert set(contract.split()) == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", sorted(cli.cli.commands))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_has_help(command):
     """Each command explains itself."""
     assert run(command, "--help").exit_code == 0
@@ -49,9 +51,9 @@ def test_init_writes_a_file_and_refuses_to_overwrite_it(tmp_path):
 def test_plan_says_what_would_be_started():
     """Nodes, doors, topics and the runtime; nothing is made."""
     text = run("plan").output
-    assert "outside localhost:9094, inside broker:9092" in text
+    assert "external localhost:9094, internal broker:9092" in text
     assert "topic orders: 3 partitions" in text
-    assert run("ls").output == "no labs; labctl up makes one\n"
+    assert run("ls").output == "no labs; labctl up creates one\n"
 
 
 def test_plan_json_is_one_document():
@@ -222,13 +224,13 @@ def test_evidence_replaces_only_what_it_made(tmp_path, monkeypatch):
     (tmp_path / "mine.zip").write_text("no zip")
     for target in (mine, tmp_path / "mine.zip"):
         require_free_target(tmp_path / "new", force=False)
-        with pytest.raises(SpecError, match="is there already"):
+        with pytest.raises(SpecError, match="exists already"):
             require_free_target(target, force=False)
-        with pytest.raises(SpecError, match="is not what labctl evidence made"):
+        with pytest.raises(SpecError, match="was not created by labctl evidence"):
             require_free_target(target, force=True)
     require_free_target(empty, force=False)
     monkeypatch.chdir(empty)
-    with pytest.raises(SpecError, match="the folder that you are in"):
+    with pytest.raises(SpecError, match="is the current folder"):
         require_free_target(Path(), force=True)
     assert run("evidence", "--force", "-o", str(mine)).exit_code == 2
     assert (mine / "thesis.tex").exists()
@@ -257,5 +259,5 @@ def test_what_one_call_wished_is_not_the_lab_s():
     store = LabStore()
     spec = parse_spec("listeners: {external: {port: auto}}\nchecks: none\ntimeout: 9\n")
     store.save(replace(make(store, "homework", source=""), spec=spec.model_dump()))
-    wished = cli._recorded_spec(None)
-    assert (wished.checks, wished.timeout, wished.listeners.external.port) == ("full", 120, "auto")
+    requested = lab_request(None, None).spec
+    assert (requested.checks, requested.timeout, requested.listeners.external.port) == ("full", 120, "auto")

@@ -82,7 +82,7 @@ def test_all_problems_at_once(tmp_path):
         "security.protocol=SASL_SSL\nsasl.mechanism=GSSAPI\nssl.truststore.location=/no/such.jks\n",
     )
     assert found == [
-        "sasl.mechanism is GSSAPI; labctl logs in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
+        "sasl.mechanism is GSSAPI; labctl can log in with PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
         "no user or no password: sasl.jaas.config (Java), or sasl.username and sasl.password",
         "ssl.truststore.type is JKS, and labctl reads PEM: ssl.truststore.type=PEM with a PEM file",
         "there is no file /no/such.jks",
@@ -97,5 +97,5 @@ def test_a_file_that_is_none(tmp_path):
     with pytest.raises(SpecError, match="can't be read: No such file"):
         read_client_config(tmp_path / "missing")
     (tmp_path / "binary").write_bytes(b"a=\xff\xfe")
-    with pytest.raises(SpecError, match="is no properties file"):
+    with pytest.raises(SpecError, match="is not a properties file"):
         read_client_config(tmp_path / "binary")

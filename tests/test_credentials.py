@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from labctl.errors import HostError
-from labctl.kafka import credentials
+from labctl.kafka import certificates
 from labctl.kafka.broker_settings import node_settings
 from labctl.kafka.client_settings import ENV_FORMATS, client_settings
 from labctl.kafka.credentials import library_settings, make_credentials, password
@@ -51,7 +51,7 @@ def test_secrets_are_kept_and_renewed_in_time(plan, monkeypatch):
     first = {path: path.read_text() for path in secrets_folder(plan).rglob("*") if path.is_file()}
     make_credentials(plan, renew=True)
     assert {path: path.read_text() for path in first} == first
-    monkeypatch.setattr(credentials, "RENEW_DAYS", 31)
+    monkeypatch.setattr(certificates, "RENEW_DAYS", 31)
     make_credentials(plan, renew=False)
     assert {path: path.read_text() for path in first} == first
     make_credentials(plan, renew=True)
@@ -66,7 +66,7 @@ def test_only_the_owner_reads_a_password(plan):
     assert stat.S_IMODE(secrets_folder(plan).stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in (files.password, files.provider)} == {0o600}
     files.password.unlink()
-    with pytest.raises(HostError, match="nobody knows the password of student"):
+    with pytest.raises(HostError, match="the password of student is lost"):
         password(plan, "student")
 
 
@@ -75,7 +75,7 @@ def test_no_setting_and_no_print_but_librdkafka_s_holds_a_password(plan):
     make_credentials(plan, renew=True)
     secret = password(plan, "student")
     inter_broker = password(plan, "broker")
-    settings = str(node_settings(plan, plan.nodes[0], "/data"))
+    settings = str(node_settings(plan, plan.nodes[0]))
     assert secret not in settings
     assert inter_broker not in settings
     assert {form for form in ENV_FORMATS if secret in client_settings(plan, form, None)} == {"librdkafka"}

@@ -19,26 +19,26 @@ from tests.fakes import IDENTITY, a_plan
     [
         (
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
-            "no Docker Engine answers",
+            "no Docker Engine responds",
         ),
         ("permission denied while trying to connect to the Docker daemon socket at unix:///x", "no permission"),
-        ("toomanyrequests: You have reached your pull rate limit.", "refuses more pulls for now"),
+        ("toomanyrequests: You have reached your pull rate limit.", "allows no more pulls for now"),
         ("manifest for apache/kafka:9.9.9 not found: manifest unknown", "has no such image"),
         ("Get https://registry/v2/: dial tcp: lookup registry: no such host", "can't be reached"),
-        ("Bind for 127.0.0.1:9094 failed: port is already allocated", "port 9094 is taken by another program"),
+        ("Bind for 127.0.0.1:9094 failed: port is already allocated", "port 9094 is in use by another program"),
         (
             'Conflict. The container name "/broker" is already in use by container "1f"',
             "a container broker that labctl",
         ),
         ("docker: 'compose' is not a docker command.", "the docker command has no Compose"),
         ("docker: unknown command: docker compose", "the docker command has no Compose"),
-        ("failed to bind host port 127.0.0.1:9094/tcp: address already in use", "port 9094 is taken by another"),
-        ("failed to bind host port for 127.0.0.1:9094:172.18.0.2:9094/tcp: address already in use", "9094 is taken"),
+        ("failed to bind host port 127.0.0.1:9094/tcp: address already in use", "port 9094 is in use by another"),
+        ("failed to bind host port for 127.0.0.1:9094:172.18.0.2:9094/tcp: address already in use", "9094 is in use"),
         ("can't set healthcheck.start_interval as feature require Docker Engine v25 or later", "Engine is too old"),
         ("failed to create: mkdir /x: no space left on device", "disk that holds the Docker Engine's data is full"),
         ("could not find an available, non-overlapping IPv4 address pool among the defaults", "no free subnet"),
         ("all predefined address pools have been fully subnetted", "no free subnet"),
-        ("container is marked for removal and cannot be started", "removed from outside while it was started"),
+        ("container is marked for removal and cannot be started", "removed from outside while it was starting"),
         ("no matching manifest for linux/arm64/v8 in the manifest list entries", "not for linux/arm64/v8"),
     ],
 )
@@ -105,7 +105,7 @@ class FakeEngine:
 @pytest.mark.parametrize(
     ("engine", "pull", "runtime", "reason"),
     [
-        (FakeEngine(answers="no Docker Engine answers: x"), "missing", "local", "no Docker Engine answers: x"),
+        (FakeEngine(answers="no Docker Engine responds: x"), "missing", "local", "no Docker Engine responds: x"),
         (FakeEngine(compose="the docker command has no Compose: x", image=True), "missing", "local", "no Compose: x"),
         (
             FakeEngine(version="20.10.24+dfsg1", image=True),
@@ -113,11 +113,11 @@ class FakeEngine:
             "local",
             "is too old: the lab's health check needs version 25, this is 20.10.24+dfsg1",
         ),
-        (FakeEngine(version="dev", image=True), "missing", "compose", "Docker Engine dev answers"),
-        (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 answers and has kafka:1"),
-        (FakeEngine(manifest=True), "missing", "compose", "answers and can pull kafka:1"),
+        (FakeEngine(version="dev", image=True), "missing", "compose", "Docker Engine dev responds"),
+        (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 responds and has kafka:1"),
+        (FakeEngine(manifest=True), "missing", "compose", "responds and can pull kafka:1"),
         (FakeEngine(manifest=True), "never", "local", "kafka.pull is never"),
-        (FakeEngine(), "missing", "local", "kafka:1 is not here and no registry tells of it"),
+        (FakeEngine(), "missing", "local", "kafka:1 is not present and no registry has it"),
     ],
 )
 def test_auto_takes_compose_where_it_can_work(monkeypatch, engine, pull, runtime, reason):
@@ -168,7 +168,7 @@ def test_an_engine_that_is_not_there_is_no_missing_container(monkeypatch, said):
     """Its words have `no such` in them too."""
     answer = subprocess.CompletedProcess(["docker", "container", "inspect", "broker"], 1, "[]", said)
     monkeypatch.setattr(Engine, "_run", lambda *_: answer)
-    with pytest.raises(HostError, match="no Docker Engine answers"):
+    with pytest.raises(HostError, match="no Docker Engine responds"):
         Engine().containers(["broker"])
     answer.stderr = "Error response from daemon: No such container: broker"
     assert Engine().containers(["broker"]) == {}
@@ -191,7 +191,7 @@ def test_the_volumes_of_a_lab_s_containers_go_with_them(monkeypatch):
         "volume": "labctl-lab_broker-2-data\n",
         "network": "",
     }
-    monkeypatch.setattr(Engine, "_told", lambda _self, arguments: told[arguments[0]])
+    monkeypatch.setattr(Engine, "_output", lambda _self, arguments: told[arguments[0]])
     assert Engine().objects("labctl.cluster=x", ["labctl-lab_broker-data", "labctl-lab_broker-2-data"]) == {
         "container": ["lab-broker", "lab-broker-2"],
         "volume": ["labctl-lab_broker-2-data", "labctl-lab_broker-data"],
@@ -217,9 +217,9 @@ def test_what_makes_things_is_let_come_to_its_end(monkeypatch):
     monkeypatch.setattr("labctl.system.processes.wait", lambda *_: [])
     Engine().end_commands()
     monkeypatch.setattr("labctl.system.processes.wait", lambda waited, _seconds: waited)
-    with pytest.raises(RuntimeFailed, match=r"an earlier one is still at work for this lab \(pid 8\)") as failed:
+    with pytest.raises(RuntimeFailed, match=r"an earlier one still works on this lab \(pid 8\)") as failed:
         Engine().end_commands()
-    assert failed.value.hint == "wait, or end it (kill 8); then labctl down again"
+    assert failed.value.hint == "wait, or end it (kill 8); then run labctl down again"
     assert killed == [pull, pull]
 
 
@@ -232,13 +232,13 @@ def test_busybox_s_timeout_is_left_alone(monkeypatch, tmp_path):
     called = []
     monkeypatch.setattr(subprocess, "run", lambda command, **_: called.append(command) or answer)
     assert Engine().rss_bytes("broker") is None
-    assert any(word.endswith("deadline.py") for word in called[0])
+    assert any(word.endswith("command_timeout.py") for word in called[0])
 
 
 def test_every_fault_of_docker_is_in_the_documentation():
     """docs/faults.md is written by a run of tests/integration/test_fault_table.py."""
     told = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
-    missing = [one.name for one in DOCKER_FAULTS if f"| {one.name} | " not in told or one.remedy not in told]
+    missing = [fault.name for fault in DOCKER_FAULTS if f"| {fault.name} | docker" not in told or fault.remedy not in told]
     assert missing == []
 
 
@@ -246,7 +246,7 @@ def test_a_remote_engine_s_host_is_advertised():
     """Clients here reach the ports that are published there."""
     identity = replace(IDENTITY, engine_host="build.example.org")
     plan = a_plan("listeners: {external: {bind: 0.0.0.0}}\n", runtime="compose", identity=identity)
-    assert plan.external == "build.example.org:9094"
+    assert plan.bootstrap == "build.example.org:9094"
 
 
 def test_a_remote_engine_with_a_door_on_its_own_loopback_is_refused():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from labctl.cli.machine import doctor
+from labctl.diagnostics import doctor
 from labctl.errors import HostError
 from labctl.runtime.docker.engine import Engine
 from labctl.spec.loader import parse_spec
@@ -79,7 +79,7 @@ def test_an_engine_that_is_too_old(monkeypatch, runtime, status):
     assert "needs version 25, this is 20.10.24" in found.detail
 
 
-@pytest.mark.parametrize(("release", "told"), [("6.1.0", "no WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])
+@pytest.mark.parametrize(("release", "told"), [("6.1.0", "not WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])
 def test_wsl(monkeypatch, release, told):
     """Told by the kernel's name."""
     monkeypatch.setattr(platform, "release", lambda: release)
@@ -90,7 +90,7 @@ def test_apple_silicon_behind_rosetta(monkeypatch):
     """An x86-64 Python on an arm64 Mac."""
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(doctor, "_translated", lambda: True)
+    monkeypatch.setattr(doctor, "_uses_rosetta", lambda: True)
     assert probe("architecture").status == "warn"
 
 
@@ -118,7 +118,7 @@ def test_without_docker_nothing_of_it_is_needed():
 
 def test_memory_counts_every_node():
     """Controllers of their own too."""
-    assert "the lab may take 4608 MiB" in probe("memory", "kafka: {brokers: 3, controllers: 3}\n").detail
+    assert "the lab may use 4608 MiB" in probe("memory", "kafka: {brokers: 3, controllers: 3}\n").detail
 
 
 def test_the_page_s_port_counts_too():

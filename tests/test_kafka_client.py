@@ -30,7 +30,7 @@ def hung(never, monkeypatch):
 @pytest.mark.parametrize(
     ("verb", "arguments"),
     [
-        ("committed", ("group",)),
+        ("committed_offsets", ("group",)),
         ("create_topics", ({"orders": (1, 1, {})},)),
         ("delete_topics", (["orders"],)),
         ("groups", ()),
@@ -40,7 +40,7 @@ def hung(never, monkeypatch):
 )
 def test_a_call_that_never_returns_ends_at_its_deadline(hung, verb, arguments):
     """Named by the verb, with the seconds."""
-    with pytest.raises(KafkaFailed, match=rf"{verb.replace('_', ' ')}: no answer within 0 s"):
+    with pytest.raises(KafkaFailed, match=rf"{verb.replace('_', ' ')}: no response within 0 s"):
         getattr(hung, verb)(*arguments)
 
 
@@ -56,7 +56,7 @@ def test_a_member_whose_poll_never_returns_ends_at_its_deadline(never):
 
     member = GroupConsumer(Consumer(), "g", 0.01)
     for question in (lambda: member.poll(0), member.commit):
-        with pytest.raises(KafkaFailed, match="group g: no answer within 0 s"):
+        with pytest.raises(KafkaFailed, match="group g: no response within 0 s"):
             question()
 
 

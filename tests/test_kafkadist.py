@@ -12,7 +12,7 @@ from labctl.runtime.jvm import checksums, download
 from labctl.runtime.jvm.cache import corrupt_caches
 from labctl.runtime.jvm.java import Java, find_java, java_version
 from labctl.runtime.jvm.jvm_options import SUMS, USES, LocalKafka, argument_file, clean_environment, without_cache
-from labctl.runtime.jvm.version_lock import FOLDER, Jar, Lock, load_lock, versions
+from labctl.runtime.jvm.version_lock import FOLDER, Jar, VersionLock, load_lock, locked_versions
 
 
 class Repository(http.server.BaseHTTPRequestHandler):
@@ -98,7 +98,7 @@ def test_another_content_is_refused(repository, tmp_path):
     """A jar with one flipped byte is not kept; both sums are told."""
     path = f"/maven2/{repository.jars[0].repository_path}"
     Repository.files[path] = b"X" + Repository.files[path][1:]
-    with pytest.raises(HostError, match=r"one-1.0.jar came with another content: sha256 .* the lock says"):
+    with pytest.raises(HostError, match=r"one-1.0.jar has the wrong content: sha256 .* the version lock file has"):
         fetch(repository, tmp_path / "jars")
     assert not (tmp_path / "jars" / "one-1.0.jar").exists()
 
@@ -142,7 +142,7 @@ def test_a_flipped_byte_in_the_cache_is_found(repository, tmp_path):
     assert [one.file_name for one in download.corrupt_jars(repository, tmp_path / "jars")] == ["two-1.0.jar"]
 
 
-@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("version", locked_versions())
 def test_the_committed_locks_are_whole(version):
     """Each lock has Kafka's broker, its tools and a sum for every jar."""
     lock = load_lock(version)
@@ -156,7 +156,7 @@ def test_the_committed_locks_are_whole(version):
 
 def test_a_version_without_a_lock_names_those_there_are():
     """Exit 2, and how to add one."""
-    with pytest.raises(SpecError, match=r"no lock for Kafka 1\.0\.0; there are .*4\.3\.1") as refused:
+    with pytest.raises(SpecError, match=r"no version lock file for Kafka 1\.0\.0; there are .*4\.3\.1") as refused:
         load_lock("1.0.0")
     assert "scripts/lock_kafka.py" in refused.value.hint
 
@@ -271,7 +271,7 @@ def test_a_file_that_was_right_is_not_read_again_while_nothing_changed_it(tmp_pa
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     monkeypatch.setattr(checksums, "sha256", reading)
-    monkeypatch.setattr(digest, "boot_id", lambda: "this run")
+    monkeypatch.setattr(checksums, "boot_id", lambda: "this run")
     one = tmp_path / "one.jar"
     one.write_bytes(b"1")
     sums = {one: hashlib.sha256(b"1").hexdigest()}
@@ -282,11 +282,11 @@ def test_a_file_that_was_right_is_not_read_again_while_nothing_changed_it(tmp_pa
 
     assert asked() == ([], ["one.jar"])
     assert asked() == ([], ["one.jar"])  # its ctime may still be that of another content
-    monkeypatch.setattr(digest, "SETTLED_SECONDS", -1)
+    monkeypatch.setattr(checksums, "SETTLED_SECONDS", -1)
     assert asked() == ([], ["one.jar"])
     assert asked() == ([], [])
     assert asked(None) == ([], ["one.jar"])
-    monkeypatch.setattr(digest, "boot_id", lambda: "the next run")
+    monkeypatch.setattr(checksums, "boot_id", lambda: "the next run")
     assert asked() == ([], ["one.jar"])
     assert asked() == ([], [])
     seen = one.stat()
@@ -294,7 +294,7 @@ def test_a_file_that_was_right_is_not_read_again_while_nothing_changed_it(tmp_pa
         one.write_bytes(b"2")
         os.utime(one, ns=(seen.st_atime_ns, seen.st_mtime_ns))
     assert asked() == ([one], ["one.jar"])
-    monkeypatch.setattr(digest, "boot_id", lambda: "")
+    monkeypatch.setattr(checksums, "boot_id", lambda: "")
     one.write_bytes(b"1")
     assert asked() == ([], ["one.jar"])
     assert asked() == ([], ["one.jar"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from labctl import checks, report
-from labctl.checks.context import CheckContext
+from labctl.checks.base import CheckPass
+from labctl.checks.context import CheckContext, CheckTarget
 from labctl.diagnostics.diagnosis import NodeTrace
 from labctl.errors import (
     HostError,
@@ -21,17 +22,20 @@ from labctl.errors import (
     SpecError,
 )
 from labctl.kafka.client import Quorum, Voter
-from labctl.lab import ephemeral, lifecycle
+from labctl.lab import ephemeral, lifecycle, verify
 from labctl.lab.ephemeral import is_orphaned
+from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
+from labctl.lab.request import LabRequest
 from labctl.lab.run_log import RunLog
+from labctl.plan.planner import make_plan
 from labctl.report.json_format import json_schema
 from labctl.results import CheckResult
 from labctl.runtime.access import render
 from labctl.runtime.base import NodeState
-from labctl.runtime_traits import RUNTIMES
 from labctl.spec.loader import parse_spec
 from labctl.state.store import LabStore
+from labctl.system import processes
 from labctl.system.processes import ProcessId
 from tests.fakes import FACTS, FakeKafka, FakeRuntime
 
@@ -46,8 +50,9 @@ class World:
         self.folder = tmp_path / "work" / ".labctl" / "lab"
         self.runtime = self.kafka = None
         self.dies, self.revives, self.refuses, self.on_up = {}, (), {}, None
-        monkeypatch.setitem(RUNTIMES, "local", replace(RUNTIMES["local"], open=self._open))
-        monkeypatch.setattr(lifecycle, "KafkaClient", lambda *_args, **_kwargs: self.kafka)
+        monkeypatch.setattr("labctl.runtime.jvm.entry.open_runtime", self._open)
+        for module in ("existing", "check_contexts"):
+            monkeypatch.setattr(f"labctl.lab.{module}.KafkaClient", lambda *_args, **_kwargs: self.kafka)
         monkeypatch.setattr("labctl.lab.readiness.connection_error", lambda *_: None)
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
 
@@ -62,7 +67,7 @@ class World:
 
     def up(self, text=TEXT, source="/lab.yaml", **options):
         return lifecycle.up(
-            lifecycle.LabRequest(parse_spec(text), source, self.folder), self.store, NullReporter(), **options
+            LabRequest(parse_spec(text), source, self.folder), self.store, NullReporter(), **options
         )
 
 
@@ -124,7 +129,7 @@ def test_a_node_that_the_runtime_can_start_in_a_surer_way_is_not_dead(world):
 def test_a_node_that_dies_ends_the_wait_with_its_reason_and_the_lab_is_taken_away(world):
     """The log's own words, the known cause, exit 4; nothing stays but the report."""
     world.dies = {"broker": "SEVERE x\norg.apache.kafka.common.config.ConfigException: Invalid value x for y\n"}
-    with pytest.raises(NodeDied, match="Kafka refused a setting: Invalid value x for y"):
+    with pytest.raises(NodeDied, match="Kafka rejected a setting: Invalid value x for y"):
         world.up()
     assert world.runtime.calls[-1] == "down"
     assert world.store.names() == []
@@ -205,11 +210,11 @@ def test_down_takes_rendered_files_and_keeps_reports(world):
 def test_check_on_a_lab_that_does_not_run_is_exit_4(world):
     """There is nothing to check."""
     with pytest.raises(LabStopped, match="there is no lab lab"):
-        lifecycle.check("lab", world.store, NullReporter(), (), "full")
+        verify.check("lab", world.store, NullReporter(), (), "full")
     world.up()
     world.runtime.running = set()
     with pytest.raises(LabStopped, match="the lab lab is stopped"):
-        lifecycle.check("lab", world.store, NullReporter(), (), "full")
+        verify.check("lab", world.store, NullReporter(), (), "full")
 
 
 def test_a_topic_that_kafka_refuses_is_an_error_with_its_words(world):
@@ -241,7 +246,7 @@ def test_an_engine_that_ended_is_the_cause_of_what_kafka_does_not_answer(world, 
     world.refuses = {"create_topics": "socket disconnected"}
 
     def ended(*_args, **_options):
-        raise HostError("no Docker Engine answers", "start it", "no-engine")
+        raise HostError("no Docker Engine responds", "start it", "no-engine")
 
     def refused(*_args):
         monkeypatch.setattr(FakeRuntime, "versions", ended)
@@ -251,7 +256,7 @@ def test_an_engine_that_ended_is_the_cause_of_what_kafka_does_not_answer(world, 
     with pytest.raises(KafkaFailed):
         world.up()
     (diagnosis,) = last_report(world)["diagnosis"]
-    assert (diagnosis["cause"], diagnosis["fault"]) == ("no Docker Engine answers", "no-engine")
+    assert (diagnosis["cause"], diagnosis["fault"]) == ("no Docker Engine responds", "no-engine")
     assert diagnosis["evidence"] == ["socket disconnected"]
 
 
@@ -272,16 +277,16 @@ def test_bad_input_is_refused_before_the_machine_is_examined(world, monkeypatch)
     def examined(*_args, **_kwargs):
         raise HostError("this machine was examined")
 
-    monkeypatch.setattr(lifecycle, "refuse_unfit", examined)
-    monkeypatch.setattr(lifecycle.host, "refuse_taken_ports", examined)
-    with pytest.raises(SpecError, match=r"there is no lock for Kafka 4\.0\.0"):
+    monkeypatch.setattr("labctl.lab.preflight.refuse_unfit", examined)
+    monkeypatch.setattr("labctl.system.ports.require", examined)
+    with pytest.raises(SpecError, match=r"there is no version lock file for Kafka 4\.0\.0"):
         world.up(TEXT + 'runtime: local\nkafka: {version: "4.0.0"}\n')
     assert world.store.names() == []
 
 
 def test_a_command_that_is_not_there_is_refused_before_its_lab_is_made(world):
     """`run` looks for its program first."""
-    wish = lifecycle.LabRequest(parse_spec(TEXT), "", world.folder)
+    wish = LabRequest(parse_spec(TEXT), "", world.folder)
     with pytest.raises(SpecError, match="no-such-program can't be run here"):
         ephemeral.run(wish, world.store, NullReporter(), ["no-such-program"])
     assert world.runtime is None
@@ -295,7 +300,7 @@ def test_a_taken_port_is_found_before_anything_starts(world):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(HostError, match=f"port {port} on 127.0.0.1 is taken"):
+        with pytest.raises(HostError, match=f"port {port} on 127.0.0.1 is in use"):
             world.up(TEXT.replace("auto", str(port)))
     assert "prepare" not in world.runtime.calls
     assert world.store.names() == []
@@ -306,7 +311,7 @@ def port_race(world, lost):
     starts = []
 
     def up():
-        starts.append(world.runtime.plan.external)
+        starts.append(world.runtime.plan.bootstrap)
         if len(starts) <= lost:
             raise NodeDied("node broker ended: Address already in use", fault="port-taken")
         type(world.runtime).up(world.runtime)
@@ -358,11 +363,11 @@ def test_reset_says_where_a_topic_came_back_by_itself(world, monkeypatch):
 
     def quicker(names):
         deleted(names)
-        monkeypatch.setattr(world.kafka, "known", lambda _names: [])
+        monkeypatch.setattr(world.kafka, "topics_by_broker", lambda _names: [])
         world.kafka.made["orders"] = (1, 1, {})
 
     world.kafka.delete_topics = quicker
-    with pytest.raises(KafkaFailed, match="made by another program"):
+    with pytest.raises(KafkaFailed, match="another program created"):
         lifecycle.reset("lab", world.store, NullReporter())
 
 
@@ -382,7 +387,7 @@ def test_reset_of_a_stopped_lab_says_so(world):
     """Exit 4."""
     world.up()
     lifecycle.stop("lab", world.store, NullReporter())
-    with pytest.raises(LabStopped, match="only a running one"):
+    with pytest.raises(LabStopped, match="only a running lab"):
         lifecycle.reset("lab", world.store, NullReporter())
 
 
@@ -417,11 +422,11 @@ def test_a_node_with_a_quorum_of_its_own_is_seen(world, monkeypatch):
     """Every broker is asked what quorum it follows: one that went its own way is named."""
     monkeypatch.setattr(
         FakeKafka,
-        "quorums",
+        "quorum_by_broker",
         lambda self: {"a": self.quorum(), "b": self.quorum(), "c": Quorum(3, (Voter(3, 0, True),))},
     )
     with pytest.raises(
-        ReadinessTimeout, match=r"expected a leader and 3 voters.*the voters are \[3\], as broker-3 is told"
+        ReadinessTimeout, match=r"expected a leader and 3 voters.*the voters are \[3\], as broker-3 reports"
     ):
         world.up(TEXT + "kafka: {brokers: 3}\n")
 
@@ -431,8 +436,8 @@ def test_what_lab_yaml_says_now_is_what_every_command_knows(world):
     world.up()
     lifecycle.stop("lab", world.store, NullReporter())
     world.up(TEXT.replace("auto", "29876") + "topics: [{name: orders}, {name: more}]\n")
-    plan = lifecycle.open_lab("lab", world.store, NullReporter())[1]
-    assert plan.external == "localhost:29876"
+    plan = open_lab("lab", world.store, NullReporter()).plan
+    assert plan.bootstrap == "localhost:29876"
     lifecycle.reset("lab", world.store, NullReporter())
     assert sorted(world.kafka.topics()) == ["more", "orders"]
 
@@ -452,7 +457,7 @@ def test_rendering_changed_settings_does_not_hide_that_they_changed(world):
     world.up()
     changed = TEXT + "kafka: {config: {log.retention.hours: 1}}\n"
     record = world.store.load("lab")
-    for path, text in render(lab.make_plan(parse_spec(changed), record.runtime, FACTS, record.identity)).items():
+    for path, text in render(make_plan(parse_spec(changed), record.runtime, FACTS, record.identity)).items():
         (world.folder / path).write_text(text)
     with pytest.raises(SpecError, match="running with other settings"):
         world.up(changed)
@@ -463,7 +468,7 @@ def test_a_lab_for_one_run_is_never_somebody_else_s(world):
     me = ProcessId.of(os.getpid())
     other = replace(me, pid=1)
     world.up(owner=other)
-    with pytest.raises(SpecError, match="is not this run's own"):
+    with pytest.raises(SpecError, match="does not belong to this run"):
         world.up(owner=me)
     assert world.store.load("lab").owner == other
     assert world.up(owner=other).status == "passed"
@@ -502,7 +507,7 @@ def test_one_lab_that_can_t_be_taken_away_keeps_no_other(world, monkeypatch):
 
     def down(name, *arguments):
         if name == "first":
-            raise HostError("no Docker Engine answers")
+            raise HostError("no Docker Engine responds")
         return real(name, *arguments)
 
     monkeypatch.setattr(ephemeral, "down", down)
@@ -518,9 +523,9 @@ def test_processes_of_a_lab_whose_record_can_t_be_read_are_ended(world, monkeypa
     folder = world.store.lab_folder("lab")
     (folder / "lab.json").write_text("{}")
     asked, killed = [], []
-    monkeypatch.setattr(lifecycle.processes, "with_argument", lambda mark: asked.append(mark) or [])
-    monkeypatch.setattr(lifecycle.processes, "kill", killed.append)
-    assert lifecycle.down("lab", world.store, NullReporter()) == ["data of half-made lab lab"]
+    monkeypatch.setattr(processes, "with_argument", lambda argument: asked.append(argument) or [])
+    monkeypatch.setattr(processes, "kill", killed.append)
+    assert lifecycle.down("lab", world.store, NullReporter()) == ["data of incomplete lab lab"]
     assert asked == [f"-Dlabctl.lab={folder}", f"labctl.page={folder}"]
 
 
@@ -538,7 +543,7 @@ def test_a_stopped_lab_s_check_is_reported_too(world):
     world.up()
     lifecycle.stop("lab", world.store, NullReporter())
     with pytest.raises(LabStopped):
-        lifecycle.check("lab", world.store, NullReporter(), (), "full")
+        verify.check("lab", world.store, NullReporter(), (), "full")
     assert last_report(world)["status"] == "error"
     assert "the lab lab is stopped" in last_report(world)["diagnosis"][0]["cause"]
 
@@ -561,7 +566,7 @@ def test_a_check_that_labctl_gets_wrong_ends_no_other(world, monkeypatch):
     broken = replace(checks.CHECKS["quorum"], run=wrong)
     monkeypatch.setitem(checks.CHECKS, "quorum", broken)
     world.up()
-    run = lifecycle.check("lab", world.store, NullReporter(), ("quorum", "topics"), "full")
+    run = verify.check("lab", world.store, NullReporter(), ("quorum", "topics"), "full")
     told = {one.name: (one.status, one.detail) for one in run.checks}
     assert told["quorum"] == ("error", "ZeroDivisionError: oops")
     assert told["topics"][0] == "passed"
@@ -571,7 +576,7 @@ def test_a_lab_of_another_labctl_is_said(world):
     """Its keys are not this one's: no traceback."""
     record = world.up() and world.store.load("lab")
     world.store.save(replace(record, spec=record.spec | {"colour": "red"}))
-    with pytest.raises(LabError, match="made by another version of labctl"):
+    with pytest.raises(LabError, match="created by another version of labctl"):
         lifecycle.down("lab", world.store, NullReporter())
 
 
@@ -587,19 +592,24 @@ def test_a_lab_that_was_up_stays_up_whatever_comes_after(world):
     assert world.store.load("lab").identity == record.identity
 
 
+def a_context(world):
+    """A context for checks on a Kafka that somebody else started."""
+    return CheckContext(run="1", target=CheckTarget("localhost:1", world.kafka, 1, connection_error=lambda _: None))
+
+
 def test_checks_begin_when_every_broker_knows_their_topics(world, monkeypatch):
     """A client that asks a broker which does not yet would be told that there is no such topic."""
     world.up()
     said = [[set(), set()], [{"labctl-check-1-json-records"}, set()]]
-    know_all = world.kafka.known
-    monkeypatch.setattr(world.kafka, "known", lambda names: said.pop(0) if said else know_all(names))
-    context = CheckContext(run="1", bootstrap="localhost:1", client=world.kafka, seconds=1, answers=lambda _: None)
-    asked = replace(checks.CHECKS["json-records"], run=lambda _context: checks.CheckPass(f"{len(said)} answers left"))
+    know_all = world.kafka.topics_by_broker
+    monkeypatch.setattr(world.kafka, "topics_by_broker", lambda names: said.pop(0) if said else know_all(names))
+    context = a_context(world)
+    asked = replace(checks.CHECKS["json-records"], run=lambda _context: CheckPass(f"{len(said)} answers left"))
     assert [one.detail for one in checks.run_checks(context, [asked])] == ["0 answers left"]
-    monkeypatch.setattr(world.kafka, "known", lambda _names: [set()])
-    context = replace(context, seconds=0.01)
+    monkeypatch.setattr(world.kafka, "topics_by_broker", lambda _names: [set()])
+    context = replace(context, target=replace(context.target, timeout=0.01))
     (never,) = checks.run_checks(context, [asked])
-    assert (never.status, "a broker does not know labctl-check-1-json-records yet" in never.detail) == ("failed", True)
+    assert (never.status, "a broker does not have labctl-check-1-json-records yet" in never.detail) == ("failed", True)
 
 
 def test_a_first_group_or_transaction_finds_its_coordinator_awake(world):
@@ -612,7 +622,7 @@ def test_an_interrupted_check_leaves_nothing_in_somebody_else_s_kafka(world):
     """Its topics are deleted; in a lab the next run would."""
     world.up()
     interrupt = replace(checks.CHECKS["json-records"], run=lambda _context: (_ for _ in ()).throw(Interrupted(2)))
-    context = CheckContext(run="1", bootstrap="localhost:1", client=world.kafka, seconds=1, answers=lambda _: None)
+    context = a_context(world)
     with pytest.raises(Interrupted):
         checks.run_checks(context, [interrupt])
     assert [name for name in world.kafka.topics() if name.startswith("labctl-check-")] == []
@@ -632,8 +642,8 @@ def test_the_checks_topics_are_deleted_until_they_are_gone(world, monkeypatch, a
             delete(names)
 
     monkeypatch.setattr(world.kafka, "delete_topics", delete_at_the_second_try)
-    passing = replace(checks.CHECKS["json-records"], run=lambda _context: checks.CheckPass("passed"))
-    context = CheckContext(run="1", bootstrap="localhost:1", client=world.kafka, seconds=1, answers=lambda _: None)
+    passing = replace(checks.CHECKS["json-records"], run=lambda _context: CheckPass("passed"))
+    context = a_context(world)
     assert [one.status for one in checks.run_checks(context, [passing])] == ["passed"]
     assert asked == [["labctl-check-1-json-records"]] * 2
     assert [name for name in world.kafka.topics() if name.startswith("labctl-check-")] == []

@@ -44,7 +44,7 @@ class Kafka(FakeKafka):
         )
 
     def browse(self, topic, ranges, *, offset, limit, view):
-        self._ask("peek")
+        self._ask("browse")
         found = [one for number in ranges for one in self.of(topic, number)]
         chosen = found[-limit:] if offset is None else found[offset : offset + limit]
         return [view(one) for one in chosen], True
@@ -87,7 +87,7 @@ def sent(page, path, origin=HOME, **fields):
 def test_the_overview_has_nodes_addresses_and_topics(page):
     """All that a client needs, and what there is."""
     text = page.get("/").text
-    for expected in ("localhost:9094", "broker:9092", "leader", 'href="/topics/orders"', "in sync"):
+    for expected in ("localhost:9094", "broker:9092", "leader", 'href="/topics/orders"', "full ISR"):
         assert expected in text
 
 
@@ -117,7 +117,7 @@ def test_a_window_that_can_t_be(page, query):
     """400, with what is allowed."""
     answer = page.get(f"/topics/orders?{query}")
     assert answer.status_code == 400
-    assert "That can&#39;t be done" in answer.text or "That can't be done" in answer.text
+    assert "This is not possible" in answer.text or "That can't be done" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_secure_lab_s_page_asks_for_the_key(kafka, tmp_path):
 
 def test_a_kafka_that_is_away_is_said(page, kafka):
     """503 while it is, and back by itself."""
-    kafka.refuses["advertised"] = "nothing listens on 127.0.0.1:9094"
+    kafka.refuses["broker_endpoints"] = "nothing listens on 127.0.0.1:9094"
     answer = page.get("/")
     assert answer.status_code == 503
     assert "nothing listens on 127.0.0.1:9094" in answer.text
@@ -283,7 +283,7 @@ def test_new_lines_are_written_as_they_were_typed(page, kafka):
 
 def test_a_mistake_of_the_page_is_told_in_its_own_words(kafka, tmp_path):
     """With its headers."""
-    kafka.advertised = lambda: 1 / 0
+    kafka.broker_endpoints = lambda: 1 / 0
     page = TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=False)
     answer = page.get("/")
     assert (answer.status_code, "division by zero" in answer.text) == (500, True)
@@ -292,7 +292,7 @@ def test_a_mistake_of_the_page_is_told_in_its_own_words(kafka, tmp_path):
 
 def test_what_was_not_read_in_time_is_said(page, kafka):
     """Not that there is nothing."""
-    kafka.peek = lambda *_args, **_options: ([], False)
+    kafka.browse = lambda *_args, **_options: ([], False)
     text = page.get("/topics/orders").text
     assert "could not be read in time" in text
     assert "No records here" not in text
@@ -301,9 +301,9 @@ def test_what_was_not_read_in_time_is_said(page, kafka):
 def test_a_partition_without_a_leader_is_not_asked_for(page, kafka):
     """Its topic and its group are shown, what is not known of them is said."""
     kafka.leaderless = {0}
-    assert "not in sync" in page.get("/").text
+    assert "ISR not full" in page.get("/").text
     text = page.get("/topics/orders").text
-    assert "Without a leader, and not readable now: partition 0" in text
+    assert "Without a leader, so not readable now: partition 0" in text
     assert "orderid" not in text
     assert page.get("/topics/orders?partition=0").status_code == 200
     text = page.get("/groups").text
@@ -313,7 +313,7 @@ def test_a_partition_without_a_leader_is_not_asked_for(page, kafka):
 
 def test_a_topic_that_is_deleted_meanwhile_is_no_failure(page, kafka):
     """It is not told, and the others are; a Kafka that fails again is told."""
-    asked = kafka.ranges
+    asked = kafka.offset_ranges
     answers = [KafkaFailed("UnknownTopicOrPartitionError"), asked]
 
     def offset_ranges(partitions):
@@ -322,7 +322,7 @@ def test_a_topic_that_is_deleted_meanwhile_is_no_failure(page, kafka):
             raise answer
         return answer(partitions)
 
-    kafka.ranges = ranges
+    kafka.offset_ranges = offset_ranges
     assert page.get("/").status_code == 200
     answers[:] = [KafkaFailed("no answer"), KafkaFailed("no answer")]
     assert page.get("/").status_code == 503
@@ -331,7 +331,7 @@ def test_a_topic_that_is_deleted_meanwhile_is_no_failure(page, kafka):
 def test_a_long_value_is_cut():
     """Its length is told; a time that is none is told as it is."""
     shown = shown_text(b"x" * 20_000)
-    assert shown.text.endswith("… (10000 characters more)")
+    assert shown.text.endswith("… (10000 more characters)")
     assert shown_text(b"[" * 5000).kind == "text"
     assert shown_record(Record(0, 0, None, b"x", 10**18)).time == f"{10**18} ms"
     assert (shown_text(None).kind, shown_text(b"\x80" * 20_000).kind) == ("null", "binary")

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.errors import HostError
 from labctl.kafka.broker_settings import COMMENTS, environment_name, node_settings
 from labctl.plan.model import HostFacts
-from labctl.plan.planner import refuse_too_little_memory
 from labctl.rendering.templates import render_template
 from labctl.runtime.access import render
 from tests.fakes import a_plan
@@ -75,7 +73,7 @@ def test_a_backslash_and_another_alphabet_survive_server_properties():
 def test_copies_follow_the_number_of_brokers():
     """Kafka's own topics have min(3, brokers) copies, one less of them in sync."""
     plan = a_plan(THREE)
-    settings = node_settings(plan, plan.nodes[0], "/data")
+    settings = node_settings(plan, plan.nodes[0])
     assert settings["offsets.topic.replication.factor"] == "3"
     assert settings["share.coordinator.state.topic.min.isr"] == "2"
     assert plan.topics[0].replication_factor == 3
@@ -88,7 +86,7 @@ def test_controllers_of_their_own_open_no_door_for_clients():
         *(("broker-1", 1), ("broker-2", 2)),
         *(("controller-1", 101), ("controller-2", 102), ("controller-3", 103)),
     ]
-    broker, controller = (node_settings(plan, node, "/data") for node in (plan.nodes[0], plan.nodes[-1]))
+    broker, controller = (node_settings(plan, node) for node in (plan.nodes[0], plan.nodes[-1]))
     assert broker["listeners"] == "INTERNAL://broker-1:9092,EXTERNAL://127.0.0.1:9094"
     assert broker["listener.security.protocol.map"] == "INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"
     assert broker["controller.quorum.voters"] == "101@controller-1:9093,102@controller-2:9093,103@controller-3:9093"
@@ -109,7 +107,7 @@ def test_an_acknowledged_record_of_a_cluster_is_on_two_brokers():
 def test_extra_settings_of_lab_yaml_win():
     """kafka.config may change what labctl would have set."""
     plan = a_plan("kafka: {config: {num.partitions: 7, auto.create.topics.enable: false}}")
-    settings = node_settings(plan, plan.nodes[0], "/data")
+    settings = node_settings(plan, plan.nodes[0])
     assert (settings["num.partitions"], settings["auto.create.topics.enable"]) == ("7", "false")
 
 
@@ -132,30 +130,23 @@ def test_environment_names_are_those_of_the_image(setting, variable):
 def test_each_broker_has_ports_and_addresses_of_its_own():
     """External ports count up from the first; inside, each node has an address of the lab's own network."""
     plan = a_plan(THREE)
-    assert plan.external == "localhost:19094,localhost:19095,localhost:19096"
-    assert plan.internal == "broker-1:9092,broker-2:9092,broker-3:9092"
+    assert plan.bootstrap == "localhost:19094,localhost:19095,localhost:19096"
+    assert plan.internal_bootstrap == "broker-1:9092,broker-2:9092,broker-3:9092"
     assert [node.address for node in plan.nodes] == ["127.77.1.1", "127.77.1.2", "127.77.1.3"]
 
 
 def test_auto_ports_come_from_the_lab_s_identity():
     """`port: auto` takes what was found free when the lab was made."""
-    assert a_plan("listeners: {external: {port: auto}}").external == "localhost:20000"
+    assert a_plan("listeners: {external: {port: auto}}").bootstrap == "localhost:20000"
 
 
-def test_too_little_memory_is_refused_with_the_sum():
-    """Three brokers of 2 GiB on a machine with 4 GiB free: exit 3, before anything starts."""
-    facts = HostFacts(system="Linux", cpus=2, memory_total=8 << 30, memory_available=4 << 30)
-    plan = a_plan("kafka: {brokers: 3, heap: 2g}", facts=facts)
-    with pytest.raises(HostError, match=r"needs 6912 MiB .* 4096 MiB are free") as refused:
-        refuse_too_little_memory(plan, facts)
-    assert refused.value.exit_code == 3
-
-
-def test_macos_gets_other_inside_ports():
-    """127.0.0.1 is the only loopback address there."""
+def test_macos_gives_each_node_ports_of_its_own():
+    """127.0.0.1 is the only loopback address there: the internal ports count up by two."""
     mac = HostFacts(system="Darwin", cpus=2, memory_total=16 << 30, memory_available=8 << 30)
-    node = a_plan("", facts=mac).nodes[0]
-    assert node.address == "127.0.0.1"
+    plan = a_plan("kafka: {brokers: 3}", facts=mac)
+    assert [node.address for node in plan.nodes] == ["127.0.0.1"] * 3
+    ports = [[listener.port for listener in node.listeners] for node in plan.nodes]
+    assert ports == [[9092, 9093, 9094], [9094, 9095, 9095], [9096, 9097, 9096]]
 
 
 def test_a_tag_or_digest_of_the_image_is_kept():

@@ -96,7 +96,7 @@ def test_the_same_name_from_another_file_is_refused(tmp_path):
     """Exit 2, saying where the first one lives."""
     record = make(LabStore(tmp_path / "s"), source="/a/lab.yaml")
     refuse_other_source(record, "/a/lab.yaml")
-    with pytest.raises(SpecError, match=r"there already, from /a/lab\.yaml"):
+    with pytest.raises(SpecError, match=r"exists already, from /a/lab\.yaml"):
         refuse_other_source(record, "/b/lab.yaml")
 
 
@@ -116,8 +116,8 @@ def test_a_held_lab_says_who_holds_it(tmp_path):
         other = threading.Thread(target=second)
         other.start()
         other.join()
-    assert told == [f"the lab lab is held by `labctl up`, pid {os.getpid()}: waiting"]
-    assert "held by `labctl up`" in failed[0]
+    assert told == [f"the lab lab is in use by `labctl up`, pid {os.getpid()}: waiting"]
+    assert "in use by `labctl up`" in failed[0]
 
 
 def test_a_state_folder_that_can_t_be_made_is_said(tmp_path):

@@ -16,7 +16,7 @@ def test_not_yet_is_asked_again_until_it_is_so():
         return answer
 
     waited = wait_until(probe, what="it", deadline=Deadline.after(5), sleep=pauses.append)
-    assert (waited.answer, waited.attempts, len(pauses)) == ("yes", 3, 2)
+    assert (waited.result, waited.attempts, len(pauses)) == ("yes", 3, 2)
 
 
 def test_a_fatal_answer_passes_through_at_once():
@@ -36,7 +36,7 @@ def test_a_wait_that_runs_out_says_what_was_last_seen():
     def probe():
         raise NotReady(next(seen))
 
-    with pytest.raises(ReadinessTimeout, match=r"quorum: not so after 0 s; last seen: 0 of 3") as late:
+    with pytest.raises(ReadinessTimeout, match=r"quorum: timed out after 0 s; last observed: 0 of 3") as late:
         wait_until(probe, what="quorum", deadline=Deadline.after(0), sleep=lambda _s: None)
     assert late.value.exit_code == 4
 

@@ -186,7 +186,7 @@ def program(command: str) -> str:
     return named or (tool[1] if tool else Path(command.split(maxsplit=1)[0]).name)
 
 
-def with_defaults(kind: str, things: list) -> str:
+def listed(kind: str, things: list) -> str:
     """What existed of a kind: programs and sockets by name, files by number."""
     if kind == "files":
         return str(len(things))

@@ -77,7 +77,7 @@ def make_a_topic_where_a_broker_came_late(bootstrap):
 def asked(name):
     """Runs one check on the lab called `name`, with what is to be done before some verbs of its client."""
     _record, plan, runtime = lab.open_lab(name, LabStore(), NullReporter())
-    with KafkaClient(plan.external) as client:
+    with KafkaClient(plan.bootstrap) as client:
 
         def one_check(check, seconds=30, **actions):
             context = lab.lab_context(plan, runtime, client, Deadline.after(seconds))
@@ -108,7 +108,7 @@ def test_topics(wrong_lab, ask):
     assert ask("topics").detail == "topic orders has 5 partitions, planned are 3"
     wrong_lab.tool("kafka-topics.sh", *SERVER, "--delete", "--topic", "orders")
     gone = ask("topics")
-    assert (gone.status, gone.detail) == ("failed", "topic orders is not there")
+    assert (gone.status, gone.detail) == ("failed", "topic orders does not exist")
     wrong_lab.run("up", check=True)
     assert ask("topics").status == "passed"
 

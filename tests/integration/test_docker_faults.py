@@ -28,7 +28,7 @@ def test_a_taken_port_names_the_program(engine_labctl):
         engine_labctl.spec(compose_lab("taken").replace("port: auto", f"port: {port}"))
         done = engine_labctl.run("up")
     assert done.returncode == 3
-    assert f"port {port} on 127.0.0.1 is taken by " in done.stderr
+    assert f"port {port} on 127.0.0.1 is in use by " in done.stderr
     nothing_in_docker("taken")
 
 
@@ -39,12 +39,12 @@ def test_no_engine(engine_labctl):
     silent = {"DOCKER_HOST": f"unix://{engine_labctl.folder}/docker.sock"}
     done = engine_labctl.run("up", env=silent)
     assert done.returncode == 3
-    assert "no Docker Engine answers" in done.stderr
+    assert "no Docker Engine responds" in done.stderr
     assert "--runtime local" in done.stderr
     assert engine_labctl.json("ls", env=silent) == []
     planned = engine_labctl.json("plan", "--runtime", "auto", env=silent)
     assert planned["runtime"]["name"] == "local"
-    assert "no Docker Engine answers" in planned["runtime"]["reason"]
+    assert "no Docker Engine responds" in planned["runtime"]["reason"]
 
 
 @pytest.mark.gate
@@ -170,7 +170,7 @@ def test_a_foreign_container_on_the_lab_s_network(engine_labctl):
         done = engine_labctl.run("down")
         assert done.returncode == 3
         assert "the lab's network labctl-joined is in use by guest, not of this lab" in done.stderr
-        assert "docker network disconnect -f labctl-joined guest; then labctl down again" in done.stderr
+        assert "docker network disconnect -f labctl-joined guest; then run labctl down again" in done.stderr
         assert docker("container", "inspect", "--format", "{{.State.Status}}", "guest").strip() == "running"
     finally:
         docker("rm", "--force", "--volumes", "guest")

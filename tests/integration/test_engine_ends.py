@@ -38,7 +38,7 @@ def test_an_engine_that_ends_in_the_middle_of_up(there, other_engine, done, numb
     finally:
         other_engine.start()
     assert up.returncode in ({1} if done == "topics" else {3, 4}), err
-    assert "no Docker Engine answers" in err, err
+    assert "no Docker Engine responds" in err, err
     assert "try: start it (sudo systemctl start docker" in err
     assert "Traceback" not in err
     (listed,) = there.json("ls")
@@ -93,8 +93,8 @@ def test_down_while_an_engine_is_still_at_it(there, other_engine):
         up.communicate(timeout=20)
         down = there.run("down")
     assert down.returncode == 4
-    assert "an earlier one is still at work for this lab (pid" in down.stderr
-    assert "then labctl down again" in down.stderr
+    assert "an earlier one still works on this lab (pid" in down.stderr
+    assert "then run labctl down again" in down.stderr
     give_up = time.monotonic() + 60
     while there.run("down").returncode:
         assert time.monotonic() < give_up

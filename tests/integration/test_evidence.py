@@ -128,7 +128,7 @@ def test_evidence_of_a_local_lab(labctl, shown):
     console = (folder / "console.txt").read_text()
     assert "$ labctl exec broker -- /opt/kafka/bin/kafka-topics.sh" in console
     refused = labctl.run("evidence")
-    assert (refused.returncode, "evidence is there already" in refused.stderr) == (2, True)
+    assert (refused.returncode, "evidence exists already" in refused.stderr) == (2, True)
     assert (folder / "console.txt").read_text() == console
     assert labctl.run("evidence", "--force", timeout=200).returncode == 0
     assert (folder / "console.txt").read_text() != console
@@ -199,7 +199,7 @@ def test_evidence_of_a_lab_in_docker(engine_labctl, shown):
     assert "$ docker exec -i proof-broker /opt/kafka/bin/kafka-topics.sh" in (folder / "console.txt").read_text()
     refused = engine_labctl.run("evidence", "-o", "proof.zip")
     assert refused.returncode == 2
-    assert "proof.zip is there already" in refused.stderr
+    assert "proof.zip exists already" in refused.stderr
 
 
 @pytest.mark.local
@@ -248,7 +248,7 @@ def test_where_nothing_may_be_written(labctl):
         for place in ("mine.ipynb", "mine"):
             done = labctl.run(*command, "-o", place)
             assert done.returncode == 2, (command, place, done.stderr)
-            assert f"{place} is there already" in done.stderr
+            assert f"{place} exists already" in done.stderr
             assert "--force" in done.stderr
     assert (labctl.folder / "mine.ipynb").read_text() == (labctl.folder / "mine/thesis.tex").read_text() == "mine"
 

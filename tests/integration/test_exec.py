@@ -55,7 +55,7 @@ def test_a_terminal_is_a_terminal_inside_too(in_a_terminal):
     """The program sees it and its size, what is typed arrives, and its exit code comes back."""
     shown, typed, ended = in_a_terminal("tty; stty size; read line; echo got $line; exit 7")
     assert "33 99" in shown("33 99")
-    sample_commands(b"orders\r")
+    typed(b"orders\r")
     assert "got orders" in shown("got orders")
     assert ended() == 7
 
@@ -64,7 +64,7 @@ def test_ctrl_c_is_the_program_s(in_a_terminal):
     """It decides what to do; labctl waits for it."""
     shown, typed, ended = in_a_terminal("trap 'echo minded; exit 9' INT; echo ready; while true; do sleep 0.1; done")
     shown("ready")
-    sample_commands(b"\x03")
+    typed(b"\x03")
     shown("minded")
     assert ended() == 9
 
@@ -74,7 +74,7 @@ def test_a_consumer_that_is_interrupted_ends_as_kafka_s_own(in_a_terminal):
     command = "kafka-console-consumer.sh --bootstrap-server broker:9092 --topic orders --from-beginning"
     shown, typed, ended = in_a_terminal(f"exec {command}")
     shown("hello, kafka")
-    sample_commands(b"\x03")
+    typed(b"\x03")
     shown("Processed a total of 3 messages")
     assert ended() == 130
 

@@ -18,8 +18,7 @@ import pytest
 from filelock import FileLock
 
 from labctl.diagnostics.diagnosis import NodeTrace, diagnose
-from labctl.known_faults import DOCKER_FAULTS
-from labctl.known_faults import KNOWN_FAULTS
+from labctl.known_faults import DOCKER_FAULTS, KNOWN_FAULTS
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.jvm.version_lock import load_lock
 from labctl.spec.model import default_spec
@@ -202,27 +201,27 @@ def as_document(rows):
         named = diagnose([NodeTrace("broker", "exited", "exit code 1", log)])
         made.append(f"| {fault} | recorded | a node's log | {named.fault} |")
     for fault, output in RECORDED_OF_DOCKER.items():
-        made.append(f"| {fault} | recorded | docker's words | {docker_error('docker', 1, output).fault} |")
-    known = [f"| {one.name} | {one.cause} | {one.remedy} |" for one in (*KNOWN_FAULTS, *DOCKER_FAULTS)]
+        made.append(f"| {fault} | recorded | docker's output | {docker_error('docker', 1, output).fault} |")
+    known = [f"| {fault.name} | {fault.origin} | {fault.cause} | {fault.remedy} |" for fault in KNOWN_FAULTS]
     return "\n".join([INTRODUCTION, *made, "", *KNOWN, *(re.sub(r"(\{\d\})+", "…", row) for row in known), ""])
 
 
 INTRODUCTION = """\
 # Faults that labctl knows by name
 
-Written by a run of the tests (tests/integration/test_fault_table.py). `made`: the fault was made for real, on brokers
-and an engine; `recorded`: its words, kept from a real one. The name is in the report's `diagnosis`.
+Written by a run of the tests (tests/integration/test_fault_table.py). `made`: a test caused the fault on real brokers
+and a real engine; `recorded`: a test uses the log of a real fault. The name is in the report's `diagnosis`.
 
 | fault | how | what was done | named |
 | --- | --- | --- | --- |"""
 KNOWN = """\
 ## Causes and remedies
 
-What nodes leave, and what docker says. Where labctl itself finds the fault before anything starts (a port, memory, the
-disk, Java, a download), its error says so.
+Each row is a row of the registry, `labctl/known_faults.py`. `docker`: recognised in docker's output; `node`: in the
+state or the log of a node; `labctl`: found by labctl itself, whose error has more details.
 
-| fault | cause | remedy |
-| --- | --- | --- |""".splitlines()
+| fault | found by | cause | remedy |
+| --- | --- | --- | --- |""".splitlines()
 
 
 # -- on this machine, without Docker -----------------------------------------
@@ -715,7 +714,7 @@ def test_a_failed_check_of_a_healthy_lab_has_no_fault(labctl, table):
     (diagnosis,) = labctl.json("check", "topics")["diagnosis"]
     table[("", "a topic deleted")] = diagnosis["fault"]
     assert diagnosis["fault"] == ""
-    assert "topic orders is not there" in diagnosis["cause"]
+    assert "topic orders does not exist" in diagnosis["cause"]
 
 
 @pytest.mark.docker

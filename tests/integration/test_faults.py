@@ -60,7 +60,7 @@ def before(labctl):
         (
             "topics:\n  - {name: a, replication_factor: 3}\n",
             "lab.yaml:2:15:",
-            "3 copies need 3 brokers, this lab has 1",
+            "3 replicas need 3 brokers, this lab has 1",
         ),
         ("listeners:\n  external:\n    port: 9093\n", "lab.yaml:3:5:", "two listeners on port 9093"),
     ],
@@ -82,11 +82,11 @@ def test_a_version_without_a_lock_is_refused_with_those_there_are(labctl):
     then = before(labctl)
     refused = labctl.run("up", "--kafka", "4.0.0")
     assert refused.returncode == 2
-    assert f"there is no lock for Kafka 4.0.0; there are {', '.join(versions())}" in refused.stderr
+    assert f"there is no version lock file for Kafka 4.0.0; there are {', '.join(locked_versions())}" in refused.stderr
     assert "scripts/lock_kafka.py" in refused.stderr
     old = labctl.run("up", "--kafka", "3.8.1")
     assert old.returncode == 2
-    assert "labctl knows Kafka from 3.9 on" in old.stderr
+    assert "labctl supports Kafka 3.9 and newer" in old.stderr
     nothing_left(labctl, then)
 
 
@@ -101,7 +101,7 @@ def test_a_taken_port_names_the_program(labctl):
         then = before(labctl)
         done = labctl.run("up")
     assert done.returncode == 3
-    assert f"port {port} on 127.0.0.1 is taken by {psutil.Process().name()} (pid {os.getpid()})" in done.stderr
+    assert f"port {port} on 127.0.0.1 is in use by {psutil.Process().name()} (pid {os.getpid()})" in done.stderr
     assert "--ports auto" in done.stderr
     nothing_left(labctl, then)
 
@@ -414,7 +414,7 @@ def test_a_second_labctl_waits_for_the_first(labctl):
     first.communicate(timeout=60)
     assert first.returncode == 0
     assert second.returncode == 0, second.stderr
-    assert f"held by `labctl up`, pid {first.pid}: waiting" in second.stderr
+    assert f"in use by `labctl up`, pid {first.pid}: waiting" in second.stderr
 
 
 def test_the_same_name_from_another_file(labctl):
@@ -426,4 +426,4 @@ def test_the_same_name_from_another_file(labctl):
     (other / "lab.yaml").write_text(AUTO)
     done = labctl.run("up", "-f", other / "lab.yaml")
     assert done.returncode == 2
-    assert f"is there already, from {labctl.folder / 'lab.yaml'}" in done.stderr
+    assert f"is exists already, from {labctl.folder / 'lab.yaml'}" in done.stderr

@@ -26,7 +26,7 @@ def homework(engine_labctl):
     docker("tag", f"{OWN_IMAGE}:4.3.1", STOCK)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
-    def sample_commands(command):
+    def typed(command):
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", command],
             cwd=engine_labctl.folder,

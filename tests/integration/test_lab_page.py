@@ -169,7 +169,7 @@ def test_markup_in_a_record_is_text(paged, chromium):
 
 @pytest.mark.browser
 def test_a_topic_is_created_in_the_page(paged, chromium):
-    """Kafka's own tool finds it; one that is there already is said to be."""
+    """Kafka's own tool finds it; one that exists already is said to be."""
     page = chromium.new_page()
     for _ in range(2):
         page.goto(paged.page)
@@ -295,7 +295,7 @@ def test_large_records_are_shown_in_part_and_not_kept(paged):
     before = paged.json("status")["ui"]["memory"]
     text = get(f"{paged.page}/topics/large?count=100")
     assert re.findall(r'<td class="number">([0-9]+)</td><td class="time">', text) == [*map(str, range(199, 99, -1))]
-    assert text.count("(990000 characters more)") == 100
+    assert text.count("(990000 more characters)") == 100
     assert paged.json("status")["ui"]["memory"] - before < 100 << 20
 
 

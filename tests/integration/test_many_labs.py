@@ -77,7 +77,7 @@ def test_a_port_that_another_lab_has(labctl):
     labctl.spec(f"name: second\nlisteners: {{external: {{port: {port}}}}}\nui: {{kind: none}}\n")
     refused = labctl.run("up")
     assert refused.returncode == 3
-    assert f"port {port} on 127.0.0.1 is taken by the lab first: java (pid {pid})" in refused.stderr
+    assert f"port {port} on 127.0.0.1 is in use by the lab first: java (pid {pid})" in refused.stderr
     assert "try: labctl down --name first, set listeners.external.port in lab.yaml" in refused.stderr
 
 

@@ -199,7 +199,7 @@ def weakened(secure, monkeypatch, old, new):
         settings.write_text(planned.replace(old, new))
         runtime.stop()
         runtime.up()
-        wait_for_port(plan.published)
+        wait_for_port(plan.host_bootstrap)
         yield
     finally:
         settings.write_text(planned)

@@ -119,7 +119,7 @@ class Kafka:
 
 @pytest.fixture
 def kafkas():
-    made = [Kafka(versions()[0]), Kafka(versions()[-1])]
+    made = [Kafka(locked_versions()[0]), Kafka(locked_versions()[-1])]
     yield made
     for one in made:
         one.close()
@@ -160,7 +160,7 @@ def test_kafka_accepts_what_labctl_accepts(kafkas, state):
 
 def test_kafka_refuses_what_is_wrong(kafkas, state):
     """The same question finds a setting that Kafka does not take."""
-    plan = _plan({"kafka": {"brokers": 1, "config": {"num.network.threads": 0}}}, versions()[-1], state)
+    plan = _plan({"kafka": {"brokers": 1, "config": {"num.network.threads": 0}}}, locked_versions()[-1], state)
     assert "num.network.threads" in kafkas[1].refusal(node_settings(plan, plan.nodes[0], f"{state}/data"))
 
 
