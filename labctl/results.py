@@ -72,7 +72,10 @@ class TopicResult:
 
 @dataclass(frozen=True, slots=True)
 class UiResult:
-    """The web page as it was last observed: `kind` page or kafbat, `state` running, exited or missing. Memory in bytes."""
+    """The web page as it was last observed: `kind` page or kafbat, `state` running, exited or missing.
+
+    Memory in bytes.
+    """
 
     kind: str
     url: str
@@ -133,8 +136,8 @@ class CheckResult:
 class Diagnosis:
     """Why a run failed, and what to try.
 
-    `fault` is its name in docs/faults.md; "" where it is none of those, and `evidence` then quotes the logs of the nodes,
-    the most informative line first.
+    `fault` is its name in docs/faults.md; "" where it is none of those, and then `evidence` quotes the logs of the
+    nodes, the most informative line first.
     """
 
     cause: str

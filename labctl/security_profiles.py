@@ -21,6 +21,6 @@ class SecurityProfile:
 
 PROFILES = {
     "plaintext": SecurityProfile("PLAINTEXT", "PLAINTEXT"),
-    # with SCRAM three controllers never elect a leader (docs/design/security.md): they identify each other by certificate
+    # controllers identify each other by certificate: with SCRAM three never elect a leader (docs/design/security.md)
     "sasl_ssl": SecurityProfile("SASL_SSL", "SSL", "SCRAM-SHA-512"),
 }

@@ -98,7 +98,7 @@ def test_another_content_is_refused(repository, tmp_path):
     """A jar with one flipped byte is not kept; both sums are told."""
     path = f"/maven2/{repository.jars[0].repository_path}"
     Repository.files[path] = b"X" + Repository.files[path][1:]
-    with pytest.raises(HostError, match=r"one-1.0.jar has the wrong content: sha256 .* the version lock file has"):
+    with pytest.raises(HostError, match=r"one-1.0.jar has wrong content: sha256 .* its version lock file has"):
         fetch(repository, tmp_path / "jars")
     assert not (tmp_path / "jars" / "one-1.0.jar").exists()
 

@@ -66,9 +66,7 @@ class World:
         return self.runtime
 
     def up(self, text=TEXT, source="/lab.yaml", **options):
-        return lifecycle.up(
-            LabRequest(parse_spec(text), source, self.folder), self.store, NullReporter(), **options
-        )
+        return lifecycle.up(LabRequest(parse_spec(text), source, self.folder), self.store, NullReporter(), **options)
 
 
 @pytest.fixture

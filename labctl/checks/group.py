@@ -99,7 +99,10 @@ def _all_shared(shares: list[set[int]]) -> bool:
 
 
 def _require_all_read(read: set[tuple[int, int]], committed: Mapping[int, int]) -> None:
-    """Raise CheckFailed where a partition has no commit, or a commit beyond what was read. Groups read at least once."""
+    """Raise CheckFailed where a partition has no commit, or a commit beyond what was read.
+
+    Groups read at least once.
+    """
     if sorted(committed) != list(range(PARTITIONS)):
         raise CheckFailed(f"only the partitions {sorted(committed)} of {PARTITIONS} have committed offsets")
     unread = [

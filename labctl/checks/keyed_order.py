@@ -10,7 +10,7 @@ RECORDS_PER_KEY = 10
 
 
 def keyed_order(context: CheckContext) -> CheckPass:
-    """Records of several keys, written in turn: the records of each key are in one partition, in the order of writing."""
+    """The records of each key, written in turn with others, are in one partition, in the order of writing."""
     topic = context.topic("keyed-order")
     sent = [
         (f"key-{key}".encode(), context.mark(f"{key}/{number}"))

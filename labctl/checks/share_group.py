@@ -41,7 +41,7 @@ def share_group(context: CheckContext) -> CheckPass:
 
 
 def _require_brokers(context: CheckContext) -> None:
-    """Raise Skipped where the brokers are too few for the replicas of the share groups' state (Kafka's default is 3)."""
+    """Raise Skipped where the brokers are too few for the replicas of the share groups' state (Kafka: 3)."""
     if context.lab:
         return
     brokers = context.client.broker_endpoints()

@@ -137,7 +137,7 @@ def print_json(value: Any) -> None:
 
 
 def reports_run(command: F) -> F:
-    """Print the report of the command's run where --json asks for it, also when the run failed; exit 1 after failed checks."""
+    """Print the command's report with --json, also after a failure; exit with 1 after failed checks."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -164,7 +164,7 @@ def _preset(name: str) -> LabSpec:
 
 
 def _recorded_spec(name: str | None) -> LabSpec:
-    """The spec where neither a lab.yaml nor a preset is named: the lab as such options created it, else the homework."""
+    """The spec without a lab.yaml and a preset: that of the lab that such options created, else the homework."""
     from labctl.lab.existing import recorded_spec
     from labctl.spec.loader import checked_name
     from labctl.spec.model import default_spec

@@ -65,7 +65,7 @@ def evidence(traces: Iterable[NodeTrace]) -> tuple[str, ...]:
 
 
 def root_cause(log: str) -> str:
-    """Return the most informative line of a node's log: the cause of its first exception, its first error, or its last."""
+    """Return the most informative line of a log: the cause of its first exception, its first error, or the last."""
     lines = log.splitlines()
     for number, line in enumerate(lines):
         if _FAILED_JVM.match(line):

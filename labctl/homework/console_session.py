@@ -31,8 +31,8 @@ class Step:
 def run_session(plan: LabPlan, runtime: Runtime, topic: str, run: str) -> Iterator[str]:
     """Run each step, and yield its transcript; `run` identifies a record.
 
-    The consumer group starts after the existing records, so that it reads those of this run. Raises LabError after a step
-    that failed, and where the consumer read other records than the producer sent.
+    The consumer group starts after the existing records, so that it reads those of this run. Raises LabError after a
+    step that failed, and where the consumer read other records than the producer sent.
     """
     records = (f"hello, kafka: run {run}", *HOMEWORK_ORDERS)
     output = b""

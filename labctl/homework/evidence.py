@@ -36,7 +36,7 @@ STEPS = {  # of the homework: the file that must be complete for it, and its des
     COMPOSE_FILE: "**The cluster**: `{cluster}`, with an explanation of each setting.",
     "console.txt": "**Records written and read in the console**: `console.txt` has each command and its output,"
     " `console.png` is a screenshot of it. The first record contains the id of this run, `{run}`.",
-    TOPIC: "**In the web page**: screenshots of the overview and of the topic `{topic}`, with these records at the top.",
+    TOPIC: "**In the web page**: screenshots of the overview and of the topic `{topic}`, with these records on top.",
     "kafka.ipynb": "**From a program**: `kafka.ipynb`, run on this lab, with the output of each cell.",
     "report.html": "**Verified**: `report.html` has the checks, each with its transcript.",
 }

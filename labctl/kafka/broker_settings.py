@@ -88,8 +88,8 @@ def _speed(plan: LabPlan) -> dict[str, str]:
         # voters that start together wait this long, and up to twice as long, before a vote; Kafka's default is 1000
         settings["controller.quorum.election.timeout.ms"] = "200"
     if len(plan.brokers) > 1:
-        # the first write of a new partition waits for its followers: until their open fetch ends (Kafka: 500), and again
-        # where a follower fetched before the leader had the partition (Kafka: 1000)
+        # the first write of a new partition waits for its followers: until their open fetch ends (Kafka: 500), and
+        # again where a follower fetched before the leader had the partition (Kafka: 1000)
         settings |= {"replica.fetch.wait.max.ms": "100", "replica.fetch.backoff.ms": "50"}
     return settings
 

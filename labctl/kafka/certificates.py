@@ -25,7 +25,10 @@ def write_readable(path: Path, text: str) -> None:
 
 
 def make_certificates(plan: LabPlan) -> None:
-    """Create a CA and a certificate for each node, in place of earlier ones. The CA's key is not kept. Raises OSError."""
+    """Create a CA and a certificate for each node, in place of earlier ones.
+
+    The CA's key is not kept. Raises OSError.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

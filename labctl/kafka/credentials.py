@@ -1,7 +1,7 @@
 """The secrets of a lab: its certificates, and a password for each user. In files of the state folder.
 
-Everything is below `<state>/secrets`, which only the lab's owner can enter. What a node needs is in a folder of its own,
-readable by everybody who can enter that: a container's user has another uid.
+Everything is below `<state>/secrets`, which only the lab's owner can enter. What a node needs is in a folder of its
+own, readable by everybody who can enter that: a container's user has another uid.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def user_files(plan: LabPlan, user: str) -> UserFiles:
 
 
 def host_secrets(plan: LabPlan, node: NodePlan) -> Path:
-    """Return the folder with the secrets of a node, as this machine sees it; `node.secrets_folder` is the node's view."""
+    """Return the folder of a node's secrets on this machine; `node.secrets_folder` is the same as the node sees it."""
     return secrets_folder(plan) / "nodes" / node.name
 
 

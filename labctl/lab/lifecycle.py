@@ -1,7 +1,7 @@
 """The life of a lab: up, stop, down, reset. Read this first.
 
-lab.yaml is read into a spec. The planner decides everything about it: the plan. The plan is rendered as files, a runtime
-starts them, readiness waits for them, checks verify them, and a report says how it went.
+lab.yaml is read into a spec. The planner decides everything about it: the plan. The plan is rendered as files, a
+runtime starts the nodes, readiness waits for them, checks verify them, and a report says how it went.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What "ready" means, in layers, cheapest first. A failure names the layer, what was expected, and what was observed."""
+"""What "ready" means, in layers, cheapest first.
+
+A failure names the layer, what was expected, and what was observed.
+"""
 
 from __future__ import annotations
 

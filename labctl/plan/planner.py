@@ -1,4 +1,7 @@
-"""Every decision about a lab, made once: LabSpec + HostFacts + Identity -> LabPlan. Nothing here examines the machine."""
+"""Every decision about a lab, made once: LabSpec + HostFacts + Identity -> LabPlan.
+
+Nothing here examines the machine.
+"""
 
 from __future__ import annotations
 
@@ -220,11 +223,9 @@ def _refuse_unreachable_engine(spec: LabSpec, engine_host: str) -> None:
         )
     bind = spec.listeners.external.bind
     if bind.startswith("127."):
+        problem = f"a port that the engine publishes on {bind} of {engine_host} can't be reached from this machine"
         raise SpecError(
-            [
-                f"listeners.external.bind: the Docker Engine is on {engine_host}, and a port that it publishes on {bind} "
-                "of that machine can't be reached from here"
-            ],
+            [f"listeners.external.bind: {problem}"],
             "set bind to 0.0.0.0 or to that machine's address, if its network may see this Kafka; or --runtime local",
         )
 

@@ -11,7 +11,10 @@ from labctl.kafka.java_properties import properties_value
 
 
 def render_template(name: str, /, **values: Any) -> str:
-    """Fill templates/`name` and return the text. Raises jinja2.UndefinedError where the template uses an unknown name."""
+    """Fill templates/`name` and return the text.
+
+    Raises jinja2.UndefinedError where the template uses an unknown name.
+    """
     return str(_environment().get_template(name).render(**values))
 
 

@@ -56,7 +56,10 @@ def with_overrides(
 
 
 def load_spec(path: Path) -> LabSpec:
-    """Read lab.yaml and return its spec. Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`."""
+    """Read lab.yaml and return its spec.
+
+    Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -36,7 +36,7 @@ def new_cluster_id() -> str:
 
 
 def encoded_id(value: uuid.UUID) -> str:
-    """Return `value` as Kafka writes ids: url-safe base64, never with a leading `-`, which breaks the format command."""
+    """Return `value` as Kafka writes ids: url-safe base64, never with a leading `-`, an option of the format tool."""
     text = base64.urlsafe_b64encode(value.bytes).decode().rstrip("=")
     return "A" + text[1:] if text.startswith("-") else text
 

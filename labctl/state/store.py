@@ -76,7 +76,10 @@ class LabStore:
         return self.root / "labs" / name
 
     def load(self, name: str) -> LabRecord | None:
-        """Return the record of the lab called `name`; None where there is none, or it can't be read. Raises HostError."""
+        """Return the record of the lab called `name`; None where there is none, or it can't be read.
+
+        Raises HostError.
+        """
         try:
             values = json.loads((self.lab_folder(name) / "lab.json").read_text(encoding="utf-8"))
             values["runtime"] = Decision(**values["runtime"])

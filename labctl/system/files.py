@@ -10,7 +10,10 @@ from labctl.errors import HostError, unwritable
 
 
 def is_there(path: Path) -> bool:
-    """Return whether something is at `path`, if only a broken link. False where this user has no permission to see it."""
+    """Return whether something is at `path`, if only a broken link.
+
+    False where this user has no permission to see it.
+    """
     return os.path.lexists(path)
 
 
@@ -23,7 +26,10 @@ def is_taken(folder: Path) -> bool:
 
 
 def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | None = None) -> list[Path]:
-    """Write {path in `folder`: text}, with the permissions `mode`, and return the paths. Raises HostError with `hint`."""
+    """Write {path in `folder`: text}, with the permissions `mode`, and return the paths.
+
+    Raises HostError with `hint`.
+    """
     targets = []
     for path, text in files.items():
         target = folder / path

@@ -8,7 +8,10 @@ SECONDS = 5
 
 
 def page_text(url: str, key: str | None) -> str:
-    """Return the text of the page at `url`, an address of this machine, with the `key` of a secure lab. Raises HostError."""
+    """Return the text of the page at `url`, an address of this machine, with the `key` of a secure lab.
+
+    Raises HostError.
+    """
     from http.client import HTTPException
     from urllib.request import ProxyHandler, Request, build_opener
 

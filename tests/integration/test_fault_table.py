@@ -18,7 +18,7 @@ import pytest
 from filelock import FileLock
 
 from labctl.diagnostics.diagnosis import NodeTrace, diagnose
-from labctl.known_faults import DOCKER_FAULTS, KNOWN_FAULTS
+from labctl.known_faults import KNOWN_FAULTS
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.jvm.version_lock import load_lock
 from labctl.spec.model import default_spec

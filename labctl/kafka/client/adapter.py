@@ -62,7 +62,7 @@ def map_errors(what: str) -> Iterator[None]:
 
 
 def with_timeout(method: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
-    """Run the method in a thread of its own, and return or raise KafkaFailed at the deadline, whatever kafka-python does.
+    """Run the method in a thread of its own, and raise KafkaFailed at the deadline, whatever kafka-python does.
 
     kafka-python runs its network loop in the calling thread: it swallows interrupts there, and some calls never return.
     """
@@ -86,7 +86,10 @@ def load_library() -> None:
 
 
 def open_client(kind: Any, *topics: str, **settings: Any) -> Any:
-    """Return a client of kafka-python. If it can't connect, close its thread and sockets, which it does not do itself."""
+    """Return a client of kafka-python.
+
+    If it can't connect, close its thread and sockets, which it does not do itself.
+    """
     client = kind.__new__(kind)
     try:
         client.__init__(*topics, **settings)

@@ -43,7 +43,7 @@ class AdminRead(Connection):
 
     @with_timeout
     def quorum_by_broker(self) -> dict[str, Quorum]:
-        """Return the metadata quorum by each broker, reported by the controllers that it follows: {bootstrap address: quorum}."""
+        """Return the metadata quorum by broker, as the controllers that it follows report it: {address: quorum}."""
         request = _describe_quorum()
         manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
         found = {}
@@ -73,7 +73,7 @@ class AdminRead(Connection):
 
     @with_timeout
     def topics_by_broker(self, names: Sequence[str]) -> list[set[str]]:
-        """Return which of the topics `names` each bootstrap address has: brokers receive new topics one after another."""
+        """Return which of the topics `names` each broker has: brokers receive new topics one after another."""
         from kafka.protocol.metadata import MetadataRequest
 
         wanted = [MetadataRequest.MetadataRequestTopic(name=name) for name in names]

@@ -51,8 +51,8 @@ class AdminWrite(Connection):
     def _call_controller(self, method: str, what: list[Any]) -> Any:
         """Return the response to a request that kafka-python sends to the controller.
 
-        kafka-python may not know the broker that is the controller, if it registered after the client connected: then the
-        metadata is fetched, and the request is sent again.
+        kafka-python may not know the broker that is the controller, if it registered after the client connected: then
+        the metadata is fetched, and the request is sent again.
         """
         from kafka.errors import UnknownBrokerIdError
 
@@ -107,7 +107,7 @@ class AdminWrite(Connection):
 
     @with_timeout
     def create_internal_topics(self) -> None:
-        """Make Kafka create the internal topics of consumer groups and transactions, before the first group waits for them.
+        """Make Kafka create the topics of group and transaction coordinators, before a first group waits for them.
 
         It creates them at the first request for the coordinator of any group, and of any transactional id.
         """

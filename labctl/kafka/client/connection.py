@@ -99,7 +99,7 @@ class Connection:
         return KafkaProducer(**self._client_settings, **ends, **settings)
 
     def _request(self, request: Any, what: str) -> Any:
-        """Return the response of the first bootstrap address that responds: a wrong advertised address must not hide it."""
+        """Return the response of the first bootstrap address: a wrong advertised address must not hide it."""
         return next(self._request_each(request, what))
 
     def _request_each(self, request: Any, what: str) -> Iterator[Any]:

@@ -106,7 +106,7 @@ class Records(AdminRead):
         limit: int,
         view: Callable[[Record], T],
     ) -> tuple[list[T], bool]:
-        """Return what `view` makes of up to `limit` records, newest last; and whether all were read within BROWSE_SECONDS.
+        """Return what `view` makes of up to `limit` records, newest last, and whether all were read in BROWSE_SECONDS.
 
         `ranges` has the offset ranges of the partitions to read: from `offset` on in each, or the newest records where
         it is None. Only the views are kept of the records, which may be large.
@@ -174,8 +174,8 @@ class Records(AdminRead):
                 fetch_max_wait_ms=FETCH_MILLISECONDS,
                 heartbeat_interval_ms=50,
             )
-            # kafka-python joins without knowing the partitions and has to join again. If its poll ends meanwhile, it never
-            # joins again and never reads anything.
+            # kafka-python joins without knowing the partitions and has to join again. If its poll ends meanwhile, it
+            # never joins again and never reads anything.
             try:
                 self._partition_numbers(consumer, topic)
             except BaseException:

@@ -1,4 +1,4 @@
-"""timeout(1) for systems without it: `python command_timeout.py SECONDS COMMAND …`; exit code 124 where it timed out."""
+"""timeout(1) for systems without it: `python command_timeout.py SECONDS COMMAND …`; exit code 124 after a timeout."""
 
 import os
 import signal

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from labctl.known_faults import OTHER_RUNTIME
 from labctl.errors import HostError, RuntimeFailed
+from labctl.known_faults import OTHER_RUNTIME
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.docker.stall_timeout import run_with_stall_timeout
 from labctl.system import processes
@@ -139,8 +139,8 @@ class Engine:
     def objects(self, label: str, volumes: Collection[str]) -> dict[str, list[str]]:
         """Return the names of the objects with `label` (KEY=VALUE), by kind: container, volume, network.
 
-        Those of `volumes` that these containers use are included without a label too: docker creates a volume again that
-        was removed just before its container was created. UNNAMED has the containers' unnamed volumes.
+        Those of `volumes` that these containers use are included without a label too: docker creates a volume again
+        that was removed just before its container was created. UNNAMED has the containers' unnamed volumes.
         """
         label = f"label={label}"
         listings = {
@@ -156,7 +156,10 @@ class Engine:
         return found | {UNNAMED: [name for name in mounts if re.fullmatch("[0-9a-f]{64}", name)]}
 
     def remove(self, objects: Mapping[str, Sequence[str]]) -> None:
-        """Remove what `objects` returned. An object that is gone already, or in use by another container, is no error."""
+        """Remove what `objects` returned.
+
+        An object that is gone already, or in use by another container, is no error.
+        """
         for kind, command in REMOVALS.items():
             names = objects.get(kind, ())
             if names:

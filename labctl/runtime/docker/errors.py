@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from labctl.known_faults import DOCKER_FAULTS, NEWER_ENGINE, OLDEST_ENGINE
 from labctl.errors import HostError, LabError, RuntimeFailed
+from labctl.known_faults import DOCKER_FAULTS, NEWER_ENGINE, OLDEST_ENGINE
 
 QUOTED_CHARACTERS = 300  # of docker's line
 
@@ -22,7 +22,7 @@ def require_engine_version(version: str) -> None:
 
 
 def docker_error(command: str, exit_status: int | None, output: str) -> LabError:
-    """Return the error for a docker command that failed; RuntimeFailed with docker's output where no known fault matches.
+    """Return the error for a docker command that failed: HostError for a known fault, else RuntimeFailed.
 
     `exit_status` is None where the command did not end in time.
     """

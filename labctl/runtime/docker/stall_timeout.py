@@ -16,7 +16,7 @@ CURSOR_MOVES = re.compile(r"(?:\x1b\[[0-9;?]*[A-Za-z]|[\r\n])+")  # mostly to th
 def run_with_stall_timeout(command: Sequence[str], seconds: float) -> tuple[int | None, str]:
     """Run `command` on a terminal of its own, where docker prints its progress. Return its exit code and last output.
 
-    The exit code is None where it printed nothing for `seconds` and was killed. Raises OSError where it can't be started.
+    The exit code is None where it printed nothing for `seconds` and was killed. Raises OSError where it can't start.
     """
     ours, its = pty.openpty()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=its, stderr=its, start_new_session=True)

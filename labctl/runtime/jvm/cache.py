@@ -1,4 +1,4 @@
-"""The prepared Kafka in the user's cache: verified jars, formatted storage and AOT caches, created once for all labs."""
+"""The prepared Kafka in the user's cache: verified jars, formatted storage and AOT caches, once for all labs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def cache_root() -> Path:
 
 
 def require_version(version: str) -> None:
-    """Raise SpecError where Kafka `version` can't run here: it has no version lock file, or KAFKA_HOME has another one."""
+    """Raise SpecError where Kafka `version` can't run here: without a version lock file, or with another KAFKA_HOME."""
     home = os.environ.get("KAFKA_HOME")
     if not home:
         load_lock(version)
@@ -88,7 +88,10 @@ def cached() -> list[CachedKafka]:
 
 
 def clear() -> list[str]:
-    """Delete the cache, and return what was deleted. The JVMs of a running lab keep their open files. Raises HostError."""
+    """Delete the cache, and return what was deleted.
+
+    The JVMs of a running lab keep their open files. Raises HostError.
+    """
     keys = []
     with _locked():
         for folder in cache_root().iterdir():

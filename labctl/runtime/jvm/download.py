@@ -148,7 +148,7 @@ def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[
     if found != jar.sha256:
         part.unlink()
         raise HostError(
-            f"{jar.file_name} has the wrong content: sha256 {found[:16]}…, the version lock file has {jar.sha256[:16]}…",
+            f"{jar.file_name} has wrong content: sha256 {found[:16]}…, its version lock file has {jar.sha256[:16]}…",
             f"try again; if it happens again, the repository (or {MIRROR}) serves something else than Kafka's jar",
             "wrong-download",
         )

@@ -32,7 +32,7 @@ class Java:
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same build in any folder (a virtual environment has its own copy): an AOT cache fits the build.
+        """The same for the same build in any folder (each virtual environment has a copy): an AOT cache fits the build.
 
         The JVM compares builds too, and starts without a cache of another build.
         """

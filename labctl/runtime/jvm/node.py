@@ -100,7 +100,10 @@ def write_scripts(kafka: LocalKafka, plan: LabPlan, node: NodePlan) -> None:
 
 
 def make_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:
-    """Give the node formatted storage, unless it has some. Raises RuntimeFailed with the format tool's output, OSError."""
+    """Give the node formatted storage, unless it has some.
+
+    Raises RuntimeFailed with the format tool's output, OSError.
+    """
     data = node_folder(plan, node) / "data"
     if (data / "meta.properties").exists():
         return

@@ -65,10 +65,9 @@ def load_lock(version: str) -> VersionLock:
     """Return the version lock of Kafka `version`. Raises SpecError, with the versions that exist."""
     path = FOLDER / f"{version}.json"
     if not path.is_file():
+        existing = ", ".join(locked_versions())
         raise SpecError(
-            [
-                f"kafka.version: there is no version lock file for Kafka {version}; there are {', '.join(locked_versions())}"
-            ],
+            [f"kafka.version: there is no version lock file for Kafka {version}; there are {existing}"],
             "use one of these, add one with scripts/lock_kafka.py, or name an unpacked Kafka in KAFKA_HOME",
         )
     data = json.loads(path.read_text(encoding="utf-8"))

@@ -21,7 +21,10 @@ ANSWER_SECONDS = 5.0
 
 
 def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
-    """Serve the page of the lab on an open socket until the lab is removed; `folder` has its reports. Raises HostError."""
+    """Serve the page of the lab on an open socket until the lab is removed; `folder` has its reports.
+
+    Raises HostError.
+    """
     load_library()
     client = KafkaClient(plan.host_bootstrap, library_settings(plan), connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS)
     app = make_app(plan, client, folder, page_key(plan))
