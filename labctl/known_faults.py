@@ -16,8 +16,8 @@ Origin = Literal["labctl", "docker", "node"]
 class KnownFault:
     """A way to recognise a fault. `cause` may quote the pattern's groups: {0}, {1}.
 
-    `origin` says where the pattern is searched: in docker's output (of commands with the text `command`), or in a node's
-    state, log and failed checks. labctl's own rows have no pattern. `source` says where the pattern's text comes from.
+    `origin` says where the pattern is searched: in docker's output (of commands with the text `command`), or in a
+    node's state, log and failed checks. labctl's own rows have no pattern. `source` says where the text comes from.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Write labctl/kafkadist/locks/VERSION.json from a real Maven resolution: `python scripts/lock_kafka.py 4.3.1 …`.
+"""Write the version lock files in labctl/runtime/jvm/version_locks, by Maven: `python scripts/lock_kafka.py 4.3.1 …`.
 
 Needs Maven on PATH. The lock says which jars a Kafka of that version is, by coordinates, size and sha256, and which
 class each of Kafka's scripts starts.
@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-LOCKS = Path(__file__).parent.parent / "labctl" / "kafkadist" / "locks"
+LOCKS = Path(__file__).parent.parent / "labctl" / "runtime" / "jvm" / "version_locks"
 
 # Kafka logs through slf4j. The JDK's own logging behind it starts 0.2 s faster than log4j (docs/design.md), needs no
 # settings by Kafka version, and limits its files; but it drops what a tool says while it ends, so the tools have

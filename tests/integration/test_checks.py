@@ -9,12 +9,12 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from labctl import lab
 from labctl.checks import CHECKS, run_checks
 from labctl.kafka.client import KafkaClient
+from labctl.lab.check_contexts import lab_context
+from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
 from labctl.state.store import LabStore
-from labctl.system.waiting import Deadline
 from tests.integration.conftest import make_labctl
 
 pytestmark = pytest.mark.local
@@ -76,12 +76,13 @@ def make_a_topic_where_a_broker_came_late(bootstrap):
 @contextlib.contextmanager
 def asked(name):
     """Runs one check on the lab called `name`, with what is to be done before some verbs of its client."""
-    _record, plan, runtime = lab.open_lab(name, LabStore(), NullReporter())
-    with KafkaClient(plan.bootstrap) as client:
+    lab = open_lab(name, LabStore(), NullReporter())
+    with KafkaClient(lab.plan.bootstrap) as client:
 
         def one_check(check, seconds=30, **actions):
-            context = lab.lab_context(plan, runtime, client, Deadline.after(seconds))
-            (result,) = run_checks(replace(context, client=Meddling(client, **actions)), [CHECKS[check]])
+            context = lab_context(lab, client, seconds)
+            target = replace(context.target, client=Meddling(client, **actions))
+            (result,) = run_checks(replace(context, target=target), [CHECKS[check]])
             return result
 
         yield one_check
@@ -122,12 +123,12 @@ def test_json_records_altered(wrong_lab, ask):
 
 
 def test_json_records_gone(wrong_lab, ask):
-    """The lab's first records, deleted."""
+    """The lab's seed records, deleted."""
     assert ask("json-records").status == "passed"
     delete_records(wrong_lab, "orders", partitions=3)
     failed = ask("json-records")
     assert failed.status == "failed"
-    assert "3 of the 3 first records of topic orders are gone: hello, kafka" in failed.detail
+    assert "3 of the 3 seed records of topic orders are missing: hello, kafka" in failed.detail
     wrong_lab.tool("kafka-topics.sh", *SERVER, "--delete", "--topic", "orders")
     wrong_lab.run("up", check=True)
     assert ask("json-records").status == "passed"
@@ -138,7 +139,7 @@ def test_console_to_host(wrong_lab, ask):
     assert ask("console-to-host").status == "passed"
     failed = ask("console-to-host", SHORT, read=lambda topic, **_: delete_records(wrong_lab, topic))
     assert failed.status == "failed"
-    assert "3 lines went in at broker:9092, none came out at localhost:" in failed.detail
+    assert "3 lines were written to broker:9092, but none were read from localhost:" in failed.detail
 
 
 def test_console_to_host_refused(wrong_lab, ask):
@@ -190,7 +191,7 @@ def test_consumer_group(wrong_lab, ask):
     assert ask("consumer-group").status == "passed"
     failed = ask("consumer-group", member=reset_before_the_third)
     assert failed.status == "failed"
-    assert "came again to the group that had committed them" in failed.detail
+    assert "again after it had committed them: the offsets were lost" in failed.detail
 
 
 def test_transaction(wrong_lab, ask):
@@ -218,7 +219,7 @@ def test_share_group(wrong_lab, ask):
     )
     assert failed.status == "failed"
     # Kafka's tool may wait for 30 s when it leaves a group
-    assert re.search("3 records were written, 0 were handed out|did not end within", failed.detail), failed
+    assert re.search("3 records were written, the share group read 0|did not end within", failed.detail), failed
     assert "kafka-console-share-consumer.sh" in failed.evidence[0]
 
 
@@ -240,7 +241,7 @@ def test_replication_and_quorum(tmp_path, monkeypatch):
             assert ask("replication").status == "passed"
             failed = ask("replication", read=delete)
         assert failed.status == "failed", failed
-        assert re.match(r"of \d+ acknowledged records [1-9]\d* are lost and 0 came twice", failed.detail), failed.detail
+        assert re.match(r"of \d+ acknowledged records [1-9]\d* are lost and 0 are duplicated", failed.detail), failed
         assert one.run("check", "quorum").returncode == 0
         pid = json.loads((one.state / "labs/three/nodes/broker-3/pid.json").read_text())["pid"]
         psutil.Process(pid).send_signal(signal.SIGKILL)

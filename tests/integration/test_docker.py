@@ -68,12 +68,12 @@ def test_what_a_jvm_logs_is_no_record(engine_labctl, stock_like_java_25):
 
 def the_homework(labctl, image):
     if not shutil.which("jq"):
-        pytest.skip("the homework's line is typed through jq, which is not here")
+        pytest.skip("the homework's line is typed through jq, which is not installed")
     labctl.spec(f"kafka: {{image: {image}}}\nlisteners: {{external: {{port: auto}}}}\n")
     docker("run", "--detach", "--name", "broker-2", f"{OWN}:4.3.1", "sleep", "600")
     try:
         done = labctl.run("up", "--runtime", "compose", check=True)
-        assert "runtime compose, asked for" in done.stderr
+        assert "runtime compose, as requested" in done.stderr
         assert "ready, verified" in done.stderr
         typed = ["bash", "-e", "-o", "pipefail", "-c", TYPED]
         said = subprocess.run(typed, capture_output=True, text=True, timeout=180, check=False)
@@ -141,7 +141,7 @@ def test_stop_keeps_the_data(engine_labctl):
     engine_labctl.spec(text)
     up = engine_labctl.run("up", check=True)
     engine = docker("version", "--format", "{{.Server.Version}}").strip()
-    reason = f"auto: Docker Engine {engine} answers and has {OWN}:4.3.1"
+    reason = f"auto: Docker Engine {engine} responds and has {OWN}:4.3.1"
     assert f"runtime compose, {reason}" in up.stderr
     report = json.loads(engine_labctl.run("report", "--format", "json", check=True).stdout)
     assert report["runtime"] == {"name": "compose", "reason": reason}

@@ -67,7 +67,7 @@ def test_an_image_that_is_not_here_and_must_not_be_pulled(engine_labctl):
     engine_labctl.spec(compose_lab("never", more=", pull: never", image="labctl-test/nothing"))
     done = engine_labctl.run("up")
     assert done.returncode == 3
-    assert "the image labctl-test/nothing:4.3.1 is not here, and kafka.pull is never" in done.stderr
+    assert "the image labctl-test/nothing:4.3.1 is not present, and kafka.pull is never" in done.stderr
     assert "labctl image build" in done.stderr
     nothing_in_docker("never")
 
@@ -80,7 +80,7 @@ def test_an_image_that_can_t_be_pulled(engine_labctl):
     assert "the image registry can't be reached" in done.stderr
     nothing_in_docker("nopull")
     up = engine_labctl.run("up", "--runtime", "auto", "--checks", "none", check=True)
-    assert "127.0.0.1:9/kafka:4.3.1 is not here and no registry tells of it" in up.stderr
+    assert "127.0.0.1:9/kafka:4.3.1 is not present and no registry has it" in up.stderr
     assert engine_labctl.json("status")["runtime"]["name"] == "local"
 
 
@@ -138,7 +138,7 @@ def test_a_volume_of_another_cluster(engine_labctl):
     try:
         done = engine_labctl.run("up")
         assert done.returncode == 3
-        assert "volume labctl-other_broker-data in the way, with the data of another cluster" in done.stderr
+        assert "there is already a volume labctl-other_broker-data, with the data of another cluster" in done.stderr
         assert "labctl-other_broker-data" in docker("volume", "ls", "--quiet")
     finally:
         docker("volume", "rm", "labctl-other_broker-data")
@@ -152,7 +152,7 @@ def test_a_foreign_container_with_our_name(engine_labctl):
     try:
         done = engine_labctl.run("up")
         assert done.returncode == 3
-        assert "there is a container broker in the way" in done.stderr
+        assert "there is already a container broker, created by" in done.stderr
         assert "--name" in done.stderr
         engine_labctl.run("down", check=True)
         assert docker("container", "inspect", "--format", "{{.State.Status}}", "broker").strip() == "running"

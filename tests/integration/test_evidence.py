@@ -69,8 +69,8 @@ def complete(folder, shown, settings, also=()):
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == files
     readme = (folder / "README.md").read_text()
     assert set(re.findall(r"^\| \[(.+?)\]", readme, re.MULTILINE)) == files - {"README.md"}
-    assert "could not be made" not in readme
-    (run,) = re.findall(r"the mark of this run, `(\w{8})`", readme)
+    assert "missing or incomplete" not in readme
+    (run,) = re.findall(r"the id of this run, `(\w{8})`", readme)
     hello = f"hello, kafka: run {run}"
 
     console = (folder / "console.txt").read_text()
@@ -106,7 +106,7 @@ def complete(folder, shown, settings, also=()):
     assert "INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:" in settings  # as in a container, wherever the lab ran
     report = (folder / "report.html").read_text()
     assert report.count("json-records") > 0
-    assert "3 fresh records byte for byte" in report
+    assert "3 new records byte for byte" in report
 
 
 def librdkafka(labctl, *options):
@@ -174,7 +174,7 @@ def test_evidence_of_a_secure_lab(labctl, shown):
     done = labctl.run("evidence", timeout=200, env=shown.env, check=True)
     assert "! " not in done.stderr, done.stderr
     complete(labctl.folder / "evidence", shown, librdkafka(labctl), also=["broker/server.properties"])
-    assert not list(labctl.state.rglob("picture.html"))
+    assert not list(labctl.state.rglob("screenshot.html"))
     secrets = [
         path.read_bytes().strip() for path in labctl.state.rglob("secrets/*") if path.suffix in {".password", ".key"}
     ]
@@ -220,10 +220,10 @@ def test_what_can_t_be_made_is_told(labctl, tmp_path):
     )
     assert f"! kafka.ipynb: {no_notebook}" in done.stderr
     readme = (labctl.folder / "evidence/README.md").read_text()
-    assert f"- console.png (a picture of it): {no_browser}" in readme
+    assert f"- console.png (a screenshot of it): {no_browser}" in readme
     steps = re.findall(r"^\d\. \*\*(.+?)\*\*", readme, re.MULTILINE)
-    assert steps == ["The cluster", "Records in and out by the console", "Checked"]
-    assert f"- kafka.ipynb (records sent and read from a program): {no_notebook}" in readme
+    assert steps == ["The cluster", "Records written and read in the console", "Verified"]
+    assert f"- kafka.ipynb (records written and read from a program): {no_notebook}" in readme
     refused = labctl.run("notebook", env=without)
     assert refused.returncode == 3
     assert no_notebook.split("; ") == [refused.stderr.splitlines()[0][8:], refused.stderr.splitlines()[1][7:]]
@@ -268,4 +268,4 @@ def test_a_console_step_that_fails(labctl):
     assert re.search("^! console.txt: kafka-console-producer.sh failed: .*RecordTooLarge", done.stderr, re.MULTILINE)
     text = (labctl.folder / "evidence/console.txt").read_text()
     assert "NEW-OFFSET" in text
-    assert "the mark of this run" not in (labctl.folder / "evidence/README.md").read_text()
+    assert "the id of this run" not in (labctl.folder / "evidence/README.md").read_text()

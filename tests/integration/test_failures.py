@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from labctl import lab
 from labctl.errors import ReadinessTimeout
+from labctl.lab import lifecycle
 from labctl.lab.reporter import NullReporter
+from labctl.lab.request import LabRequest
 from labctl.spec.loader import parse_spec
 from labctl.state.store import LabStore
 from tests.integration.conftest import docker, lab_yaml
@@ -41,29 +42,27 @@ def test_a_lab_with_a_frozen_broker_ends_in_time(labctl):
     _out, err = up.communicate(timeout=60)
     assert up.returncode == 4
     assert "layer quorum: expected a leader and 3 voters caught up" in err
-    assert "last seen: " in err
+    assert "last observed: " in err
     assert "cause: the node is frozen: stopped by a signal (SIGSTOP)" in err
 
 
 @pytest.mark.local
 def test_a_lab_with_wrong_voters_ends_in_time(tmp_path, monkeypatch, labctl):
     """Three real brokers that seek one another at ports where nobody is: no leader, said so, in time."""
-    write_files = lab._write_files
+    render = lifecycle.render
 
-    def wrongly(plan, folder):
-        write_files(plan, folder)
-        for path in folder.glob("*/server.properties"):
-            text = path.read_text()
-            path.write_text(re.sub(r"(controller\.quorum\.voters=).*", rf"\g<1>{voters(plan)}", text))
+    def wrongly(plan):
+        setting = rf"\g<1>{voters(plan)}"
+        return {path: re.sub(r"(controller\.quorum\.voters=).*", setting, text) for path, text in render(plan).items()}
 
     def voters(plan):
         return ",".join(f"{node.id}@{node.name}:{9999 if node.id > 1 else 9093}" for node in plan.voters)
 
-    monkeypatch.setattr(lab, "_write_files", wrongly)
+    monkeypatch.setattr(lifecycle, "render", wrongly)
     monkeypatch.setenv("DOCKER_HOST", labctl.env["DOCKER_HOST"])
     spec = parse_spec(AUTO + f"timeout: {GIVEN}\nkafka: {{brokers: 3}}\nruntime: local\n")
     with pytest.raises(ReadinessTimeout, match="layer quorum: expected a leader and 3 voters caught up: not so"):
-        lab.up(lab.LabRequest(spec, "", tmp_path / ".labctl/homework"), LabStore(tmp_path / "s"), NullReporter())
+        lifecycle.up(LabRequest(spec, "", tmp_path / ".labctl/homework"), LabStore(tmp_path / "s"), NullReporter())
 
 
 ASKING = """
@@ -113,7 +112,7 @@ def test_a_broker_that_dies_during_the_checks_is_named_and_reported(labctl):
     _out, err = up.communicate(timeout=60)
     assert up.returncode == 1
     assert "cause: the node was killed from outside (SIGKILL" in err
-    bundle = Path(err.splitlines()[-1].removeprefix("  all that is known of it: "))
+    bundle = Path(err.splitlines()[-1].removeprefix("  logs and details: "))
     assert (bundle / "logs/broker.log").read_text()
     assert (bundle.parent / "report.html").is_file()
 
@@ -135,7 +134,7 @@ def everything_told(one, env):
     failed = one.run("check", "topics", env=env)
     assert failed.returncode == 1, failed.stderr
     last = failed.stderr.splitlines()[-1]
-    bundle = Path(last.removeprefix("  all that is known of it: "))
+    bundle = Path(last.removeprefix("  logs and details: "))
     told = {"terminal": failed.stderr + failed.stdout, "json": one.run("check", "topics", "--json", env=env).stdout}
     told |= {f"report {form}": one.run("report", "--format", form).stdout for form in FORMS}
     told |= {str(path.relative_to(bundle)): path.read_text() for path in bundle.rglob("*") if path.is_file()}

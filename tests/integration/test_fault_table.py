@@ -53,7 +53,7 @@ class Kit:
         done = self.labctl.run("up", "--json", *arguments, env=env, around=around)
         assert done.returncode in {1, 3, 4}, done.stderr
         assert "Traceback" not in done.stderr, done.stderr
-        assert done.stderr.splitlines()[-1].startswith("  all that is known of it: "), done.stderr
+        assert done.stderr.splitlines()[-1].startswith("  logs and details: "), done.stderr
         return json.loads(done.stdout)
 
     def stopped(self, text=AUTO):

@@ -134,12 +134,12 @@ def test_a_flipped_byte_in_the_cache_is_refused_or_mended(labctl, copied_cache):
     then = before(labctl)
     done = labctl.run("up", env=copied_cache | {"LABCTL_MAVEN_URL": "http://127.0.0.1:9/maven2"})
     assert done.returncode == 3
-    assert f"is damaged ({name})" in done.stderr
+    assert f"is corrupt ({name})" in done.stderr
     assert "check the network" in done.stderr
     nothing_left(labctl, then)
     mended = labctl.run("up", env=copied_cache, timeout=200)
     assert mended.returncode == 0, mended.stderr
-    assert f"the cache is damaged ({name}): downloading again" in mended.stderr
+    assert f"the cache is corrupt ({name}): downloading again" in mended.stderr
 
 
 def aot_caches(env):
@@ -162,14 +162,14 @@ def test_a_flipped_byte_in_a_start_up_cache(labctl, copied_cache):
     os.utime(cache, ns=(seen.st_atime_ns, seen.st_mtime_ns))
     up = labctl.run("up", env=copied_cache, timeout=200)
     assert up.returncode == 0, up.stderr
-    assert "the start-up caches are damaged (broker.aot): making them again" in up.stderr
+    assert "the AOT caches are corrupt (broker.aot): recording them again" in up.stderr
     labctl.run("down", check=True)
     again = labctl.run("up", env=copied_cache)
-    assert "damaged" not in again.stderr
+    assert "corrupt" not in again.stderr
 
 
 @pytest.mark.parametrize(
-    ("uses", "told"), [(("broker",), "the JVM of broker broke (SIG"), (("producer", "consumer"), ".sh crashed")]
+    ("uses", "told"), [(("broker",), "the JVM of broker crashed (SIG"), (("producer", "consumer"), ".sh crashed")]
 )
 def test_a_start_up_cache_that_a_jvm_crashes_with(labctl, copied_cache, uses, told):
     """As if it had been recorded so: the lab is verified without it, and the next `up` makes the caches again."""
@@ -186,12 +186,12 @@ def test_a_start_up_cache_that_a_jvm_crashes_with(labctl, copied_cache, uses, to
     assert up.returncode == 0, up.stderr
     assert "ready, verified" in up.stderr
     assert told in up.stderr
-    assert up.stderr.count("once more without its cache") == 1
+    assert up.stderr.count("it again without its cache") == 1
     labctl.run("down", check=True)
     again = labctl.run("up", env=copied_cache, timeout=200)
     assert again.returncode == 0, again.stderr
-    assert "making them again" in again.stderr
-    assert "once more" not in again.stderr
+    assert "recording them again" in again.stderr
+    assert "without its cache" not in again.stderr
 
 
 @pytest.mark.gate

@@ -148,19 +148,20 @@ def test_the_local_runtime_keeps_the_contract(tmp_path):
     """The same walk as the fake's."""
     one = make_labctl(tmp_path)
     one.run("plan", check=True)
-    from labctl.lab.lifecycle import _write_files
     from labctl.lab.reporter import NullReporter
     from labctl.plan.model import Decision, Identity
     from labctl.plan.planner import make_plan
+    from labctl.runtime.jvm.node_files import render_nodes
     from labctl.spec.loader import parse_spec
     from labctl.state.identity import internal_address, new_cluster_id
+    from labctl.system.files import write_files
 
     where = internal_address(1, FACTS)
     identity = Identity(cluster_id=new_cluster_id(), state=str(tmp_path / "lab"), external_port=0, **where)
     port = _free_port()
     spec = parse_spec(f"name: contract\nlisteners: {{external: {{port: {port}}}}}\n")
     plan = make_plan(spec, Decision("local", "test"), FACTS, identity)
-    _write_files(plan, tmp_path / "files")
+    write_files(render_nodes(plan), tmp_path / "files", "")
     runtime = LocalRuntime(plan, tmp_path / "files", NullReporter())
     try:
         refuses_unknown_nodes(runtime)

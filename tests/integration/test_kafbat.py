@@ -52,7 +52,7 @@ def test_auto_takes_it_where_its_image_is(engine_labctl, kafbat):
     """And says so; else the lab page, without a word to a registry where images are not to be pulled."""
     engine_labctl.spec(viewed(kafbat, kind="auto"))
     planned = engine_labctl.json("plan")["ui"]
-    assert (planned["kind"], planned["reason"]) == ("kafbat", f"Kafbat UI, auto: {kafbat} is here")
+    assert (planned["kind"], planned["reason"]) == ("kafbat", f"Kafbat UI, auto: {kafbat} is present")
     engine_labctl.spec(viewed("labctl-test/nowhere:1", ", pull: never", kind="auto"))
     assert engine_labctl.json("plan")["ui"]["kind"] == "page"
     engine_labctl.run("up", check=True)
@@ -68,8 +68,8 @@ def test_what_is_in_its_way(engine_labctl, kafbat):
         refused = engine_labctl.run("up")
     finally:
         docker("rm", "--volumes", "viewed-kafka-ui")
-    assert (refused.returncode, "container viewed-kafka-ui in the way" in refused.stderr) == (3, True)
+    assert (refused.returncode, "already a container viewed-kafka-ui" in refused.stderr) == (3, True)
     engine_labctl.spec(viewed("labctl-test/nowhere:1", ", pull: never"))
     refused = engine_labctl.run("up")
-    assert (refused.returncode, "image labctl-test/nowhere:1 is not here" in refused.stderr) == (3, True)
+    assert (refused.returncode, "image labctl-test/nowhere:1 is not present" in refused.stderr) == (3, True)
     assert engine_labctl.run("up", "--runtime", "local").returncode == 2

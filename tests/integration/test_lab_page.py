@@ -318,7 +318,7 @@ def test_other_sites_and_wrong_requests_are_refused(paged):
 
     for cross in ("Origin: http://evil.example\r\n", "Origin: null\r\n", "", "Referer: http://evil.example/\r\n"):
         assert sent(cross).startswith("HTTP/1.1 403"), cross
-    assert "load the page anew" in sent(own)
+    assert "load the page again" in sent(own)
     assert sent(own, "name=evil&partitions=1").startswith("HTTP/1.1 403")
     assert sent(own, "%%%").startswith("HTTP/1.1 400")
     for host in (f"evil.example:{port_of(paged)}", "localhost.evil.example", ""):
@@ -400,7 +400,7 @@ def test_a_taken_port_is_told_before_anything_starts(labctl):
         labctl.spec(LAB.replace("ui: {port: auto}", f"ui: {{port: {other.getsockname()[1]}}}"))
         done = labctl.run("up")
     assert done.returncode == 3
-    assert f"of the lab page is taken by {psutil.Process().name()} (pid {os.getpid()})" in done.stderr
+    assert f"is in use by {psutil.Process().name()} (pid {os.getpid()})" in done.stderr
     assert labctl.json("ls") == []
     report = json.loads((labctl.folder / ".labctl/homework/report.json").read_text())
     assert [step["name"] for step in report["steps"]] == ["prepare"]

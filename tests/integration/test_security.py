@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labctl import lab
+from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
 from labctl.report import FORMATS
 from labctl.runtime.jvm.cache import ensure_jars
@@ -191,19 +191,19 @@ def weakened(secure, monkeypatch, old, new):
     """The lab with another text in its broker's settings, as somebody would have edited the file."""
     monkeypatch.setenv("XDG_STATE_HOME", secure.env["XDG_STATE_HOME"])
     monkeypatch.setenv("HOME", str(REAL_HOME))
-    _record, plan, runtime = lab.open_lab("secure", LabStore(), NullReporter())
+    lab = open_lab("secure", LabStore(), NullReporter())
     settings = secure.folder / ".labctl" / "secure" / "broker" / "server.properties"
     planned = settings.read_text()
     assert old in planned
     try:
         settings.write_text(planned.replace(old, new))
-        runtime.stop()
-        runtime.up()
-        wait_for_port(plan.host_bootstrap)
+        lab.runtime.stop()
+        lab.runtime.up()
+        wait_for_port(lab.plan.host_bootstrap)
         yield
     finally:
         settings.write_text(planned)
-        runtime.stop()
+        lab.runtime.stop()
         secure.run("up", "--checks", "none", check=True)
 
 
@@ -225,22 +225,26 @@ WEAKENED = {
     "everyone is allowed": (
         "super.users=",
         "allow.everyone.if.no.acl.found=true\nsuper.users=",
-        "the authorizer lets the user student write to a topic that no ACL allows",
+        "the authorizer allowed the user student to write to a topic without an ACL",
     ),
-    "a user who may everything": ("super.users=", "super.users=User:student;", "the authorizer lets the user student"),
+    "a user who may everything": (
+        "super.users=",
+        "super.users=User:student;",
+        "the authorizer allowed the user student",
+    ),
     "no certificate asked": (
         "listener.name.controller.ssl.client.auth=required",
         "listener.name.controller.ssl.client.auth=requested",
-        "door CONTROLLER of broker:9093 refuses a client without a certificate, but not for that: ",
+        "listener CONTROLLER of broker:9093 rejected a client without a certificate for the wrong reason: ",
     ),
-    "no encryption outside": ("EXTERNAL:SASL_SSL", "EXTERNAL:SASL_PLAINTEXT", "is open: Kafka answers without TLS"),
+    "no encryption outside": ("EXTERNAL:SASL_SSL", "EXTERNAL:SASL_PLAINTEXT", "is open: Kafka responds without TLS"),
     "no encryption inside": ("INTERNAL:SASL_SSL", "INTERNAL:SASL_PLAINTEXT", "INTERNAL:SASL_PLAINTEXT"),
 }
 
 
 @pytest.mark.parametrize("weakness", WEAKENED)
 def test_a_weakened_lab_is_named(secure, monkeypatch, weakness):
-    """`check security` fails and says which door is open."""
+    """`check security` fails and says which listener is open."""
     old, new, said = WEAKENED[weakness]
     with weakened(secure, monkeypatch, old, new):
         seen = secure.json("check", "security")
@@ -259,7 +263,7 @@ def test_an_acl_that_nobody_planned_is_named(secure, monkeypatch):
         seen = secure.json("check", "security")
     finally:
         secure.tool("kafka-acls.sh", *admin, "--remove", "--force", *acl)
-    assert seen["checks"][0]["detail"] == "an ACL that is not in lab.yaml lets student delete topic orders"
+    assert seen["checks"][0]["detail"] == "an ACL that is not in lab.yaml allows student delete topic orders"
     assert secure.run("check", "security").returncode == 0
 
 

@@ -150,7 +150,7 @@ def test_kafka_accepts_what_labctl_accepts(kafkas, state):
             return
         for kafka, plan in zip(kafkas, plans, strict=True):
             for node in plan.nodes:
-                told = node_settings(plan, node, f"{state}/data")
+                told = node_settings(plan, node)
                 assert kafka.refusal(told) == "", (kafka.version, node.name, told)
         accepted.append(lab)
 
@@ -161,7 +161,7 @@ def test_kafka_accepts_what_labctl_accepts(kafkas, state):
 def test_kafka_refuses_what_is_wrong(kafkas, state):
     """The same question finds a setting that Kafka does not take."""
     plan = _plan({"kafka": {"brokers": 1, "config": {"num.network.threads": 0}}}, locked_versions()[-1], state)
-    assert "num.network.threads" in kafkas[1].refusal(node_settings(plan, plan.nodes[0], f"{state}/data"))
+    assert "num.network.threads" in kafkas[1].refusal(node_settings(plan, plan.nodes[0]))
 
 
 def _plan(lab, version, state):

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from labctl.runtime.jvm.version_lock import load_lock, versions
+from labctl.runtime.jvm.version_lock import load_lock, locked_versions
 from labctl.versions import has
 from tests.integration.conftest import lab_yaml
 
 pytestmark = [pytest.mark.local, pytest.mark.network]
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "versions.md"
-OLDEST, NEWEST = versions()[0], versions()[-1]
-LABS = {"homework": versions(), "cluster": versions(), "isolated": [NEWEST], "secure": [OLDEST, NEWEST]}
+VERSIONS = locked_versions()
+OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
+LABS = {"homework": VERSIONS, "cluster": VERSIONS, "isolated": [NEWEST], "secure": [OLDEST, NEWEST]}
 INTRODUCTION = """\
 # Tested versions of Kafka
 
@@ -32,7 +33,7 @@ def table():
         cells = {run: _cell(checks) for run, checks in found.items()}
         rows = [
             f"| {version} | " + " | ".join(cells.get((lab, version), "not tested") for lab in LABS) + " |"
-            for version in versions()
+            for version in VERSIONS
         ]
         head = [f"| Kafka | {' | '.join(LABS)} |", f"| --- |{' --- |' * len(LABS)}"]
         DOCUMENT.write_text("\n".join([INTRODUCTION, *head, *rows, ""]))

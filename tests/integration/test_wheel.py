@@ -11,7 +11,7 @@ import pytest
 pytestmark = [pytest.mark.local, pytest.mark.gate]
 
 SOURCE = Path(__file__).parent.parent.parent
-CODE = "import labctl.render; print(labctl.render.__file__, labctl.render.templates_folder(), sep='\\n')"
+CODE = "from labctl.rendering import templates; print(templates.__file__, templates.templates_folder(), sep='\\n')"
 
 
 def test_the_wheel_brings_up_a_lab(labctl, tmp_path):

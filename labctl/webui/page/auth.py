@@ -14,7 +14,7 @@ SCHEME = "Bearer "
 
 
 class RequireKey:
-    """Accepts requests with the lab's key: of a browser once in the address (`?key=`), else in a header (Authorization).
+    """Accepts requests with the lab's key: of a browser once in the URL (`?key=`), else in a header (Authorization).
 
     Later requests of the browser have a cookie, which is valid as long as this page runs.
     """

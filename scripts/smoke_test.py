@@ -1,4 +1,4 @@
-"""What answers at the homework lab's doors, without labctl: a Kafka on 9094, a web page on 8088; and on whose Java."""
+"""Whether the homework lab works, without labctl: a Kafka on 9094, the web page on 8088, the Java that labctl brings."""
 
 import json
 import socket
@@ -9,11 +9,11 @@ from pathlib import Path
 API_VERSIONS = 18
 REQUEST = struct.pack(">hhih", API_VERSIONS, 0, 7, -1)  # Kafka's protocol guide: no client id, no body
 
-with socket.create_connection(("localhost", 9094), 5) as door:
-    door.sendall(struct.pack(">i", len(REQUEST)) + REQUEST)
-    length, correlation, error = struct.unpack(">iih", door.recv(10, socket.MSG_WAITALL))
+with socket.create_connection(("localhost", 9094), 5) as listener:
+    listener.sendall(struct.pack(">i", len(REQUEST)) + REQUEST)
+    length, correlation, error = struct.unpack(">iih", listener.recv(10, socket.MSG_WAITALL))
 if (correlation, error) != (7, 0) or length < 10:
-    raise SystemExit(f"what answers on 9094 is no Kafka: {length=} {correlation=} {error=}")
+    raise SystemExit(f"the server on 9094 is not Kafka: {length=} {correlation=} {error=}")
 with urllib.request.urlopen("http://localhost:8088/", timeout=10) as page:
     if "orders" not in page.read().decode():
         raise SystemExit("the page on 8088 does not show the topic orders")
