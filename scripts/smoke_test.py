@@ -1,4 +1,4 @@
-"""Whether the homework lab works, without labctl: a Kafka on 9094, the web page on 8088, the Java that labctl brings."""
+"""Whether the homework lab works, without labctl: Kafka on 9094, the web page on 8088, the Java that labctl brings."""
 
 import json
 import socket
