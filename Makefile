@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-docker test-all unit lint golden bench soak clean
+.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden bench soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,44 +12,47 @@ help: ## list the targets
 lab: $(BIN)/labctl ## bring up the homework lab: Kafka on localhost:9094, checked
 	@$(BIN)/labctl up
 
-clean-lab: $(BIN)/labctl ## take the homework lab away
+clean-lab: $(BIN)/labctl ## remove the homework lab
 	@$(BIN)/labctl down
 
-test: $(BIN)/.dev lint ## run lint, the unit tests and a few tests on a real local broker: minutes, and sure
+test: $(BIN)/.dev lint ## run lint, the unit tests and a few tests on a real local broker; takes minutes and is reliable
 	$(BIN)/pytest -p no:randomly -m "unit or gate and not docker"
 
-test-docker: $(BIN)/.dev ## run a few tests on a real Docker Engine (LABCTL_REQUIRE_DOCKER=1: fail where none answers)
+test-docker: $(BIN)/.dev ## run a few tests on a real Docker Engine (LABCTL_REQUIRE_DOCKER=1: fail if none responds)
 	$(BIN)/pytest -p no:randomly -m "gate and docker"
 
-test-all: $(BIN)/.dev lint ## run all tests: fault matrices, version tables, browsers, foreign clients, Docker
+test-all: $(BIN)/.dev lint ## run all tests: fault matrices, Kafka versions, browsers, other clients, Docker
 	$(BIN)/pytest
 
 unit: $(BIN)/.dev ## run the unit tests alone (no JVM, no Docker)
 	$(BIN)/pytest --ignore tests/integration
 
-lint: $(BIN)/.dev ## ruff, mypy, import-linter
+coverage: $(BIN)/.dev ## list the lines of labctl that neither the unit tests nor `make test` reach
+	$(BIN)/pytest -q -p no:randomly -m "unit or gate and not docker" --cov --cov-report term-missing:skip-covered
+
+lint: $(BIN)/.dev ## run ruff, mypy and import-linter
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo > .import-linter.txt 2>&1 || { cat .import-linter.txt; exit 1; }
 
-golden: $(BIN)/.dev ## rewrite tests/golden; read the diff
+golden: $(BIN)/.dev ## rewrite tests/golden and list the changes
 	LABCTL_GOLDEN=1 $(BIN)/pytest -q tests/test_plan_kraft_render.py
 	git diff --stat tests/golden
 
-bench: $(BIN)/.dev ## time labctl beside its peers, in one run; writes docs/bench.md
+bench: $(BIN)/.dev ## compare labctl with its peers, in one run; writes docs/bench.md
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m bench
 
 soak: $(BIN)/.dev ## kill labctl 208 times at any moment; writes docs/soak.md (needs a Docker Engine)
 	$(BIN)/python -m tests.integration.soak -o docs/soak.md
 
-clean: ## delete the virtual environment and caches of the tools
+clean: ## delete the virtual environment and the caches of the development tools
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "labctl needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+		|| { echo "labctl needs Python 3.11 or newer; specify one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 		|| { echo "Python's venv is missing; install it: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }

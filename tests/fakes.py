@@ -1,6 +1,9 @@
 """Fakes with scripted answers for the two seams of a lab: its runtime and its Kafka."""
 
-from labctl.errors import KafkaFailed
+import json
+from typing import Literal
+
+from labctl.errors import KafkaFailed, SpecError
 from labctl.kafka.client import Group, Quorum, Voter
 from labctl.plan.model import Decision, HostFacts, Identity
 from labctl.plan.planner import make_plan
@@ -52,6 +55,7 @@ class FakeRuntime:
 
     def stop(self, names=()):
         self.calls.append("stop")
+        self._require(*names)
         self.running -= set(names or self.running)
 
     def down(self):
@@ -61,8 +65,19 @@ class FakeRuntime:
         return removed
 
     def nodes(self, *, memory=False):
-        absent = "exited" if self.made else "missing"
-        return [NodeState(node.name, "running" if node.name in self.running else absent) for node in self.plan.nodes]
+        absent: Literal["exited", "missing"] = "exited" if self.made else "missing"
+        return [
+            NodeState(node.name, "running", memory=1 << 20)
+            if node.name in self.running
+            else NodeState(node.name, absent)
+            for node in self.plan.nodes
+        ]
+
+    def _require(self, *names):
+        known = [node.name for node in self.plan.nodes]
+        for name in names:
+            if name not in known:
+                raise SpecError([f"there is no node {name}; there are {', '.join(known)}"])
 
     def ui(self):
         return None
@@ -71,9 +86,13 @@ class FakeRuntime:
         return {"fake": "1"}
 
     def inspect(self, node):
-        return "{}"
+        self._require(node)
+        return json.dumps({"name": node})
 
     def logs(self, node, *, tail):
+        self._require(node)
+        if not self.made:
+            return ""
         lines = self.dies.get(node, "started\nready\n").splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:] if tail else [])
 
@@ -81,11 +100,15 @@ class FakeRuntime:
         yield from self.logs(node, tail=tail).splitlines(keepends=True)
 
     def exec(self, node, argv, stdin, seconds):
+        self._require(node)
         if self.tool:
             return self.tool(argv, stdin)
-        return Completed(tuple(argv), 0, stdin or b"", b"")
+        if argv[0] == "sleep":
+            return Completed(tuple(argv), None, b"", b"")
+        return Completed(tuple(argv), 7, stdin or b"", b"problem\n")
 
     def exec_interactive(self, node, argv, *, tty):
+        self._require(node)
         self.calls.append(("exec_interactive", node, argv))
         return 7
 
@@ -155,7 +178,7 @@ class FakeKafka:
         return [set(names) & set(self.made)]
 
     def topic_config(self, name):
-        return dict(self.made[name][2])
+        return dict(self.made[name][2]) if name in self.made else {}
 
     def groups(self):
         return dict.fromkeys(self.members, Group("classic", "Stable"))
@@ -190,5 +213,21 @@ class FakeKafka:
     def produce(self, topic, records, *, partition=None):
         self._ask("produce")
         kept = self.records.setdefault(topic, [])
+        first = len(kept)
         kept += records
-        return [(partition or 0, len(kept) - 1) for _ in records]
+        return [(partition or 0, offset) for offset in range(first, len(kept))]
+
+
+def create_record(store, name="lab", source="/a/lab.yaml"):
+    spec = parse_spec(f"name: {name}\nlisteners: {{external: {{port: auto}}}}")
+    return store.create(
+        spec,
+        source=source,
+        folder=store.root,
+        runtime=Decision("local", "test"),
+        engine="",
+        engine_host="",
+        ui=Decision("page", "test"),
+        facts=FACTS,
+        created_at="2026-01-01",
+    )

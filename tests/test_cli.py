@@ -12,7 +12,7 @@ from labctl.errors import SpecError
 from labctl.homework.evidence import TITLE, require_free_target
 from labctl.spec.loader import parse_spec
 from labctl.state.store import LabStore
-from tests.test_store import make
+from tests.fakes import create_record
 
 
 def run(*arguments):
@@ -146,7 +146,12 @@ def test_options_of_run_and_exec_stand_before_the_command(monkeypatch):
     assert "No such option" in run("run", "--chekcs", "quick", "--", "ls").output
     assert run("exec", "broker", "--name", "x", "--", "ls").exit_code == 2
     started = []
-    monkeypatch.setattr("labctl.lab.ephemeral.run", lambda _wish, _store, _say, command: started.append(command) or 0)
+
+    def start(_request, _store, _reporter, command):
+        started.append(command)
+        return 0
+
+    monkeypatch.setattr("labctl.lab.ephemeral.run", start)
     run("run", "--name", "x", "pytest", "--name", "y")
     run("run", "--", "pytest", "-q")
     assert started == [("pytest", "--name", "y"), ("pytest", "-q")]
@@ -155,7 +160,7 @@ def test_options_of_run_and_exec_stand_before_the_command(monkeypatch):
 def test_the_same_name_from_another_folder_is_not_taken_away(tmp_path, monkeypatch):
     """`down` in a folder whose lab.yaml has the name of somebody else's lab: exit 2, saying where that one is from."""
     store = LabStore()
-    made = make(store, "homework", source="/elsewhere/lab.yaml")
+    made = create_record(store, "homework", source="/elsewhere/lab.yaml")
     (tmp_path / "work" / "lab.yaml").write_text("name: homework\n")
     for command in ("down", "stop", "status", "check"):
         refused = run(command)
@@ -168,7 +173,9 @@ def test_a_lab_that_options_made_is_meant_again_without_them():
     """`up --preset cluster`, later `up --name cluster`: the same lab, not the homework's by that name."""
     store = LabStore()
     store.save(
-        replace(make(store, "three", source=""), spec=parse_spec("name: three\nkafka: {brokers: 3}").model_dump())
+        replace(
+            create_record(store, "three", source=""), spec=parse_spec("name: three\nkafka: {brokers: 3}").model_dump()
+        )
     )
     text = run("plan", "--name", "three").output
     assert [line.split(":")[0].strip() for line in text.splitlines() if " node " in line] == [
@@ -185,7 +192,7 @@ def test_files_that_can_t_be_written_are_said(tmp_path):
 
 def test_render_in_docker_of_a_lab_that_runs_otherwise():
     """`--runtime` is heeded for a lab that is made already."""
-    make(LabStore(), "homework", source="")
+    create_record(LabStore(), "homework", source="")
     text = run("render", "--runtime", "compose", "-o", "-").output
     assert "KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:" in text.replace('"', "")
 
@@ -258,6 +265,6 @@ def test_what_one_call_wished_is_not_the_lab_s():
     """`up --checks none --timeout 9`, then plain `up`: checked, and with the usual timeout."""
     store = LabStore()
     spec = parse_spec("listeners: {external: {port: auto}}\nchecks: none\ntimeout: 9\n")
-    store.save(replace(make(store, "homework", source=""), spec=spec.model_dump()))
+    store.save(replace(create_record(store, "homework", source=""), spec=spec.model_dump()))
     requested = lab_request(None, None).spec
     assert (requested.checks, requested.timeout, requested.listeners.external.port) == ("full", 120, "auto")

@@ -2,6 +2,7 @@ import pytest
 
 from labctl.diagnostics.diagnosis import NodeTrace, diagnose, evidence, root_cause
 from labctl.runtime.docker.errors import docker_error
+from tests.recorded_faults import RECORDED, RECORDED_OF_DOCKER
 
 BAD_SETTING = """[2026-11-23 09:00:00,000] INFO starting (kafka.server.KafkaServer)
 [2026-11-23 09:00:00,100] SEVERE Exiting Kafka due to fatal exception (kafka.Kafka$)
@@ -33,27 +34,6 @@ def test_a_log_without_an_error_gives_its_last_line():
     """A node that was killed says nothing: its last words are shown."""
     assert root_cause("[x] INFO a\n[x] INFO b\n") == "[x] INFO b"
     assert root_cause("") == "its log is empty"
-
-
-# faults that tests/integration/test_fault_table.py does not make: what was seen of them, word for word
-RECORDED = {
-    "java-option": "Unrecognized VM option 'NoSuchOption'\nError: Could not create the Java Virtual Machine.\n",
-    "no-native-memory": "Error occurred during initialization of VM\n"
-    "Could not reserve enough space for 4194304 KB object heap\n",
-    "jars-missing": "Error: Could not find or load main class kafka.Kafka\n"
-    "Caused by: java.lang.ClassNotFoundException: kafka.Kafka\n",
-    "not-formatted": "[x] SEVERE Exiting Kafka due to fatal exception (kafka.Kafka$)\n"
-    "java.lang.RuntimeException: No readable meta.properties files found.\n",
-    "name-unresolved": "[x] WARNING [RaftManager id=1] Error connecting to node no-such-node:39093 (id: 2 rack: null)\n"
-    "java.net.UnknownHostException: no-such-node: Name or service not known\n",
-}
-RECORDED_OF_DOCKER = {
-    "no-docker-permission": "permission denied while trying to connect to the Docker daemon socket at "
-    'unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.45/version": dial unix '
-    "/var/run/docker.sock: connect: permission denied",
-    "port-taken": "Error response from daemon: driver failed programming external connectivity on endpoint "
-    "vigorous_borg (5b596894f151): Bind for 127.0.0.1:39555 failed: port is already allocated.",
-}
 
 
 @pytest.mark.parametrize("fault", sorted(RECORDED))

@@ -230,13 +230,18 @@ def test_busybox_s_timeout_is_left_alone(monkeypatch, tmp_path):
     (tmp_path / "timeout").symlink_to("busybox")
     answer = subprocess.CompletedProcess([], 0, "PID   RSS\n1     378m\n", "")
     called = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: called.append(command) or answer)
+
+    def run(command, **_):
+        called.append(command)
+        return answer
+
+    monkeypatch.setattr(subprocess, "run", run)
     assert Engine().rss_bytes("broker") is None
     assert any(word.endswith("command_timeout.py") for word in called[0])
 
 
 def test_every_fault_of_docker_is_in_the_documentation():
-    """docs/faults.md is written by a run of tests/integration/test_fault_table.py."""
+    """docs/faults.md is written by a run of tests/integration/test_known_faults.py."""
     told = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
     missing = [
         fault.name for fault in DOCKER_FAULTS if f"| {fault.name} | docker" not in told or fault.remedy not in told

@@ -207,7 +207,9 @@ def test_a_copy_of_a_java_is_the_same_java(tmp_path):
 def test_java_8_counts_as_8(tmp_path):
     """1.8.0_402 is Java 8."""
     home = a_java(tmp_path / "jdk8", "1.8.0_402")
-    assert Java(home / "bin" / "java", java_version(home / "bin" / "java"), "test").feature == 8
+    version = java_version(home / "bin" / "java")
+    assert version is not None
+    assert Java(home / "bin" / "java", version, "test").feature == 8
 
 
 def test_argument_files_keep_what_the_launcher_would_read_as_escapes():
@@ -276,25 +278,25 @@ def test_a_file_that_was_right_is_not_read_again_while_nothing_changed_it(tmp_pa
     one.write_bytes(b"1")
     sums = {one: hashlib.sha256(b"1").hexdigest()}
 
-    def asked(checksum_cache=tmp_path / "noted.json"):
+    def check_runner(checksum_cache=tmp_path / "noted.json"):
         read.clear()
         return checksums.mismatched(sums, checksum_cache), list(read)
 
-    assert asked() == ([], ["one.jar"])
-    assert asked() == ([], ["one.jar"])  # its ctime may still be that of another content
+    assert check_runner() == ([], ["one.jar"])
+    assert check_runner() == ([], ["one.jar"])  # its ctime may still be that of another content
     monkeypatch.setattr(checksums, "SETTLED_SECONDS", -1)
-    assert asked() == ([], ["one.jar"])
-    assert asked() == ([], [])
-    assert asked(None) == ([], ["one.jar"])
+    assert check_runner() == ([], ["one.jar"])
+    assert check_runner() == ([], [])
+    assert check_runner(None) == ([], ["one.jar"])
     monkeypatch.setattr(checksums, "boot_id", lambda: "the next run")
-    assert asked() == ([], ["one.jar"])
-    assert asked() == ([], [])
+    assert check_runner() == ([], ["one.jar"])
+    assert check_runner() == ([], [])
     seen = one.stat()
     while one.stat().st_ctime_ns == seen.st_ctime_ns:  # until the clock's next tick
         one.write_bytes(b"2")
         os.utime(one, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    assert asked() == ([one], ["one.jar"])
+    assert check_runner() == ([one], ["one.jar"])
     monkeypatch.setattr(checksums, "boot_id", lambda: "")
     one.write_bytes(b"1")
-    assert asked() == ([], ["one.jar"])
-    assert asked() == ([], ["one.jar"])
+    assert check_runner() == ([], ["one.jar"])
+    assert check_runner() == ([], ["one.jar"])

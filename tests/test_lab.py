@@ -3,6 +3,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,6 +47,7 @@ class World:
     """A lab whose runtime and Kafka are fakes, made on first use and kept, as a machine keeps processes."""
 
     def __init__(self, monkeypatch, tmp_path):
+        self.monkeypatch = monkeypatch
         self.store = LabStore(tmp_path / "s")
         self.folder = tmp_path / "work" / ".labctl" / "lab"
         self.runtime = self.kafka = None
@@ -62,7 +64,7 @@ class World:
             self.kafka = FakeKafka(plan, self.refuses)
         self.runtime.plan = self.kafka.plan = plan
         if self.on_up:
-            self.runtime.up = self.on_up
+            self.monkeypatch.setattr(self.runtime, "up", self.on_up)
         return self.runtime
 
     def up(self, text=TEXT, source="/lab.yaml", **options):
@@ -464,6 +466,7 @@ def test_rendering_changed_settings_does_not_hide_that_they_changed(world):
 def test_a_lab_for_one_run_is_never_somebody_else_s(world):
     """Two runs of one name at once: the second is refused, and takes nothing away."""
     me = ProcessId.of(os.getpid())
+    assert me is not None
     other = replace(me, pid=1)
     world.up(owner=other)
     with pytest.raises(SpecError, match="does not belong to this run"):
@@ -501,7 +504,7 @@ def test_one_lab_that_can_t_be_taken_away_keeps_no_other(world, monkeypatch):
     """All are tried, then the failure is told."""
     world.up()
     (world.store.root / "labs" / "first").mkdir()
-    real = ephemeral.down
+    real = lifecycle.down
 
     def down(name, *arguments):
         if name == "first":
@@ -520,11 +523,17 @@ def test_processes_of_a_lab_whose_record_can_t_be_read_are_ended(world, monkeypa
     world.up()
     folder = world.store.lab_folder("lab")
     (folder / "lab.json").write_text("{}")
-    asked, killed = [], []
-    monkeypatch.setattr(processes, "with_argument", lambda argument: asked.append(argument) or [])
-    monkeypatch.setattr(processes, "kill", killed.append)
-    assert lifecycle.down("lab", world.store, NullReporter()) == ["data of incomplete lab lab"]
-    assert asked == [f"-Dlabctl.lab={folder}", f"labctl.page={folder}"]
+    node, page = SimpleNamespace(pid=7), SimpleNamespace(pid=8)
+    found = {f"-Dlabctl.lab={folder}": [node], f"labctl.page={folder}": [page]}
+    killed = []
+    monkeypatch.setattr(processes, "with_argument", found.pop)
+    monkeypatch.setattr(processes, "kill", killed.extend)
+    assert lifecycle.down("lab", world.store, NullReporter()) == [
+        "process 7",
+        "process 8",
+        "data of incomplete lab lab",
+    ]
+    assert (found, killed) == ({}, [node, page])
 
 
 def test_a_work_folder_that_can_t_be_written(world):

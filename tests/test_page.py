@@ -13,7 +13,7 @@ from labctl.webui.page.app import make_app
 from labctl.webui.page.request_parameters import LARGEST_FORM
 from labctl.webui.page.view_models import ShownText, shown_record, shown_text
 from tests.fakes import FakeKafka, a_plan
-from tests.test_report import RUN
+from tests.sample_run import RUN
 
 HOME = "http://localhost:8088"
 EVIL = b"<script>alert(1)</script>"
@@ -66,9 +66,7 @@ def kafka():
 
 @pytest.fixture
 def page(kafka, tmp_path):
-    client = TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=True)
-    client.kafka = kafka
-    return client
+    return TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=True)
 
 
 def token(page):
@@ -142,11 +140,11 @@ def test_what_was_written_is_told_of_numbers_alone(page):
         assert "Written" not in page.get(f"/topics/orders?{query}").text
 
 
-def test_commands_to_copy(page):
+def test_commands_to_copy(page, kafka):
     """Of this lab, and of the topic that is looked at."""
     tool = "labctl exec --name lab broker -- kafka-console-consumer.sh --bootstrap-server broker:9092"
     assert f"{tool} --topic orders --from-beginning<" in page.get("/").text
-    page.kafka.create_topics({"new": (1, 1, {})})
+    kafka.create_topics({"new": (1, 1, {})})
     assert f"{tool} --topic new --from-beginning<" in page.get("/topics/new").text
 
 

@@ -2,6 +2,7 @@ import os
 import platform
 import time
 from dataclasses import replace
+from typing import cast
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ def test_a_process_of_a_lab_is_known_by_its_command_line():
 def test_a_process_is_known_by_pid_and_start():
     """This process is found again; the same pid with another start is somebody else."""
     me = ProcessId.of(os.getpid())
+    assert me is not None
     assert me.process().pid == os.getpid()
     assert replace(me, started=me.started - 60).process() is None
     assert replace(me, boot="another run of the machine").process() is None
@@ -63,9 +65,9 @@ class Ending:
 def test_a_killed_process_is_gone_when_its_last_thread_is(monkeypatch):
     """Its sockets are open until then, so `kill` waits for them."""
     monkeypatch.setattr("labctl.system.processes.time.sleep", lambda _seconds: None)
-    one = Ending()
-    kill([one])
-    assert one.threads == 1
+    ending = Ending()
+    kill([cast("psutil.Process", ending)])
+    assert ending.threads == 1
 
 
 def test_only_the_very_argument_counts():

@@ -5,33 +5,16 @@ import threading
 import pytest
 
 from labctl.errors import HostError, SpecError
-from labctl.plan.model import Decision
-from labctl.spec.loader import parse_spec
 from labctl.state.identity import new_cluster_id
 from labctl.state.store import LabStore, refuse_other_source
-from tests.fakes import FACTS
-
-
-def make(store, name="lab", source="/a/lab.yaml"):
-    spec = parse_spec(f"name: {name}\nlisteners: {{external: {{port: auto}}}}")
-    return store.create(
-        spec,
-        source=source,
-        folder=store.root,
-        runtime=Decision("local", "test"),
-        engine="",
-        engine_host="",
-        ui=Decision("page", "test"),
-        facts=FACTS,
-        created_at="2026-01-01",
-    )
+from tests.fakes import create_record
 
 
 def test_a_lab_is_kept_as_it_was_made(tmp_path):
     """What `create` wrote is what `load` gives."""
     store = LabStore(tmp_path / "s")
     assert store.load("lab") is None
-    made = make(store)
+    made = create_record(store)
     assert store.load("lab") == made
     assert store.names() == ["lab"]
 
@@ -39,7 +22,7 @@ def test_a_lab_is_kept_as_it_was_made(tmp_path):
 def test_two_labs_share_neither_ports_nor_addresses(tmp_path):
     """`port: auto` and the loopback network are chosen free of each other."""
     store = LabStore(tmp_path / "s")
-    one, other = make(store, "one").identity, make(store, "other").identity
+    one, other = create_record(store, "one").identity, create_record(store, "other").identity
     assert one.external_port != other.external_port
     assert one.loopback != other.loopback
     assert one.cluster_id != other.cluster_id
@@ -48,7 +31,7 @@ def test_two_labs_share_neither_ports_nor_addresses(tmp_path):
 def test_a_removed_lab_is_gone_and_removing_it_again_is_no_error(tmp_path):
     """`remove` leaves nothing in the state folder."""
     store = LabStore(tmp_path / "s")
-    make(store)
+    create_record(store)
     assert store.remove("lab")
     assert not store.remove("lab")
     assert list((store.root / "labs").iterdir()) == []
@@ -65,7 +48,7 @@ def test_a_half_removed_lab_is_swept(tmp_path):
 def test_a_half_removed_lab_is_no_lab(tmp_path):
     """Its folder has another name than its record: nobody takes it for the lab that was made meanwhile."""
     store = LabStore(tmp_path / "s")
-    make(store)
+    create_record(store)
     doomed = store.lab_folder(".lab.1234")
     shutil.copytree(store.lab_folder("lab"), doomed)
     assert store.names() == ["lab"]
@@ -87,14 +70,14 @@ def test_a_lock_of_another_user_is_said(tmp_path):
 def test_a_torn_record_is_no_lab(tmp_path):
     """A lab.json that is not whole is treated as none."""
     store = LabStore(tmp_path / "s")
-    make(store)
+    create_record(store)
     (store.lab_folder("lab") / "lab.json").write_text('{"name": ')
     assert store.load("lab") is None
 
 
 def test_the_same_name_from_another_file_is_refused(tmp_path):
     """Exit 2, saying where the first one lives."""
-    record = make(LabStore(tmp_path / "s"), source="/a/lab.yaml")
+    record = create_record(LabStore(tmp_path / "s"), source="/a/lab.yaml")
     refuse_other_source(record, "/a/lab.yaml")
     with pytest.raises(SpecError, match=r"exists already, from /a/lab\.yaml"):
         refuse_other_source(record, "/b/lab.yaml")

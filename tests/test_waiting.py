@@ -26,7 +26,7 @@ def test_a_fatal_answer_passes_through_at_once():
         raise NodeDied("gone")
 
     with pytest.raises(NodeDied, match="gone"):
-        wait_until(probe, what="it", deadline=Deadline.after(5), sleep=None)
+        wait_until(probe, what="it", deadline=Deadline.after(5), sleep=lambda _seconds: pytest.fail("a pause"))
 
 
 def test_a_wait_that_runs_out_says_what_was_last_seen():

@@ -10,7 +10,11 @@ from labctl.system.parallel import run_pair
 
 
 def console_to_host(context: CheckContext) -> CheckPass:
-    """kafka-console-producer inside, a client on the host: the same bytes in the same order."""
+    """Return a pass where a client on the host reads what kafka-console-producer wrote inside, in the same order.
+
+    Raises CheckFailed where it reads other bytes, Skipped where there are no console tools, LabError where Kafka or the
+    runtime fails.
+    """
     console = context.require_console()
     topic = context.topic("console-to-host")
     sent = [context.mark("console to host"), *(line.encode() for line in HOMEWORK_ORDERS)]
@@ -33,7 +37,11 @@ def console_to_host(context: CheckContext) -> CheckPass:
 
 
 def host_to_console(context: CheckContext) -> CheckPass:
-    """A client on the host, kafka-console-consumer inside: the same bytes in the same order."""
+    """Return a pass where kafka-console-consumer reads inside what a client on the host wrote, in the same order.
+
+    Raises CheckFailed where it reads other bytes, Skipped where there are no console tools, LabError where Kafka or the
+    runtime fails.
+    """
     console = context.require_console()
     topic = context.topic("host-to-console")
     sent = [context.mark("host to console"), *(line.encode() for line in HOMEWORK_ORDERS)]

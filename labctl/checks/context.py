@@ -127,7 +127,10 @@ class CheckContext:
         return self.console
 
     def run_console(self, argv: list[str], stdin: bytes | None = None) -> Completed:
-        """Run a console tool and return what it printed. Raises Skipped where there is none, CheckFailed."""
+        """Run a console tool and return what it printed.
+
+        Raises Skipped where there is none, CheckFailed where it fails, LabError where the runtime can't run it.
+        """
         seconds = self.timeout + TOOL_START_SECONDS
         done = self.require_console().run(argv, stdin, seconds)
         tool = argv[0].rsplit("/", 1)[-1]

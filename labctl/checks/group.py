@@ -20,7 +20,10 @@ IDLE_SECONDS = 15.0
 
 
 def consumer_group(context: CheckContext) -> CheckPass:
-    """Two members share three partitions, read and commit; a third one resumes exactly where they had committed."""
+    """Return a pass where two members share three partitions, and a third one resumes where they had committed.
+
+    Raises CheckFailed where they do not, or where a record is skipped or read again; KafkaFailed.
+    """
     topic = context.topic("consumer-group")
     group = f"{context.prefix}group"
     client = context.client

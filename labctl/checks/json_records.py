@@ -11,7 +11,10 @@ from labctl.plan.model import TopicPlan
 
 
 def json_records(context: CheckContext) -> CheckPass:
-    """What is read is what was written, and still JSON; the plan's seed records are in their topics, unchanged."""
+    """Return a pass where new records are read byte for byte, and the plan's seed records are in their topics.
+
+    Raises CheckFailed where one is missing or changed; KafkaFailed.
+    """
     topic = context.topic("json-records")
     sent = [
         (context.mark("1001"), b'{"orderid":1001,"amount":599.99}'),

@@ -10,7 +10,10 @@ RECORDS_PER_KEY = 10
 
 
 def keyed_order(context: CheckContext) -> CheckPass:
-    """The records of each key, written in turn with others, are in one partition, in the order of writing."""
+    """Return a pass where the records of each key are in one partition, in the order of writing.
+
+    The keys are written in turn. Raises CheckFailed where a record is missing or misplaced; KafkaFailed.
+    """
     topic = context.topic("keyed-order")
     sent = [
         (f"key-{key}".encode(), context.mark(f"{key}/{number}"))

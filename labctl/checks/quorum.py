@@ -9,7 +9,10 @@ from labctl.system.waiting import NotReady
 
 
 def quorum(context: CheckContext) -> CheckPass:
-    """The quorum as its leader reports it, and the cluster id of the plan."""
+    """Return a pass where the cluster has the planned id and voters, and its leader reports all voters caught up.
+
+    Raises CheckFailed where it does not, KafkaFailed.
+    """
     client = context.client
     cluster, expected_cluster = client.cluster_id(), context.expected.cluster_id
     if expected_cluster not in {None, cluster}:

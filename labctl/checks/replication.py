@@ -15,7 +15,11 @@ FEWEST_BROKERS = 3
 
 
 def replication(context: CheckContext) -> CheckPass:
-    """acks=all while the leader of a partition stops and starts again: each acknowledged record is there once."""
+    """Return a pass where a partition's leader stops and starts again, and each acknowledged record is there once.
+
+    The writes have acks=all. Raises CheckFailed where a record is lost or duplicated or a write fails, Skipped for
+    fewer than FEWEST_BROKERS brokers and for a Kafka of somebody else, LabError where Kafka or the runtime fails.
+    """
     client = context.client
     brokers = client.broker_endpoints()
     if len(brokers) < FEWEST_BROKERS:

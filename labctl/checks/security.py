@@ -25,7 +25,11 @@ COMPARED = ("listener.security.protocol.map", "authorizer.class.name")
 
 
 def security(context: CheckContext) -> CheckPass:
-    """Wrong password, unknown user, no CA, no TLS, no certificate, a forbidden topic; settings and ACLs as planned."""
+    """Return a pass where each client without authorization is rejected, and settings and ACLs are as planned.
+
+    Wrong password, unknown user, no CA, no TLS, no certificate, a forbidden topic. Raises CheckFailed with every
+    problem, Skipped for a lab that requires no authentication, LabError where Kafka or the runtime fails.
+    """
     secure = context.lab.secure if context.lab else None
     if secure is None:
         raise Skipped("this lab requires no authentication; a lab with security.protocol sasl_ssl does")

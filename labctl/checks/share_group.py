@@ -19,7 +19,11 @@ def no_share_groups(context: CheckContext) -> str | None:
 
 
 def share_group(context: CheckContext) -> CheckPass:
-    """What a client on the host writes, kafka-console-share-consumer reads inside. Kafka 4.2 and newer."""
+    """Return a pass where kafka-console-share-consumer reads inside what a client on the host wrote.
+
+    It needs Kafka 4.2. Raises CheckFailed where it reads other records, Skipped where there are no console tools or too
+    few brokers, LabError where Kafka or the runtime fails.
+    """
     _require_brokers(context)
     console = context.require_console()
     topic = context.topic("share-group")

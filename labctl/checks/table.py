@@ -23,7 +23,10 @@ from labctl.errors import SpecError
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check. `partitions` says how many its own topic has (0: it needs no topic)."""
+    """A check. `partitions` says how many its own topic has (0: it needs no topic).
+
+    `run` raises CheckFailed, Skipped or LabError: `run_checks` makes a result of each.
+    """
 
     name: str
     run: Callable[[CheckContext], CheckPass]

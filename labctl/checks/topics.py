@@ -11,7 +11,10 @@ from labctl.system.waiting import NotReady
 
 
 def topics(context: CheckContext) -> CheckPass:
-    """Every planned topic as planned; where there is no plan, every topic with a leader and a full ISR."""
+    """Return a pass where each planned topic is as planned; without a plan, where each has a leader and a full ISR.
+
+    Raises CheckFailed where it is not, Skipped where there is neither a plan nor a topic, KafkaFailed.
+    """
     client, planned = context.client, context.expected.topics
     if planned is None:
         names = sorted(name for name in client.topics() if not name.startswith(("__", TOPIC_PREFIX)))

@@ -7,7 +7,10 @@ from labctl.checks.context import CheckContext
 
 
 def transaction(context: CheckContext) -> CheckPass:
-    """One transaction aborted, one committed: a read_committed consumer reads the second alone."""
+    """Return a pass where a read_committed consumer reads the record of a committed transaction, not of an aborted one.
+
+    Raises CheckFailed where it does not, KafkaFailed.
+    """
     topic = context.topic("transaction")
     identity = f"{context.prefix}transaction"
     aborted, committed = context.mark("aborted"), context.mark("committed")

@@ -18,7 +18,10 @@ def no_page(context: CheckContext) -> str | None:
 
 
 def ui(context: CheckContext) -> CheckPass:
-    """A new record is on the page of its topic, and the topic in the overview."""
+    """Return a pass where a new record is on the page of its topic, and the topic in the overview.
+
+    Raises CheckFailed where it is not, Skipped where no page is known, KafkaFailed.
+    """
     page = context.page
     if isinstance(page, Unavailable):
         raise Skipped(page.reason)

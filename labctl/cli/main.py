@@ -57,7 +57,7 @@ class MainGroup(CommandGroup):
         return commands[cmd_name]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command, and return what it returns. Print a LabError, and exit with its code."""
         from labctl.errors import LabError
 
         try:

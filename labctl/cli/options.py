@@ -45,7 +45,7 @@ PRESET = TableChoice(_presets)
 
 
 def lab_options(command: F) -> F:
-    """Add -f and --name: which lab a command is about."""
+    """Return the command with -f and --name: which lab it is about."""
     command = click.option("--name", metavar="NAME", help="The lab's name, instead of lab.yaml's.")(command)
     return click.option(
         "-f",
@@ -57,7 +57,7 @@ def lab_options(command: F) -> F:
 
 
 def plan_options(command: F) -> F:
-    """Add the options that replace values of lab.yaml."""
+    """Return the command with the options that replace values of lab.yaml."""
     options = (
         click.option("--runtime", metavar="R", help=f"{', '.join(['auto', *RUNTIMES])}."),
         click.option("--preset", type=PRESET, help="A ready-made lab instead of lab.yaml."),
@@ -70,7 +70,7 @@ def plan_options(command: F) -> F:
 
 
 def run_options(command: F) -> F:
-    """Add the options of commands that bring a lab up."""
+    """Return the command with the options of those that bring a lab up."""
     command = click.option(
         "--checks", type=click.Choice(["none", "quick", "full"]), help="Which checks (default: full)."
     )(command)
@@ -85,14 +85,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def lab_request(file: Path | None, name: str | None, **overrides: Any) -> LabRequest:
     """Return the lab that the options mean. Raises SpecError."""
     from labctl.errors import SpecError
-    from labctl.lab.request import LabRequest
+    from labctl.lab.request import LabRequest, preset_spec
     from labctl.spec.loader import load_spec, with_overrides
 
     preset = overrides.pop("preset", None)
     if preset and file:
         raise SpecError(["--preset and -f exclude each other: use only one of them"])
     path = file or (Path("lab.yaml") if Path("lab.yaml").is_file() and not preset else None)
-    spec = load_spec(path) if path else _preset(preset) if preset else _recorded_spec(name)
+    spec = load_spec(path) if path else preset_spec(preset) if preset else _recorded_spec(name)
     spec = with_overrides(spec, name=name, **overrides)
     source = str(path.resolve()) if path else ""
     return LabRequest(spec, source, lab_folder(path, spec.name))
@@ -137,7 +137,10 @@ def print_json(value: Any) -> None:
 
 
 def reports_run(command: F) -> F:
-    """Print the command's report with --json, also after a failure; exit with 1 after failed checks."""
+    """Return the command so that it prints its report with --json, and exits with 1 after failed checks.
+
+    The report is printed after a failure too.
+    """
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -154,13 +157,6 @@ def reports_run(command: F) -> F:
             click.get_current_context().exit(1)
 
     return wrapped  # type: ignore[return-value]
-
-
-def _preset(name: str) -> LabSpec:
-    from labctl.rendering.templates import render_template
-    from labctl.spec.loader import parse_spec
-
-    return parse_spec(render_template(f"init/{name}.yaml"), f"preset {name}")
 
 
 def _recorded_spec(name: str | None) -> LabSpec:

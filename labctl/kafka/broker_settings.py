@@ -102,7 +102,7 @@ def _share_groups(plan: LabPlan) -> dict[str, str]:
         "share.coordinator.state.topic.replication.factor": str(replicas),
         "share.coordinator.state.topic.min.isr": str(min_isr(replicas)),
         "share.coordinator.state.topic.num.partitions": str(len(plan.brokers)),
-        # a new member receives records at its second heartbeat: after 1 s, not after 5 s
+        # a new member receives records at its second heartbeat: after 1 s, not after 5 s (docs/design/clusters.md)
         "group.share.heartbeat.interval.ms": "1000",
         "group.share.min.heartbeat.interval.ms": "1000",
     }

@@ -26,7 +26,10 @@ class Login:
 
 
 def login_as(plan: LabPlan, user: str | None = None) -> Login | None:
-    """Return how `user` logs in (default: the lab's first user); None where no login is required. Raises SpecError."""
+    """Return how `user` logs in (default: the lab's first user); None where no login is required.
+
+    Raises SpecError where the lab has no such user.
+    """
     security = plan.security
     users = (*security.users, ADMIN) if security else ()
     if user is not None and user not in users:

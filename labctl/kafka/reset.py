@@ -16,7 +16,8 @@ GROUP_SECONDS = 5.0  # members that join again and again belong to a program tha
 def reset_kafka(client: KafkaClient, deadline: Deadline) -> list[str]:
     """Abort transactions, remove members, delete groups and topics, and return what was removed.
 
-    Raises KafkaFailed where a group keeps its members, before any topic is deleted under them, and ReadinessTimeout.
+    Raises KafkaFailed where a group keeps its members, before any topic is deleted under them, or where Kafka refuses;
+    ReadinessTimeout where a topic is not gone at the deadline.
     """
     transactions = client.open_transactions()
     for transaction in transactions:

@@ -10,7 +10,7 @@ from labctl.plan.model import LabPlan
 
 
 def add_users(plan: LabPlan, client: KafkaClient) -> None:
-    """Add the plan's users and ACLs. Raises KafkaFailed.
+    """Add the plan's users and ACLs. Raises KafkaFailed; HostError where a password can't be read.
 
     The users are in the storage since it was formatted; lab.yaml may have more since then.
     """

@@ -23,7 +23,8 @@ def run(request: LabRequest, store: LabStore, reporter: Reporter, command: Seque
     """Bring up a lab for `command` alone, run it with the lab's environment, and remove the lab in any case.
 
     Return the command's exit code; 1 where a check failed, and then the command did not run. Raises SpecError where
-    another lab has this name or the program does not exist, and what `up` raises.
+    another lab has this name or the program can't be run, and what `up` and `down` raise: HostError, RuntimeFailed,
+    NodeDied, ReadinessTimeout, KafkaFailed or LabError.
     """
     require_program(command[0])
     name = request.spec.name
@@ -49,7 +50,8 @@ def run(request: LabRequest, store: LabStore, reporter: Reporter, command: Seque
 def gc(store: LabStore, reporter: Reporter, older_than: timedelta | None = None) -> Iterator[tuple[str, list[str]]]:
     """Remove incomplete labs, those whose owner has ended, and with `older_than` those created before that.
 
-    Yield (lab, what was removed). A lab of `up` has no owner, and stays. Raises what `down_each` raises.
+    Yield (lab, what was removed). A lab of `up` has no owner, and stays. Raises HostError where the state folder
+    can't be used, and what `down_each` raises: the first LabError, after all were tried.
     """
 
     def unwanted(record: LabRecord) -> bool:
@@ -68,7 +70,10 @@ def down_each(
     reporter: Reporter,
     only_if: Callable[[LabRecord], bool] = lambda _record: True,
 ) -> Iterator[tuple[str, list[str]]]:
-    """Remove these labs, and yield (lab, what was removed). Raises the first LabError after all were tried."""
+    """Remove these labs, and yield (lab, what was removed).
+
+    Raises the first LabError of `down` (HostError, RuntimeFailed, SpecError), after all were tried.
+    """
     failures = []
     for name in names:
         try:

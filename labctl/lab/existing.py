@@ -42,7 +42,11 @@ class ExistingLab:
 
 
 def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
-    """Return the lab called `name`. Raises LabStopped where there is none, LabError where it can't be read."""
+    """Return the lab called `name`.
+
+    Raises LabStopped where there is none, HostError where the state folder can't be used, LabError where another
+    version of labctl wrote its record, SpecError where its spec can't run here.
+    """
     record = store.load(name)
     if record is None:
         raise LabStopped(f"there is no lab {name}", "labctl ls lists the existing labs, labctl up creates one")

@@ -57,7 +57,8 @@ def up(
     """Bring the lab up, verify it, and return the report. Remove a lab that this call created and that failed.
 
     A lab with an `owner` lives for that process alone. Free ports that another program took meanwhile are chosen again.
-    Raises SpecError, HostError, RuntimeFailed, NodeDied, ReadinessTimeout or KafkaFailed.
+    Raises SpecError, HostError, RuntimeFailed, NodeDied, ReadinessTimeout or KafkaFailed; LabError where another
+    version of labctl wrote the lab's record. A failed check is no error: the report's status says it.
     """
     for _ in range(PORT_CHOICES - 1):
         try:
@@ -70,7 +71,11 @@ def up(
 
 
 def stop(name: str, store: LabStore, reporter: Reporter) -> bool:
-    """Stop the nodes, keep the data, and return whether there is such a lab. Raises LabError."""
+    """Stop the nodes, keep the data, and return whether there is such a lab.
+
+    Raises HostError, for example where another labctl holds the lab; RuntimeFailed where the runtime fails; SpecError
+    or LabError where the lab's record can't be used.
+    """
     with store.locked(name, doing="stop", seconds=LOCK_SECONDS, note=reporter.note):
         if store.load(name) is None:
             return False
@@ -86,7 +91,9 @@ def down(
 ) -> list[str]:
     """Remove everything of the lab but its reports and lab.yaml, and return what was removed. Safe to repeat.
 
-    `only_if` is asked about its record when no other labctl can be at work on it. Raises LabError.
+    `only_if` is asked about its record when no other labctl can be at work on it. Raises HostError, for
+    example where another labctl holds the lab; RuntimeFailed where the runtime fails; SpecError or LabError where the
+    lab's record can't be used.
     """
     with store.locked(name, doing="down", seconds=LOCK_SECONDS, note=reporter.note):
         record = store.load(name)
@@ -105,7 +112,8 @@ def down(
 def reset(name: str, store: LabStore, reporter: Reporter) -> list[str]:
     """Empty the running lab without a restart, create its topics again, and return what was removed.
 
-    Raises LabStopped where it does not run, KafkaFailed, ReadinessTimeout.
+    Raises LabStopped where it does not run; KafkaFailed where Kafka refuses, or a program still uses the lab; NodeDied,
+    ReadinessTimeout; HostError, RuntimeFailed, SpecError or LabError as `stop`.
     """
     with store.locked(name, doing="reset", seconds=LOCK_SECONDS, note=reporter.note):
         lab = open_lab(name, store, reporter)

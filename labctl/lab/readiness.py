@@ -36,7 +36,7 @@ class Layer:
 def wait_until_ready(plan: LabPlan, runtime: Runtime, client: KafkaClient, deadline: Deadline) -> Iterator[StepResult]:
     """Require that every node runs, then wait for each layer; yield each as it passes.
 
-    Raises NodeDied, ReadinessTimeout.
+    Raises NodeDied, ReadinessTimeout; HostError or RuntimeFailed where the runtime does not respond.
     """
     started = time.monotonic()
     running = refuse_dead_nodes(runtime)
@@ -45,9 +45,9 @@ def wait_until_ready(plan: LabPlan, runtime: Runtime, client: KafkaClient, deadl
 
 
 def wait_for_topics(plan: LabPlan, runtime: Runtime, client: KafkaClient, deadline: Deadline) -> Iterator[StepResult]:
-    """Wait for the last layer: each partition of the plan's topics has a leader and a full ISR.
+    """Wait for the last layer, each partition of the plan's topics with a leader and a full ISR; yield it.
 
-    Raises NodeDied, ReadinessTimeout.
+    Raises NodeDied, ReadinessTimeout; HostError or RuntimeFailed where the runtime does not respond.
     """
     yield from _wait_for((TOPICS_LAYER,), plan, runtime, client, deadline)
 
@@ -55,7 +55,8 @@ def wait_for_topics(plan: LabPlan, runtime: Runtime, client: KafkaClient, deadli
 def refuse_dead_nodes(runtime: Runtime) -> str:
     """Return how many nodes run. Raises NodeDied with the root cause of the node that ended first.
 
-    A node that the runtime can start again without its AOT cache is not dead.
+    A node that the runtime can start again without its AOT cache is not dead. Raises HostError or RuntimeFailed where
+    the runtime does not respond.
     """
     states = runtime.nodes()
     dead = [state for state in states if state.state != "running" and not runtime.restart_without_cache(state.name)]

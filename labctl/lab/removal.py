@@ -16,7 +16,10 @@ from labctl.webui.page.process import stop_page
 
 
 def remove_lab(runtime: Runtime | None, record: LabRecord, store: LabStore) -> list[str]:
-    """Remove everything of the lab but its reports, and return what was removed. Raises LabError."""
+    """Remove everything of the lab but its reports, and return what was removed.
+
+    Raises HostError or RuntimeFailed where the runtime can't, SpecError or LabError where the record can't be used.
+    """
     removed = runtime.down() if runtime else []
     plan = planned(recorded_spec(record), record)
     removed += stop_page(plan)

@@ -90,7 +90,7 @@ class RunLog:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Record a step of the run: its time, and its error where it did not pass. The exception goes on."""
+        """Record the block as a step of the run: its time, and its error, which is raised again."""
         started = time.monotonic()
         self._reporter.step_begins(name)
         try:

@@ -41,7 +41,8 @@ def check(name: str, store: LabStore, reporter: Reporter, names: Sequence[str], 
     """Run checks on a running lab and return the report.
 
     `names` are the checks to run; where there are none, those of `kind`: none, quick or full. Raises LabStopped where
-    the lab does not run, SpecError for an unknown check, LabError.
+    the lab does not run, SpecError for an unknown check; HostError, for example where another labctl
+    holds the lab; RuntimeFailed where the runtime fails; SpecError or LabError where the lab's record can't be used.
     """
     wanted = checks.selected(kind, names)
     with store.locked(name, doing="check", seconds=LOCK_SECONDS, note=reporter.note):
@@ -72,7 +73,8 @@ def check_foreign(
     """Check a Kafka that somebody else started and return the report: from the host, and inside `container` too.
 
     `client_config` is a client's configuration file with a login; reports go to `folder`. Raises SpecError where a file
-    can't be read, LabStopped where no Kafka responds, KafkaFailed where it does not accept the client.
+    can't be read or a check is unknown, LabStopped where no Kafka responds or `container` does not run, KafkaFailed
+    where Kafka does not accept the client; HostError or RuntimeFailed where docker can't reach `container`.
     """
     wanted = checks.selected("full", names)
     settings = read_client_config(client_config) if client_config else {}
@@ -107,7 +109,10 @@ def check_foreign(
 def run_selected_checks(
     log: RunLog, lab: ExistingLab, client: KafkaClient, wanted: list[checks.Check], deadline: Deadline
 ) -> None:
-    """Run the checks on a lab, and keep their results and the state of its topics in `log`. Raises HostError."""
+    """Run the checks on a lab, and keep their results and the state of its topics in `log`.
+
+    Raises HostError where a secret of the lab can't be read.
+    """
     if wanted:
         context = lab_context(lab, client, answer_seconds(deadline))
         with log.step("checks"):

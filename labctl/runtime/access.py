@@ -44,7 +44,10 @@ def validate(spec: LabSpec, runtime: Decision) -> None:
 
 
 def open_container(name: str) -> Container:
-    """Return a running container that somebody else started. Raises HostError, LabStopped."""
+    """Return a running container that somebody else started.
+
+    Raises HostError where there is none, LabStopped where it does not run, RuntimeFailed where the engine fails.
+    """
     from labctl.runtime.docker.container import Container
     from labctl.runtime.docker.engine import Engine
 

@@ -51,7 +51,10 @@ class Progress(Protocol):
 
 
 class Runtime(Protocol):
-    """A way of running the nodes of a lab. Every method ends in bounded time and raises LabError only."""
+    """A way of running the nodes of a lab. Every method ends in bounded time and raises LabError only.
+
+    SpecError for a node that the plan does not have; HostError, RuntimeFailed where the runtime can't do its work.
+    """
 
     def prepare(self) -> None:
         """Download or pull: slow, and separate from the start."""

@@ -45,7 +45,7 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
 def find_engine(runtime: Decision) -> tuple[str, str]:
     """Return the engine for the runtime's nodes, and its machine, as `Engine.place` does; ("", "") where it needs none.
 
-    Raises HostError.
+    Raises HostError, RuntimeFailed.
     """
     if not RUNTIMES[runtime.name].containers:
         return "", ""

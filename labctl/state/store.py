@@ -20,7 +20,7 @@ from labctl.plan.model import Decision, HostFacts, Identity
 from labctl.state.identity import new_identity
 from labctl.system import file_lock
 from labctl.system.file_lock import hold_lock
-from labctl.system.files import write_whole
+from labctl.system.files import file_errors, write_whole
 from labctl.system.processes import ProcessId
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class LabRecord:
     created_at: str  # RFC 3339
     phase: str  # starting, up, stopped, kept (it did not come up, and stays so that the user can examine it)
     owner: ProcessId | None = None  # the `labctl run` or test session that the lab lives for
+
+    @property
+    def brokers(self) -> int:
+        """The number of brokers in its spec."""
+        return int(self.spec["kafka"]["brokers"])
 
     def belongs_to(self, process: ProcessId | None) -> bool:
         """Return whether the lab lives for `process`; with None, whether it has no owner."""
@@ -72,13 +77,13 @@ class LabStore:
         return root
 
     def lab_folder(self, name: str) -> Path:
-        """Return the folder of the lab's data. Raises HostError."""
+        """Return the folder of the lab's data. Raises HostError where the state folder can't be written."""
         return self.root / "labs" / name
 
     def load(self, name: str) -> LabRecord | None:
         """Return the record of the lab called `name`; None where there is none, or it can't be read.
 
-        Raises HostError.
+        Raises HostError where the state folder can't be written.
         """
         try:
             values = json.loads((self.lab_folder(name) / "lab.json").read_text(encoding="utf-8"))
@@ -87,23 +92,23 @@ class LabStore:
             values["identity"] = Identity(**values["identity"] | {"ui": Decision(**ui) if ui else None})
             values["owner"] = ProcessId(**values["owner"]) if values.get("owner") else None
             record = LabRecord(**values)
+            complete = record.name == name and record.brokers > 0
         except (OSError, ValueError, TypeError, KeyError):
             return None
-        return record if record.name == name else None
+        return record if complete else None
 
     def names(self) -> list[str]:
         """Return the names of all labs, incomplete ones too. Raises HostError."""
-        folders = (path for path in (self.root / "labs").iterdir() if path.is_dir())
-        return sorted(path.name for path in folders if not path.name.startswith("."))
+        root = self.root / "labs"
+        with file_errors(root, OTHER_FOLDER):
+            return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
     def save(self, record: LabRecord) -> LabRecord:
         """Write the lab's record in one rename, and return it. Raises HostError where it can't be written."""
         path = self.lab_folder(record.name) / "lab.json"
-        try:
+        with file_errors(path, "free some space, or fix the folder"):
             path.parent.mkdir(mode=0o700, exist_ok=True)
             write_whole(path, json.dumps(asdict(record), indent=1))
-        except OSError as error:
-            raise unwritable(path, error, "free some space, or fix the folder") from None
         return record
 
     def set_phase(self, record: LabRecord, phase: str) -> LabRecord:
@@ -117,7 +122,8 @@ class LabStore:
             return False
         # rename first: a kill in the middle leaves no lab that looks complete
         doomed = folder.with_name(f".{name}.{uuid.uuid4().hex[:8]}")
-        folder.replace(doomed)
+        with file_errors(folder, "fix the folder, then run labctl down again"):
+            folder.replace(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
         return True
 
@@ -130,7 +136,7 @@ class LabStore:
     def locked(self, name: str, *, doing: str, seconds: float, note: Callable[[str], None]) -> Iterator[None]:
         """Hold the lab in the block. Where another labctl holds it, report which one, and wait `seconds` at most.
 
-        Raises HostError.
+        Raises HostError where it is still held then, or the state folder can't be written.
         """
         path = self._lock(name)
         holder = path.with_suffix(".holder")
@@ -141,14 +147,13 @@ class LabStore:
             note=note,
             unwritable_hint=OTHER_FOLDER,
         ):
-            try:
+            with file_errors(holder, OTHER_FOLDER):
                 holder.write_text(f"`labctl {doing}`, pid {os.getpid()}\n")
-            except OSError as error:
-                raise unwritable(holder, error, OTHER_FOLDER) from None
             try:
                 yield
             finally:
-                holder.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the next holder overwrites it
+                    holder.unlink()
 
     def is_free(self, name: str) -> bool:
         """Return whether no labctl is at work on the lab. Raises HostError."""
@@ -168,14 +173,17 @@ class LabStore:
         created_at: str,
         owner: ProcessId | None = None,
     ) -> LabRecord:
-        """Create the lab's identity with free ports, and return its record. Raises HostError where no port is free."""
+        """Create the lab's identity with free ports, and return its record.
+
+        Raises HostError where no port is free, or the state folder can't be written.
+        """
         with self.locked(PORTS_LOCK, doing="up", seconds=PORTS_SECONDS, note=lambda _text: None):
             others = [record for name in self.names() if (record := self.load(name))]
             identity = new_identity(
                 spec,
                 facts,
                 state=str(self.lab_folder(spec.name)),
-                others=[(other.identity, int(other.spec["kafka"]["brokers"])) for other in others],
+                others=[(other.identity, other.brokers) for other in others],
             )
             record = LabRecord(
                 name=spec.name,

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labctl.errors import HostError, unwritable
+
+
+@contextlib.contextmanager
+def file_errors(path: str | Path, hint: str) -> Iterator[None]:
+    """Raise HostError with `hint` in place of an OSError in the block. It names the error's file, or else `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(error.filename or path, error, hint) from None
 
 
 def is_there(path: Path) -> bool:

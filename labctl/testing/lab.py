@@ -13,10 +13,9 @@ from labctl.kafka.client_settings import client_variables
 from labctl.lab.existing import connect, open_lab
 from labctl.lab.lifecycle import down, reset, up
 from labctl.lab.reporter import NullReporter
-from labctl.lab.request import LabRequest
+from labctl.lab.request import LabRequest, preset_spec
 from labctl.plan.model import LabPlan
-from labctl.rendering.templates import render_template
-from labctl.spec.loader import load_spec, parse_spec, with_overrides
+from labctl.spec.loader import load_spec, with_overrides
 from labctl.spec.model import UiSpec
 from labctl.state.store import LabStore
 from labctl.system.processes import ProcessId
@@ -26,8 +25,9 @@ class Lab:
     """A Kafka lab on free ports. `file` is a lab.yaml, else `preset` is the name of a preset.
 
     `checks` is none, quick or full. `owner` is the process for which the lab lives (default: this one): `labctl gc`
-    removes the lab when it has ended. Entering the block raises LabError: SpecError, HostError, NodeDied,
-    ReadinessTimeout; or where a check fails.
+    removes the lab when it has ended. Raises SpecError where the file or an argument is wrong. Entering the block
+    raises what `up` raises: SpecError, HostError, RuntimeFailed, NodeDied, ReadinessTimeout, KafkaFailed; and LabError
+    where a check fails. Leaving it raises what `down` raises: HostError, RuntimeFailed, SpecError, LabError.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Lab:
         owner: ProcessId | None = None,
     ) -> None:
         self.name = name or f"test-{uuid.uuid4().hex[:10]}"
-        spec = load_spec(file) if file else parse_spec(render_template(f"init/{preset}.yaml"), f"preset {preset}")
+        spec = load_spec(file) if file else preset_spec(preset)
         spec = spec.model_copy(update={"ui": UiSpec(kind="none")})
         self._spec = with_overrides(spec, name=self.name, ports="auto", kafka=kafka, runtime=runtime, checks=checks)
         self._owner = owner or ProcessId.of(os.getpid())
@@ -71,20 +71,28 @@ class Lab:
 
     @property
     def bootstrap(self) -> str:
-        """HOST:PORT[,HOST:PORT…] for clients on this machine."""
+        """HOST:PORT[,HOST:PORT…] for clients on this machine. Raises LabError where the lab is not up."""
         return self.plan.bootstrap
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Environment variables for programs: KAFKA_BOOTSTRAP_SERVERS and others."""
+        """Environment variables for programs: KAFKA_BOOTSTRAP_SERVERS and others. Raises LabError where it is down."""
         return client_variables(self.plan)
 
     def reset(self) -> None:
-        """Empty the lab: no transactions, no groups, and only its own topics, created again. Raises LabError."""
+        """Empty the lab: no transactions, no groups, and only its own topics, created again.
+
+        Raises LabStopped where it does not run, KafkaFailed where a program still uses it; ReadinessTimeout, NodeDied,
+        HostError, RuntimeFailed, SpecError, LabError as `labctl.lab.lifecycle.reset`.
+        """
         reset(self.name, self._store, NullReporter())
 
     def topic(self, partitions: int = 1, prefix: str = "test") -> str:
-        """Create an empty topic, and return its name. Raises KafkaFailed."""
+        """Create an empty topic, and return its name.
+
+        Raises LabError where the lab is not up, KafkaFailed where Kafka refuses, HostError where its password can't be
+        read.
+        """
         name = f"{prefix}-{uuid.uuid4().hex[:10]}"
         with connect(self.plan) as client:
             client.create_topics({name: (partitions, self.plan.internal_replication_factor, {})})

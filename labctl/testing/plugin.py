@@ -53,7 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def kafka_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A running, verified lab, created when the first test needs it."""
+    """A running, verified lab, created when the first test needs it. Raises what entering and leaving `Lab` raises."""
     from labctl.errors import LabError
     from labctl.lab.ephemeral import gc
     from labctl.lab.reporter import NullReporter

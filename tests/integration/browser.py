@@ -23,7 +23,7 @@ def launched():
         end = pytest.fail if os.environ.get("LABCTL_REQUIRE_BROWSER") == "1" else pytest.skip
         end(f"{error.message}; {error.hint}")
     # Debian's is a shell script: it needs the system's programs also where labctl is to find none
-    environment = os.environ | {"PATH": os.defpath}
+    environment: dict[str, str | float | bool] = {**os.environ, "PATH": os.defpath}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=browser_options(), env=environment)
         yield browser

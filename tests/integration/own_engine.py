@@ -6,11 +6,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.integration.polling import wait_for
 
 ANSWER_SECONDS = 60
 STOP_SECONDS = 40
@@ -58,11 +59,8 @@ class OwnEngine:
                 start_new_session=True,
                 env=os.environ | {"PATH": f"{self._folder}/bin:{os.environ['PATH']}"},
             )
-        give_up = time.monotonic() + ANSWER_SECONDS
-        while "containerd" not in self.docker("version", check=False):
-            assert self._daemon.poll() is None, self.log()
-            assert time.monotonic() < give_up, self.log()
-            time.sleep(0.1)
+        wait_for(lambda: self._daemon.poll() is not None or "containerd" in self.docker("version", check=False))
+        assert self._daemon.poll() is None, self.log()
 
     def stop(self, number=signal.SIGTERM):
         """End it as a service manager does, with its containers; or with SIGKILL, which leaves them to themselves."""

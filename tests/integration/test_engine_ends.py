@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from tests.integration.conftest import make_labctl
-from tests.integration.test_docker import compose_lab
+from tests.integration.labs import compose_lab, make_labctl
+from tests.integration.polling import require_lasting, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(200)]
 
@@ -77,9 +77,7 @@ def test_what_a_slow_engine_makes_after_its_labctl_has_ended(there, other_engine
         up.send_signal(number)
         up.communicate(timeout=60)
         there.run("down", check=True)
-        left = other_engine.names()
-        time.sleep(4)
-        assert (left, other_engine.names()) == (set(), set())
+        require_lasting(lambda: other_engine.names() == set(), 4)
 
 
 def test_down_while_an_engine_is_still_at_it(there, other_engine):
@@ -95,8 +93,5 @@ def test_down_while_an_engine_is_still_at_it(there, other_engine):
     assert down.returncode == 4
     assert "an earlier one still works on this lab (pid" in down.stderr
     assert "then run labctl down again" in down.stderr
-    give_up = time.monotonic() + 60
-    while there.run("down").returncode:
-        assert time.monotonic() < give_up
-    time.sleep(2)
-    assert other_engine.names() == set()
+    wait_for(lambda: there.run("down").returncode == 0)
+    require_lasting(lambda: other_engine.names() == set(), 2)

@@ -6,7 +6,6 @@ import signal
 import stat
 import struct
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -18,8 +17,10 @@ from labctl.homework.evidence import TITLE
 from labctl.homework.screenshots import find_browser
 from labctl.kafka.broker_settings import environment_name
 from tests.integration.browser import opened
-from tests.integration.conftest import OWN_IMAGE, lab_yaml
-from tests.integration.test_notebook import printed, read_by_librdkafka
+from tests.integration.labs import OWN_IMAGE, lab_yaml
+from tests.integration.notebooks import printed
+from tests.integration.other_clients import read_by_librdkafka
+from tests.integration.polling import wait_for
 
 pytestmark = [pytest.mark.timeout(240)]
 
@@ -143,26 +144,19 @@ def test_evidence_that_is_interrupted(labctl):
     (labctl.folder / "evidence").mkdir()
     (labctl.folder / "evidence/README.md").write_text(TITLE)
     process = labctl.start("evidence", "--force", env={"LABCTL_BROWSER": "/nowhere/chromium"})
-    _until(lambda: _kernels(process.pid))
+    wait_for(lambda: _kernels(process.pid))
     (kernel,) = _kernels(process.pid)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
     assert "Traceback" not in process.stderr.read()
     assert (labctl.folder / "evidence/README.md").read_text() == TITLE
     assert [path.name for path in labctl.folder.iterdir() if path.name.startswith("evidence")] == ["evidence"]
-    _until(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
 
 
 def _kernels(pid):
     children = [one for one in psutil.process_iter(["ppid", "cmdline"]) if one.info["ppid"] == pid]
     return [one for one in children if "ipykernel_launcher" in (one.info["cmdline"] or ())]
-
-
-def _until(happened):
-    limit = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
 
 
 @pytest.mark.local

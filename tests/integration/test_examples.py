@@ -2,14 +2,12 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
 from labctl.homework.example import LANGUAGES
-from tests.integration.conftest import lab_yaml, make_labctl
-from tests.integration.test_clients import missing
-from tests.integration.test_notebook import read_by_librdkafka
+from tests.integration.labs import lab_yaml, make_labctl
+from tests.integration.other_clients import installed, read_by_librdkafka
 
 pytestmark = [pytest.mark.local, pytest.mark.network]
 
@@ -38,7 +36,7 @@ def places(verb, arrow, text):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_program_of_each_language(lab, language):
     """It reads what it sent, librdkafka finds it where the program says; run again, it goes on behind that."""
-    missing(shutil.which(PROGRAMS[language]), PROGRAMS[language])
+    installed(PROGRAMS[language])
     lab.run("example", language, check=True)
     folder = f"orders-{language}"
     (commands,) = re.findall(

@@ -30,8 +30,16 @@ def in_a_terminal(shared):
 
     def start(script):
         command = [sys.executable, "-m", "labctl", "exec", "broker", "--", "bash", "-c", script]
-        stdio = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
-        started.append(subprocess.Popen(command, cwd=shared.folder, env=shared.env, preexec_fn=lead, **stdio))  # noqa: PLW1509 - no threads here
+        process = subprocess.Popen(
+            command,
+            cwd=shared.folder,
+            env=shared.env,
+            preexec_fn=lead,  # noqa: PLW1509 - no threads here
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+        )
+        started.append(process)
 
         def shown(until):
             text, give_up = "", time.monotonic() + SECONDS

@@ -8,11 +8,12 @@ import uuid
 
 import pytest
 
+from labctl.kafka.client import KafkaClient
 from labctl.runtime.jvm.local import LocalRuntime
-from tests.contract import keeps_the_contract, refuses_unknown_nodes
+from tests import kafka_contract, runtime_contract
 from tests.fakes import FACTS
-from tests.integration.conftest import make_labctl
-from tests.integration.test_clients import ConfluentKafka
+from tests.integration.labs import make_labctl
+from tests.integration.other_clients import ConfluentKafka
 
 pytestmark = [pytest.mark.local, pytest.mark.gate]
 
@@ -110,6 +111,12 @@ def test_a_foreign_kafka_is_asked_what_can_be_asked(shared):
     assert (wrong.returncode, "orders has 3 partitions, planned are 5" in wrong.stderr) == (1, True)
 
 
+def test_the_client_keeps_the_contract(shared):
+    """What the fake of the unit tests does, on a real broker."""
+    with KafkaClient(shared.bootstrap) as client:
+        kafka_contract.keeps_the_contract(client)
+
+
 def test_client_settings_come_in_every_form(shared):
     """`env` prints what a client needs."""
     assert f"export KAFKA_BOOTSTRAP_SERVERS={shared.bootstrap}\n" in shared.run("env").stdout
@@ -164,8 +171,7 @@ def test_the_local_runtime_keeps_the_contract(tmp_path):
     write_files(render_nodes(plan), tmp_path / "files", "")
     runtime = LocalRuntime(plan, tmp_path / "files", NullReporter())
     try:
-        refuses_unknown_nodes(runtime)
-        keeps_the_contract(runtime, "broker", echo=["cat"])
+        runtime_contract.keeps_the_contract(runtime, "broker")
     finally:
         runtime.down()
 

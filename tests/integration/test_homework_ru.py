@@ -2,15 +2,15 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import OWN_IMAGE, docker
-from tests.integration.test_clients import missing
+from tests.integration.docker_command import docker
+from tests.integration.labs import OWN_IMAGE
+from tests.integration.other_clients import installed
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -22,7 +22,7 @@ STOCK = "apache/kafka:4.3.1"
 @pytest.fixture
 def homework(engine_labctl):
     """A folder in which the commands are typed; the image that they name is the project's own."""
-    missing(shutil.which("jq"), "jq")
+    installed("jq")
     docker("tag", f"{OWN_IMAGE}:4.3.1", STOCK)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 

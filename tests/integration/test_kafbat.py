@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import docker, lab_objects
-from tests.integration.test_docker import compose_lab
+from tests.integration.docker_command import docker, lab_objects
+from tests.integration.labs import compose_lab
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 

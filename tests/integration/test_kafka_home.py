@@ -8,7 +8,7 @@ import requests
 from labctl.lab.reporter import NullReporter
 from labctl.runtime.jvm.cache import ensure_jars
 from labctl.runtime.jvm.download import repository_url
-from tests.integration.conftest import lab_yaml
+from tests.integration.labs import lab_yaml
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
 

@@ -18,9 +18,9 @@ import pytest
 
 from labctl.webui.page.request_parameters import LARGEST_FORM
 from tests.integration.browser import findings, opened
-from tests.integration.conftest import lab_yaml, make_labctl
-from tests.integration.test_checks import SHORT, asked
-from tests.integration.test_docker import OWN
+from tests.integration.labs import OWN_IMAGE, lab_yaml, make_labctl
+from tests.integration.polling import require_lasting, wait_for
+from tests.integration.single_check import SHORT, check_runner
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(180)]
 
@@ -62,15 +62,6 @@ def raw(one, request):
             while chunk := connection.recv(65536):
                 answer += chunk
     return answer.decode(errors="replace")
-
-
-def eventually(found, seconds=20):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        if answer := found():
-            return answer
-        time.sleep(0.1)
-    raise AssertionError("it did not happen")
 
 
 def node_pid(one, name):
@@ -266,13 +257,12 @@ def test_a_topic_that_is_looked_at_can_be_deleted(paged):
     with urllib.request.urlopen(written, timeout=10) as answer:
         assert "Written" in answer.read().decode()
     paged.tool("kafka-topics.sh", *SERVER, "--delete", "--topic", "short-lived")
-    eventually(lambda: "short-lived" not in get(paged.page))
+    wait_for(lambda: "short-lived" not in get(paged.page))
     for _ in range(3):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(url)
     get(f"{paged.page}/topics/orders")
-    time.sleep(2)
-    assert "short-lived" not in paged.tool("kafka-topics.sh", *SERVER, "--list").stdout
+    require_lasting(lambda: "short-lived" not in paged.tool("kafka-topics.sh", *SERVER, "--list").stdout, 2)
 
 
 def test_a_hundred_thousand_records(paged):
@@ -280,7 +270,7 @@ def test_a_hundred_thousand_records(paged):
     paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "many", "--partitions", "3")
     load = ("--topic", "many", "--num-records", str(MANY), "--record-size", "100", "--throughput", "-1")
     paged.tool("kafka-producer-perf-test.sh", *load, "--producer-props", "bootstrap.servers=broker:9092", check=False)
-    eventually(lambda: f">{MANY:,}<" in get(paged.page))
+    wait_for(lambda: f">{MANY:,}<" in get(paged.page))
     assert get(f"{paged.page}/topics/many").count('<td class="time">') == 50
     assert get(f"{paged.page}/topics/many?from=oldest&count=200").count('<td class="time">') == 200
     third = get(f"{paged.page}/topics/many?from=offset&partition=0&offset=1000&count=1")
@@ -357,7 +347,7 @@ def test_the_page_ends_with_its_lab(labctl, monkeypatch):
     pid_file = next(labctl.state.glob("labs/*/page/pid.json"))
     psutil.Process(json.loads(pid_file.read_text())["pid"]).kill()
     monkeypatch.setenv("XDG_STATE_HOME", labctl.env["XDG_STATE_HOME"])
-    with asked("homework") as ask:
+    with check_runner("homework") as ask:
         failed = ask("ui", SHORT)
     assert (failed.status, f"the page {page}/topics/" in failed.detail) == ("failed", True), failed
     labctl.run("up", "--checks", "none", check=True)
@@ -375,8 +365,7 @@ def test_the_page_survives_its_terminal(labctl):
     labctl.spec(LAB)
     labctl.shell("script --quiet --return --command 'labctl up' /dev/null")
     page = labctl.json("status")["endpoints"]["ui"]
-    time.sleep(1)
-    assert "Topics" in get(page)
+    require_lasting(lambda: "Topics" in get(page), 1)
 
 
 def test_no_file_beside_lab_yaml_is_loaded(labctl):
@@ -409,7 +398,7 @@ def test_a_taken_port_is_told_before_anything_starts(labctl):
 @pytest.mark.docker
 def test_the_page_of_a_lab_in_docker(engine_labctl):
     """The same page beside containers; its check passes."""
-    engine_labctl.spec(f"name: paged\nruntime: compose\nkafka: {{image: {OWN}}}\n{LAB}")
+    engine_labctl.spec(f"name: paged\nruntime: compose\nkafka: {{image: {OWN_IMAGE}}}\n{LAB}")
     engine_labctl.run("up", "--checks", "none", check=True)
     seen = engine_labctl.json("check", "ui")
     assert seen["status"] == "passed", seen

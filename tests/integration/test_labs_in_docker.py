@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.integration.conftest import OWN_IMAGE, docker
-from tests.integration.test_docker import compose_lab
+from tests.integration.docker_command import docker
+from tests.integration.labs import OWN_IMAGE, compose_lab
 
 pytestmark = pytest.mark.docker
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.integration import snapshot
+from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.local
 
@@ -86,9 +87,7 @@ def test_a_chosen_port_that_somebody_else_takes_first(labctl):
     labctl.spec("listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: quick\n")
     starting = labctl.start("up")
     record = labctl.state / "labs/homework/lab.json"
-    give_up = time.monotonic() + 60
-    while not record.is_file() and time.monotonic() < give_up:
-        time.sleep(0.001)
+    wait_for(record.is_file)
     taken = json.loads(record.read_text())["identity"]["external_port"]
     with socket.socket() as quicker:
         quicker.bind(("127.0.0.1", taken))

@@ -5,38 +5,13 @@ import re
 
 import pytest
 
-from tests.integration.conftest import lab_yaml
+from tests.integration.labs import lab_yaml
+from tests.integration.notebooks import printed
+from tests.integration.other_clients import read_by_librdkafka
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 
 SECONDS = 20
-
-
-def printed(path):
-    """What the cells of an executed notebook printed."""
-    cells = json.loads(path.read_text())["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", ())]
-    assert all(output["output_type"] == "stream" for output in outputs), outputs
-    return "".join("".join(output["text"]) for output in outputs)
-
-
-def read_by_librdkafka(settings):
-    """Every record of orders: {(partition, offset): value}."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    consumer = Consumer(settings | {"group.id": "reader", "enable.partition.eof": True})
-    partitions = consumer.list_topics("orders", SECONDS).topics["orders"].partitions
-    consumer.assign([TopicPartition("orders", number, 0) for number in partitions])
-    found, ended = {}, set()
-    while len(ended) < len(partitions):
-        message = consumer.poll(SECONDS)
-        assert message is not None
-        if message.error():
-            ended.add(message.partition())
-        else:
-            found[(message.partition(), message.offset())] = message.value().decode()
-    consumer.close()
-    return found
 
 
 @pytest.mark.parametrize(("preset", "first_records"), [("homework", 3), ("secure", 0)])

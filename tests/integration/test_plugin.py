@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labctl.testing import Lab
-from tests.integration.conftest import NO_ENGINE
+from tests.integration.labs import NO_ENGINE
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(300)]
 

@@ -11,8 +11,8 @@ import pytest
 
 from labctl.errors import RuntimeFailed
 from labctl.runtime.docker.engine import Engine
-from tests.integration.conftest import docker
-from tests.integration.test_fault_table import Kit
+from tests.integration.docker_command import docker
+from tests.integration.fault_kit import Kit
 
 pytestmark = pytest.mark.docker
 

@@ -11,7 +11,8 @@ import pytest
 
 from labctl.spec.loader import parse_spec
 from labctl.spec.model import default_spec
-from tests.integration.conftest import NO_ENGINE, OWN_IMAGE, docker
+from tests.integration.docker_command import docker
+from tests.integration.labs import NO_ENGINE, OWN_IMAGE
 
 pytestmark = [pytest.mark.docker, pytest.mark.local, pytest.mark.timeout(400)]
 
@@ -34,7 +35,7 @@ class Walk:
 
 WALKS = {
     "Start": Walk(said=("ready, verified", "removed"), checkout=True),
-    "The homework, typed": Walk(before="labctl up --checks none", said=('{"orderid":1001,"amount":599.99}',)),
+    "The homework commands": Walk(before="labctl up --checks none", said=('{"orderid":1001,"amount":599.99}',)),
     "In Docker": Walk(
         before="labctl up --checks none",
         said=(
@@ -46,7 +47,7 @@ WALKS = {
         engine=True,
     ),
     "Clusters": Walk(said=("ready, verified", "removed node broker-1", "wrote cluster.yaml")),
-    "RequireKey doors": Walk(said=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
+    "Security": Walk(said=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
     "From your programs": Walk(
         before="labctl up --checks none",
         said=("sent: {", "read: {", "wrote kafka.ipynb", "✓ kafka.ipynb", "✓ console.txt", "wrote evidence.zip"),
@@ -56,7 +57,7 @@ WALKS = {
 
 
 @pytest.fixture
-def sample_commands(engine_labctl):
+def run_commands(engine_labctl):
     """A shell in a folder of its own, where `labctl` is on PATH."""
 
     def run(commands, walk):
@@ -91,17 +92,17 @@ def test_no_section_is_left_out():
 
 
 @pytest.mark.parametrize("title", WALKS)
-def test_a_section_s_commands(typed, title):
+def test_a_section_s_commands(run_commands, title):
     """Each block does what the text around it says."""
     walk = WALKS[title]
-    said = sample_commands(walk.before, walk) if walk.before else ""
+    said = run_commands(walk.before, walk) if walk.before else ""
     for kind, block in SECTIONS[title]:
         if kind == "sh":
-            said += sample_commands(block, walk)
+            said += run_commands(block, walk)
         if kind == "python":
             command = ["-m pytest -q -p no:cacheprovider -c /dev/null --rootdir ."] if "def test" in block else []
             script = f"cat > test_block.py <<'EOF'\n{block}\nEOF\npython {' '.join(command)} test_block.py"
-            said += sample_commands(script, walk)
+            said += run_commands(script, walk)
     for words in walk.said:
         assert words in said
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import time
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +12,8 @@ from junit2htmlreport.parser import Junit
 
 from labctl.report.json_format import json_schema
 from tests.integration.browser import findings, opened
-from tests.integration.conftest import lab_yaml, make_labctl
+from tests.integration.labs import lab_yaml, make_labctl
+from tests.integration.polling import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.local]
 
@@ -42,9 +42,7 @@ def failed_check(one):
 def out_of_time(one):
     one.spec(AUTO)
     up = one.start("up", "--timeout", "3")
-    while not (pids := list(one.state.glob("labs/*/nodes/broker/pid.json"))):
-        assert up.poll() is None
-        time.sleep(0.01)
+    pids = wait_for(lambda: list(one.state.glob("labs/*/nodes/broker/pid.json")))
     os.kill(int(re.search(r'"pid": (\d+)', pids[0].read_text())[1]), signal.SIGSTOP)
     up.communicate(timeout=60)
     assert up.returncode == 4

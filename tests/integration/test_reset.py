@@ -4,7 +4,10 @@ import time
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.local
 
@@ -35,10 +38,12 @@ def member(bootstrap, group, protocol):
         {"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": protocol, "auto.offset.reset": "earliest"}
     )
     consumer.subscribe(["orders"])
-    give_up = time.monotonic() + 30
-    while not consumer.assignment() and time.monotonic() < give_up:
+
+    def assignment():
         consumer.poll(0.1)
-    assert consumer.assignment()
+        return consumer.assignment()
+
+    wait_for(assignment)
     return consumer
 
 

@@ -4,10 +4,11 @@ import json
 import os
 import signal
 import sys
-import time
 
 import psutil
 import pytest
+
+from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.local
 
@@ -67,9 +68,7 @@ def test_a_signal_reaches_the_command(labctl, number):
     labctl.spec(LAB)
     script = 'trap "echo told; exit 5" INT TERM; touch ready; while :; do sleep 0.1; done'
     process = labctl.start("run", "--", "bash", "-c", script)
-    give_up = time.monotonic() + 60
-    while not (labctl.folder / "ready").exists() and time.monotonic() < give_up:
-        time.sleep(0.02)
+    wait_for((labctl.folder / "ready").exists)
     if number == signal.SIGINT:  # a terminal sends it to both
         for child in psutil.Process(process.pid).children():
             if child.name() == "bash":
@@ -85,10 +84,8 @@ def test_gc_takes_away_what_a_killed_run_left(labctl):
     """Its lab, and none that `up` made."""
     labctl.spec(LAB)
     process = labctl.start("run", "--name", "orphan", "--", "sleep", "600")
-    give_up = time.monotonic() + 60
-    while not (sleeping := [one for one in psutil.Process(process.pid).children() if one.name() == "sleep"]):
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    children = psutil.Process(process.pid).children
+    sleeping = wait_for(lambda: [child for child in children() if child.name() == "sleep"])
     labctl.run("up", check=True)
     assert labctl.run("gc", check=True).stderr == NO_ORPHANS
     os.kill(process.pid, signal.SIGKILL)
@@ -106,8 +103,7 @@ def test_a_run_again_takes_over_what_a_killed_one_left(labctl):
     """The same name works at once."""
     labctl.spec(LAB)
     process = labctl.start("run", "--", "sleep", "5")
-    while not list(labctl.state.glob("labs/homework/lab.json")):
-        time.sleep(0.02)
+    wait_for((labctl.state / "labs/homework/lab.json").exists)
     process.kill()
     process.wait()
     assert json.loads(labctl.run("run", "--", "echo", "1", check=True).stdout) == 1

@@ -1,15 +1,11 @@
 """A secure lab: who has what `labctl env` printed gets in, nobody else; a weakened one is named; no secret gets out."""
 
-import base64
 import contextlib
 import os
 import re
-import shutil
 import socket
 import stat
 import subprocess
-import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -21,8 +17,10 @@ from labctl.report import FORMATS
 from labctl.runtime.jvm.cache import ensure_jars
 from labctl.runtime.jvm.java import find_java
 from labctl.state.store import LabStore
-from tests.integration.conftest import REAL_HOME, lab_yaml, make_labctl
-from tests.integration.test_clients import KAFKAJS, missing
+from tests.integration.labs import REAL_HOME, lab_yaml, make_labctl
+from tests.integration.other_clients import KAFKAJS, installed
+from tests.integration.polling import wait_for
+from tests.integration.secret_search import leaks, readable_by_others, sampled_arguments, secrets_of
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 
@@ -40,26 +38,6 @@ def secure(tmp_path_factory):
     one.arguments = arguments
     yield one
     one.run("down", check=True)
-
-
-@contextlib.contextmanager
-def sampled_arguments():
-    """The command lines of all processes, looked at again and again while the block runs."""
-    seen: set[str] = set()
-    enough = threading.Event()
-
-    def look():
-        while not enough.wait(0.02):
-            for process in psutil.process_iter(["cmdline"]):
-                seen.add(" ".join(process.info["cmdline"] or ()))
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        yield seen
-    finally:
-        enough.set()
-        looking.join()
 
 
 def env_of(one, form):
@@ -114,9 +92,12 @@ def test_confluent_kafka_with_librdkafka_s_form(secure, wrong):
     producer = Producer(settings | {"error_cb": errors.append, "message.timeout.ms": SECONDS * 1000})
     delivered = []
     producer.produce("orders", b"by librdkafka", on_delivery=lambda refusal, _message: delivered.append(refusal))
-    give_up = time.monotonic() + SECONDS
-    while not (errors or delivered) and time.monotonic() < give_up:
+
+    def outcome():
         producer.poll(0.1)
+        return errors or delivered
+
+    wait_for(outcome)
     assert REFUSED in str(errors) if wrong else (delivered, errors) == ([None], [])
     producer.purge()
 
@@ -124,8 +105,7 @@ def test_confluent_kafka_with_librdkafka_s_form(secure, wrong):
 @pytest.mark.network
 def test_kcat(labctl, tmp_path):
     """Debian's kcat, on the oldest Kafka: its librdkafka 2.0 can't do SCRAM with Kafka 4 (mended in 2.6.1)."""
-    program = shutil.which("kcat")
-    missing(program, "kcat")
+    program = installed("kcat")
     labctl.spec(lab_yaml("secure"))
     labctl.run("up", "--runtime", "local", "--kafka", "3.9.2", "--checks", "none", timeout=200, check=True)
     settings = tmp_path / "kcat.conf"
@@ -141,8 +121,7 @@ def test_kcat(labctl, tmp_path):
 @pytest.mark.network
 def test_kafkajs_with_the_shell_s_form(secure, tmp_path):
     """A Node.js program in a shell that evaluated `labctl env`."""
-    npm = shutil.which("npm")
-    missing(npm, "npm")
+    npm = installed("npm")
     install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path), KAFKAJS]
     subprocess.run(install, check=True, capture_output=True, timeout=110)
     script = Path(__file__).with_name("kafkajs_secure.js")
@@ -199,7 +178,7 @@ def weakened(secure, monkeypatch, old, new):
         settings.write_text(planned.replace(old, new))
         lab.runtime.stop()
         lab.runtime.up()
-        wait_for_port(lab.plan.host_bootstrap)
+        wait_for(lambda: accepts(lab.plan.host_bootstrap))
         yield
     finally:
         settings.write_text(planned)
@@ -207,13 +186,10 @@ def weakened(secure, monkeypatch, old, new):
         secure.run("up", "--checks", "none", check=True)
 
 
-def wait_for_port(address):
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up:
-        with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(address.rsplit(":", 1), 1)):
-            time.sleep(1)
-            return
-    raise AssertionError(f"{address} stays closed")
+def accepts(address):
+    with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(address.rsplit(":", 1), 1)):
+        return True
+    return False
 
 
 WEAKENED = {
@@ -268,41 +244,6 @@ def test_an_acl_that_nobody_planned_is_named(secure, monkeypatch):
 
 
 # -- secrets ---------------------------------------------------------------
-
-
-def secrets_of(one):
-    """Every secret of the lab in every dress: passwords plain and in base64, keys, SCRAM salts."""
-    folder = one.state / "labs" / "secure" / "secrets"
-    plain = [path.read_text().strip() for path in folder.glob("*.password")]
-    plain.append((folder / "nodes/broker/passwords.properties").read_text().partition("=")[2].strip())
-    keys = re.findall(
-        r"BEGIN PRIVATE KEY-----\n(.*?)\n-----END", (folder / "nodes/broker/node.pem").read_text(), re.DOTALL
-    )
-    lines = [line for key in keys for line in key.splitlines()]
-    data = one.state / "labs/secure/nodes/broker/data"
-    data = data if data.is_dir() else "/var/lib/kafka/data"
-    dump = ("kafka-dump-log.sh", "--cluster-metadata-decoder", "--files", f"{data}/bootstrap.checkpoint")
-    described = one.tool(*dump).stdout
-    salts = re.findall(r'"(?:salt|storedKey|serverKey)":"([^"]+)"', described)
-    assert len(plain) == 4
-    assert len(salts) >= 9
-    dressed = [base64.b64encode(one.encode()).decode().rstrip("=") for one in plain]
-    return {*plain, *dressed, *lines, *salts}
-
-
-def leaks(found, texts):
-    return sorted(where for where, text in texts.items() if any(secret in text for secret in found))
-
-
-def readable_by_others(folder):
-    """{path: text} of the files below `folder` that another user could open, from the root on."""
-    texts = {}
-    for path in Path(folder).rglob("*"):
-        if path.is_file() and path.stat().st_mode & stat.S_IROTH:
-            above = [parent for parent in path.parents if parent != folder and parent.is_relative_to(folder)]
-            if all(parent.stat().st_mode & stat.S_IXOTH for parent in above):
-                texts[str(path)] = path.read_text(errors="replace")
-    return texts
 
 
 def test_no_secret_gets_out(secure):

@@ -7,7 +7,7 @@ import pytest
 
 from labctl.runtime.jvm.version_lock import load_lock, locked_versions
 from labctl.versions import has
-from tests.integration.conftest import lab_yaml
+from tests.integration.labs import lab_yaml
 
 pytestmark = [pytest.mark.local, pytest.mark.network]
 

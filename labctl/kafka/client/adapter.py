@@ -47,7 +47,10 @@ def connection_error(address: str, seconds: float = 1) -> str | None:
 
 @contextlib.contextmanager
 def map_errors(what: str) -> Iterator[None]:
-    """Turn what kafka-python raises in the block into KafkaFailed or AccessDenied, whose message starts with `what`."""
+    """Turn the errors that kafka-python raises in the block into labctl's, whose messages start with `what`.
+
+    Raises AccessDenied where Kafka's authorizer rejects the request, KafkaFailed for every other one.
+    """
     from kafka.errors import AuthorizationError, KafkaError
 
     try:

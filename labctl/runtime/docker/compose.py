@@ -28,7 +28,10 @@ PAUSE_SECONDS = 0.1
 
 
 class ComposeRuntime:
-    """Nodes as containers. `files` is the folder of the plan's rendered files."""
+    """Nodes as containers. `files` is the folder of the plan's rendered files.
+
+    Each method raises SpecError for a node that the plan does not have, HostError and RuntimeFailed as Engine.
+    """
 
     def __init__(self, plan: LabPlan, files: Path, progress: Progress) -> None:
         self._plan = plan
@@ -41,7 +44,10 @@ class ComposeRuntime:
         self._label = f"{CLUSTER_LABEL}={plan.cluster_id}"
 
     def prepare(self) -> None:
-        """Pull the image where `kafka.pull` says so, and refuse foreign containers and volumes with our names."""
+        """Pull the image where `kafka.pull` says so.
+
+        Raises HostError for foreign containers and volumes with our names, and for an image that may not be pulled.
+        """
         images = [self._plan.image, *filter(None, [self._plan.ui.image])]
         jobs: list[Callable[[], object]] = [
             *(partial(self._engine.has_image, image) for image in images),
@@ -72,7 +78,11 @@ class ComposeRuntime:
             self._engine.stop(running, STOP_SECONDS)
 
     def down(self) -> list[str]:
-        """Remove containers, volumes and network at once: the data is removed anyway, so Kafka need not stop first."""
+        """Remove containers, volumes and network at once, and return what was removed.
+
+        The data is removed anyway, so Kafka need not stop first. Raises HostError where a container of somebody
+        else uses them, RuntimeFailed after DOWN_SECONDS.
+        """
         self._engine.end_commands()
         removed: list[str] = []
         began = time.monotonic()
@@ -119,11 +129,11 @@ class ComposeRuntime:
         yield from self._engine.follow_logs(self._container(node), tail)
 
     def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
-        """Run a program in the container, for `seconds` at most."""
+        """Run a program in the container, for `seconds` at most, and return its outcome."""
         return Container(self._engine, self._container(node)).exec(argv, stdin, seconds)
 
     def exec_interactive(self, node: str, argv: list[str], *, tty: bool) -> int:
-        """Run a program in the container on this terminal."""
+        """Run a program in the container on this terminal, and return its exit code."""
         return Container(self._engine, self._container(node)).exec_interactive(argv, tty=tty)
 
     # -- parts -------------------------------------------------------------

@@ -38,7 +38,7 @@ done
 
 
 class Container:
-    """A running container of the engine."""
+    """A running container of the engine. Each method raises what Engine raises: HostError, RuntimeFailed."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine

@@ -54,8 +54,8 @@ class Engine:
     """The Docker Engine that this user's docker command uses, by context or DOCKER_HOST.
 
     `mark` says whose work a docker process is, so that what a killed labctl left is found. `pin` is what `place`
-    returned when the lab was created: that engine is used, whatever docker would use now. Every method raises HostError
-    or RuntimeFailed.
+    returned when the lab was created: that engine is used, whatever docker would use now. Every method raises LabError:
+    HostError where docker, its engine or an object is not usable, RuntimeFailed where a command fails otherwise.
     """
 
     def __init__(self, mark: str = "labctl", pin: str = "") -> None:

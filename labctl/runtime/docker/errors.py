@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from labctl.errors import HostError, LabError, RuntimeFailed
-from labctl.known_faults import DOCKER_FAULTS, NEWER_ENGINE, OLDEST_ENGINE
+from labctl.known_faults import DOCKER_FAULTS, OLDEST_ENGINE, OTHER_RUNTIME
 
 QUOTED_CHARACTERS = 300  # of docker's line
 
@@ -16,7 +16,7 @@ def require_engine_version(version: str) -> None:
     if major and int(major[0]) < OLDEST_ENGINE:
         raise HostError(
             f"the Docker Engine is too old: the lab's health check needs version {OLDEST_ENGINE}, this is {version}",
-            NEWER_ENGINE,
+            f"install a newer one, {OTHER_RUNTIME}",
             "old-engine",
         )
 

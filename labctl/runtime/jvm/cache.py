@@ -21,6 +21,7 @@ from labctl.runtime.jvm.java import find_java
 from labctl.runtime.jvm.jvm_options import QUICK_START, SUMS, USES, LocalKafka
 from labctl.runtime.jvm.version_lock import VersionLock, load_lock
 from labctl.system.file_lock import hold_lock
+from labctl.system.files import file_errors
 from labctl.system.processes import kill, nodes_of_lab
 
 LOCK_SECONDS = 600  # another labctl may be downloading
@@ -61,7 +62,11 @@ def require_version(version: str) -> None:
 
 
 def prepare(version: str, progress: Progress) -> LocalKafka:
-    """Return Kafka `version`, ready to run. What the cache has is not done again. Raises SpecError, HostError."""
+    """Return Kafka `version`, ready to run. What the cache has is not done again.
+
+    Raises SpecError where it can't run here, HostError where Java is missing or the download or a file fails,
+    RuntimeFailed where Kafka's own tool can't format its storage.
+    """
     require_version(version)
     java = find_java()
     home = os.environ.get("KAFKA_HOME")
@@ -79,11 +84,12 @@ def prepare(version: str, progress: Progress) -> LocalKafka:
 def cached() -> list[CachedKafka]:
     """Return what is in the cache. Raises HostError."""
     found = []
-    for folder in sorted(cache_root().iterdir()):
-        if (folder / "jars").is_dir() or (folder / "storage").is_dir():  # a KAFKA_HOME has its own jars
-            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            caches = len([path for path in folder.glob("aot-*") if (path / SUMS).is_file()])
-            found.append(CachedKafka(folder.name, folder.name.partition("-")[0], size, caches))
+    with file_errors(cache_root(), OTHER_CACHE):
+        for folder in sorted(cache_root().iterdir()):
+            if (folder / "jars").is_dir() or (folder / "storage").is_dir():  # a KAFKA_HOME has its own jars
+                size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                caches = len([path for path in folder.glob("aot-*") if (path / SUMS).is_file()])
+                found.append(CachedKafka(folder.name, folder.name.partition("-")[0], size, caches))
     return found
 
 
@@ -93,7 +99,7 @@ def clear() -> list[str]:
     The JVMs of a running lab keep their open files. Raises HostError.
     """
     keys = []
-    with _locked():
+    with _locked(), file_errors(cache_root(), "fix the folder, then run labctl cache clear again"):
         for folder in cache_root().iterdir():
             if folder.is_dir():
                 shutil.rmtree(folder)

@@ -7,12 +7,13 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from labctl.constants import SECRETS_FOLDER, TOOLS_FOLDER
-from labctl.errors import LabError, SpecError, unwritable
+from labctl.errors import LabError, SpecError
 from labctl.kafka.security_settings import host_secrets
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.runtime.base import Completed, NodeState, Progress
@@ -22,17 +23,22 @@ from labctl.runtime.jvm.jvm_options import LocalKafka
 from labctl.runtime.jvm.node_log import NodeLog
 from labctl.runtime.subprocess_timeout import run_with_deadline
 from labctl.system import processes
+from labctl.system.files import file_errors
 from labctl.system.foreground import run_in_foreground
 from labctl.system.processes import ProcessId
 
 STOP_SECONDS = 15  # a cluster that stops at once loses its quorum and waits for it; SIGKILL after that loses nothing
+REMEDY = "free some space or fix the folder, or name another state folder in XDG_STATE_HOME"
 CHILD_SECONDS = 1  # to read the exit code of a killed child
 # signals by which a broken JVM ends itself; nobody sends them
 CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
 
 
 class LocalRuntime:
-    """Nodes as processes. `files` is the folder of the plan's rendered files."""
+    """Nodes as processes. `files` is the folder of the plan's rendered files.
+
+    Each method raises SpecError for a node that the plan does not have.
+    """
 
     def __init__(self, plan: LabPlan, files: Path, progress: Progress) -> None:
         self._plan = plan
@@ -42,18 +48,22 @@ class LocalRuntime:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def prepare(self) -> None:
-        """Download Kafka, and create its caches."""
+        """Download Kafka, and create its caches. Raises SpecError, HostError, RuntimeFailed: see `cache.prepare`."""
         self._kafka = prepare(self._plan.kafka_version, self._progress)
 
     def up(self) -> None:
-        """Start the nodes that don't run."""
+        """Start the nodes that don't run.
+
+        Raises LabError: HostError where a file can't be written or a program can't be started, RuntimeFailed where
+        Kafka's own tool can't format the storage, and what `prepare` raises.
+        """
         if self._kafka is None:
             self.prepare()
         kafka = self._kafka
         if kafka is None:
             raise LabError("Kafka was not prepared")
         stopped = [node for node in self._plan.nodes if self._process(node) is None]
-        try:
+        with file_errors(self._plan.state, REMEDY):
             for node in stopped:
                 jvm_node.set_up(kafka, self._plan, node, self._files / node.name)
                 jvm_node.make_storage(kafka, self._plan, node, self._files / node.name)
@@ -61,20 +71,21 @@ class LocalRuntime:
                 self._children[node.name] = jvm_node.start(kafka, self._plan, node, self._files / node.name)
             for node in stopped:
                 jvm_node.write_scripts(kafka, self._plan, node)
-        except OSError as error:
-            remedy = "free some space or fix the folder, or name another state folder in XDG_STATE_HOME"
-            raise unwritable(error.filename or self._plan.state, error, remedy) from None
 
     def restart_without_cache(self, node: str) -> bool:
-        """Start a node again whose JVM crashed, without its AOT cache: the cache only makes it faster."""
+        """Start a node again whose JVM crashed, without its AOT cache, and return whether it was started.
+
+        The cache only makes it faster.
+        """
         child = self._children.get(node)
         if child is None or self._kafka is None or not self._crashed(node, child.poll()):
             return False
-        if not jvm_node.drop_caches(self._plan, self._node(node), corrupt=child.returncode in CRASHES):
-            return False
-        reason = _end_reason(child.returncode)
-        self._progress.note(f"the JVM of {node} crashed ({reason}): starting it again without its cache")
-        self._children[node] = jvm_node.start(self._kafka, self._plan, self._node(node), self._files / node)
+        with file_errors(self._plan.state, REMEDY):
+            if not jvm_node.drop_caches(self._plan, self._node(node), corrupt=child.returncode in CRASHES):
+                return False
+            reason = _end_reason(child.returncode)
+            self._progress.note(f"the JVM of {node} crashed ({reason}): starting it again without its cache")
+            self._children[node] = jvm_node.start(self._kafka, self._plan, self._node(node), self._files / node)
         return True
 
     def stop(self, names: Sequence[str] = ()) -> None:
@@ -84,7 +95,10 @@ class LocalRuntime:
             processes.kill(processes.nodes_of_lab(self._plan.state))
 
     def down(self) -> list[str]:
-        """Kill every process of the lab: its data is removed anyway, so Kafka need not stop first."""
+        """Kill every process of the lab, and return what was killed.
+
+        The data is removed anyway, so Kafka need not stop first.
+        """
         nodes = {node.name: process for node in self._plan.nodes if (process := self._process(node))}
         known = {process.pid for process in nodes.values()}
         orphans = [process for process in processes.nodes_of_lab(self._plan.state) if process.pid not in known]
@@ -130,20 +144,27 @@ class LocalRuntime:
         return self._log(node).follow(tail)
 
     def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
-        """Run a program with the node's names and tools, for `seconds` at most."""
+        """Run a program with the node's names and tools, for `seconds` at most, and return its outcome.
+
+        Raises SpecError for a tool that this Kafka does not have.
+        """
         command, environment = self._inside(node, argv)
+        run = partial(run_with_deadline, command, argv, stdin, seconds, environment=environment)
         try:
-            done = run_with_deadline(command, argv, stdin, seconds, environment=environment)
+            done = run()
+            if done.exit_code not in CRASHES or not command[0].startswith(f"{self._folder(node)}/"):
+                return done
+            if jvm_node.drop_caches(self._plan, self._node(node), corrupt=True):  # else a tool in parallel did
+                self._progress.note(f"the JVM of {Path(command[0]).name} crashed: running it again without its cache")
+            return run()
         except OSError as error:
             return Completed(tuple(argv), 127, b"", f"{argv[0]}: {error.strerror}\n".encode())
-        if done.exit_code not in CRASHES or not command[0].startswith(f"{self._folder(node)}/"):
-            return done
-        if jvm_node.drop_caches(self._plan, self._node(node), corrupt=True):  # else a tool in parallel did
-            self._progress.note(f"the JVM of {Path(command[0]).name} crashed: running it again without its cache")
-        return run_with_deadline(command, argv, stdin, seconds, environment=environment)
 
     def exec_interactive(self, node: str, argv: list[str], *, tty: bool) -> int:
-        """Run a program on this terminal. Ctrl-C reaches it as it does in a shell, and it decides what to do."""
+        """Run a program on this terminal, and return its exit code. Ctrl-C reaches it as it does in a shell.
+
+        The program decides what to do then. Raises SpecError where it can't be run.
+        """
         command, environment = self._inside(node, argv)
         return run_in_foreground(command, environment, where=f"in {node}")
 

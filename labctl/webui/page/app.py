@@ -73,7 +73,7 @@ class Page:
     # -- reading -----------------------------------------------------------
 
     def overview(self, _request: Request) -> Response:
-        """Show nodes, quorum, endpoints, topics."""
+        """Return the page with nodes, quorum, endpoints, topics. Raises KafkaFailed."""
         client, plan = self.client, self.plan
         quorum, brokers, topics = client.quorum(), client.broker_endpoints(), shown_topics(client)
         return self.shown(
@@ -87,7 +87,7 @@ class Page:
         )
 
     def topic(self, request: Request) -> Response:
-        """Show a topic's partitions and records."""
+        """Return the page of a topic: partitions and records. Raises HTTPException where there is none, KafkaFailed."""
         name = request.path_params["name"]
         partitions = self.client.topics([name]).get(name)
         if partitions is None:
@@ -113,11 +113,11 @@ class Page:
         )
 
     def groups(self, _request: Request) -> Response:
-        """Show consumer groups and their lag."""
+        """Return the page with consumer groups and their lag. Raises KafkaFailed."""
         return self.shown("groups", groups=shown_groups(self.client))
 
     def report(self, _request: Request) -> Response:
-        """Show the last report."""
+        """Return the last report. Raises HTTPException where there is none."""
         last = report.read(self.folder)
         if last is None:
             raise HTTPException(404, "there is no report yet")
@@ -126,7 +126,7 @@ class Page:
     # -- changing ----------------------------------------------------------
 
     async def make_topic(self, request: Request) -> Response:
-        """Create a topic."""
+        """Create a topic, and return a redirect to it. Raises HTTPException for a wrong form or name, KafkaFailed."""
         form = await read_form(request, self.origins, self.token)
         name = form.get("name", "")
         partitions = read_number(form.get("partitions", "3"), "partitions", 1, MOST_PARTITIONS)
@@ -137,7 +137,10 @@ class Page:
         return RedirectResponse(f"/topics/{quote(name, safe='')}", 303)
 
     async def produce(self, request: Request) -> Response:
-        """Write one record, then show the topic with the record's position."""
+        """Write one record, and return a redirect to its topic with the record's position.
+
+        Raises HTTPException for a wrong form or where there is no such topic, KafkaFailed.
+        """
         form = await read_form(request, self.origins, self.token)
         name = request.path_params["name"]
         described = await run_in_threadpool(self.client.topics, [name])

@@ -17,6 +17,7 @@ from labctl.errors import HostError, unwritable
 from labctl.plan.model import PAGE_ADDRESS, LabPlan
 from labctl.runtime.base import NodeState
 from labctl.system import processes
+from labctl.system.files import file_errors
 from labctl.system.processes import PAGE_ARGUMENT, ProcessId
 
 BACKLOG = 100
@@ -68,13 +69,15 @@ def _start(plan: LabPlan, reports: Path, pickled: IO[bytes], log: IO[bytes]) -> 
 
 
 def stop_page(plan: LabPlan) -> list[str]:
-    """End the page, and return what was ended."""
+    """End the page, and return what was ended. Raises HostError where its file can't be deleted."""
     running = _running(plan)
     found = {process.pid: process for process in processes.pages_of_lab(plan.state)}
     if running:
         found[running.pid] = running
     processes.kill(list(found.values()))
-    (_folder(plan) / "pid.json").unlink(missing_ok=True)
+    pid_file = _folder(plan) / "pid.json"
+    with file_errors(pid_file, "fix the folder, then run the command again"):
+        pid_file.unlink(missing_ok=True)
     return [f"page (pid {pid})" for pid in found]
 
 

@@ -21,6 +21,8 @@ from labctl.diagnostics import bundle
 from labctl.runtime.jvm.version_lock import locked_versions
 from labctl.spec.model import default_spec
 from tests.integration import snapshot
+from tests.integration.fault_kit import flip_a_byte
+from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.local
 
@@ -115,16 +117,6 @@ def test_no_network_and_an_empty_cache(labctl, own_cache):
     assert "can't be downloaded: connection refused" in done.stderr
     assert "HTTPS_PROXY" in done.stderr
     nothing_left(labctl, then)
-
-
-def flip_a_byte(env):
-    jar = next(Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/*/jars/kafka_2.13-{default_spec().kafka.version}.jar"))
-    seen = jar.stat()
-    data = bytearray(jar.read_bytes())
-    data[len(data) // 2] ^= 1
-    jar.write_bytes(data)
-    os.utime(jar, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    return jar.name
 
 
 def test_a_flipped_byte_in_the_cache_is_refused_or_mended(labctl, copied_cache):
@@ -260,16 +252,6 @@ def test_a_full_data_folder(labctl, small_disk):
     assert "free some space" in done.stderr
     nothing_left(labctl, then)
     assert list(small_disk.glob("labctl/labs/*")) == []
-
-
-def wait_for(found, seconds=60):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        answer = found()
-        if answer:
-            return answer
-        time.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 def node_pid(labctl):

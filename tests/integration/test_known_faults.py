@@ -2,15 +2,12 @@
 
 import contextlib
 import fcntl
-import http.server
 import json
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -22,142 +19,16 @@ from labctl.known_faults import KNOWN_FAULTS
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.jvm.version_lock import load_lock
 from labctl.spec.model import default_spec
-from tests.integration import engine_faults as faults
-from tests.integration.conftest import a_docker_on_path, docker, docker_as_nobody, lab_yaml
-from tests.integration.test_docker import OWN, compose_lab
-from tests.integration.test_faults import flip_a_byte
-from tests.test_diagnosis import RECORDED, RECORDED_OF_DOCKER
+from tests.integration import docker_known_faults as faults
+from tests.integration.docker_command import a_docker_on_path, docker, docker_as_nobody
+from tests.integration.fault_kit import AUTO, Kit, flip_a_byte
+from tests.integration.labs import OWN_IMAGE, compose_lab, lab_yaml
+from tests.integration.polling import wait_for
+from tests.recorded_faults import RECORDED, RECORDED_OF_DOCKER
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "faults.md"
-AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 CLOSED = "http://127.0.0.1:9/maven2"
 NEWEST = default_spec().kafka.version
-
-
-class Kit:
-    """What the makers of faults need: labctl in a folder of its own, and things to take back afterwards."""
-
-    def __init__(self, labctl, tmp_path, stack, derived=None, engine=None):
-        self.labctl, self.tmp_path, self.stack, self.derived, self._engine = labctl, tmp_path, stack, derived, engine
-
-    def own_engine(self):
-        """The engine of the tests' own; labctl sees that one from here on."""
-        engine = self._engine()
-        self.labctl.env["DOCKER_HOST"], self.labctl.around = engine.host, engine.around
-        self.stack.callback(lambda: self.labctl.run("down", "--all", check=True))
-        return engine
-
-    def up(self, *arguments, text=AUTO, env=None, around=()):
-        """The document of an `up` that is to fail."""
-        self.labctl.spec(text)
-        done = self.labctl.run("up", "--json", *arguments, env=env, around=around)
-        assert done.returncode in {1, 3, 4}, done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.stderr.splitlines()[-1].startswith("  logs and details: "), done.stderr
-        return json.loads(done.stdout)
-
-    def stopped(self, text=AUTO):
-        """A lab that was up and is stopped; the data folder of its first node."""
-        self.labctl.spec(text)
-        self.labctl.run("up", check=True)
-        self.labctl.run("stop", check=True)
-        return next(self.labctl.state.glob("labs/*/nodes/broker*/data"))
-
-    def while_starting(self, act, *arguments, text=AUTO):
-        """The document of an `up` whose first node has `act(pid)` done to it as soon as it runs."""
-        self.labctl.spec(text)
-        up = self.labctl.start("up", "--json", *arguments)
-        give_up = time.monotonic() + 30
-        while not (pids := list(self.labctl.state.glob("labs/*/nodes/broker*/pid.json"))):
-            assert time.monotonic() < give_up
-            time.sleep(0.005)
-        act(json.loads(pids[0].read_text())["pid"])
-        return self.told(up, 3, 4)
-
-    def start(self, text, until):
-        """An `up` that has told the line `until`."""
-        self.labctl.spec(text)
-        up = self.labctl.start("up", "--json")
-        assert any(until in line for line in up.stderr), until
-        return up
-
-    def told(self, up, *codes):
-        """The document of an `up` that goes wrong now, with one of the exit codes."""
-        out, err = up.communicate(timeout=100)
-        assert up.returncode in codes, err
-        return json.loads(out)
-
-    def while_container_starts(self, name, *command, expect=(4,)):
-        """The document of an `up` whose container has a docker command done to it as soon as it runs."""
-        self.labctl.spec(compose_lab(name))
-        arguments = ("--timeout", "5") if "pause" in command else ()
-        up = self.labctl.start("up", "--json", *arguments)
-        give_up = time.monotonic() + 30
-        while docker("ps", "--quiet", "--filter", f"name={name}-broker", "--filter", "status=running") == "":
-            assert time.monotonic() < give_up
-        docker(*command, f"{name}-broker")
-        return self.told(up, *expect)
-
-    def small_disk(self, mebibytes):
-        """A folder on a disk of its own."""
-        folder = self.tmp_path / "small"
-        folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
-        if subprocess.run(mount, capture_output=True, check=False).returncode:
-            pytest.skip("this user may not mount a small disk")
-        self.stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
-        return folder
-
-    @staticmethod
-    def fill(path):
-        """Write until the disk is full."""
-        with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 16))
-
-    def serve(self, answer):
-        """An HTTP server of this test; its port. `answer(path)` gives status, headers, body."""
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                status, headers, body = answer(self.path)
-                self.send_response(status)
-                for key, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(key, value)
-                self.end_headers()
-                if self.command != "HEAD":
-                    with contextlib.suppress(OSError):
-                        self.wfile.write(body)
-
-            do_HEAD = do_GET  # noqa: N815 - the name that http.server asks for
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.stack.callback(server.server_close)
-        self.stack.callback(server.shutdown)
-        return server.server_port
-
-    def take_port(self, address, port=0):
-        """Listen there until the test ends; the port."""
-        other = self.stack.enter_context(socket.socket())
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind((address, port))
-        other.listen()
-        return other.getsockname()[1]
-
-    def own_cache(self, *, filled):
-        """The environment of a cache of its own."""
-        cache = self.tmp_path / "cache"
-        if filled:
-            source = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labctl"
-            shutil.copytree(source, cache / "labctl", copy_function=shutil.copy2)
-        home = self.tmp_path / "home"
-        home.mkdir()
-        return {"XDG_CACHE_HOME": str(cache), "HOME": str(home)}
 
 
 def edit(path, old, new):
@@ -209,7 +80,7 @@ def as_document(rows):
 INTRODUCTION = """\
 # Faults that labctl knows by name
 
-Written by a run of the tests (tests/integration/test_fault_table.py). `made`: a test caused the fault on real brokers
+Written by a run of the tests (tests/integration/test_known_faults.py). `made`: a test caused the fault on real brokers
 and a real engine; `recorded`: a test uses the log of a real fault. The name is in the report's `diagnosis`.
 
 | fault | how | what was done | named |
@@ -441,9 +312,7 @@ def lab_held(kit):
 def lab_held_by_a_frozen_labctl(kit):
     kit.labctl.spec(AUTO)
     first = kit.labctl.start("up")
-    give_up = time.monotonic() + 20
-    while not list(kit.labctl.state.glob("locks/homework.holder")) and time.monotonic() < give_up:
-        time.sleep(0.01)
+    wait_for(lambda: list(kit.labctl.state.glob("locks/homework.holder")))
     first.send_signal(signal.SIGSTOP)
     document = kit.up("--timeout", "1")
     first.send_signal(signal.SIGCONT)
@@ -617,13 +486,13 @@ def no_such_image_for_this_user(kit):
 
 
 def foreign_container(kit):
-    docker("run", "--detach", "--name", "strange-broker", f"{OWN}:{NEWEST}", "sleep", "600")
+    docker("run", "--detach", "--name", "strange-broker", f"{OWN_IMAGE}:{NEWEST}", "sleep", "600")
     kit.stack.callback(docker, "rm", "--force", "--volumes", "strange-broker")
     return kit.up(text=compose_lab("strange"))
 
 
 def foreign_container_that_never_ran(kit):
-    docker("create", "--name", "strange-broker", "--label", "labctl.lab=strange", f"{OWN}:{NEWEST}", "true")
+    docker("create", "--name", "strange-broker", "--label", "labctl.lab=strange", f"{OWN_IMAGE}:{NEWEST}", "true")
     kit.stack.callback(docker, "rm", "--force", "--volumes", "strange-broker")
     return kit.up(text=compose_lab("strange"))
 
@@ -641,15 +510,15 @@ def foreign_volume_of_a_lab(kit):
 
 
 def paused(kit):
-    return kit.while_container_starts("meddled", "pause")
+    return kit.while_container_starts("interfering", "pause")
 
 
 def killed_in_docker(kit):
-    return kit.while_container_starts("meddled", "kill")
+    return kit.while_container_starts("interfering", "kill")
 
 
 def stopped_in_docker(kit):
-    return kit.while_container_starts("meddled", "stop")
+    return kit.while_container_starts("interfering", "stop")
 
 
 DOCKER = {

@@ -11,7 +11,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,13 @@ from labctl.errors import ReadinessTimeout
 from labctl.lab import lifecycle
 from labctl.lab.reporter import NullReporter
 from labctl.lab.request import LabRequest
+from labctl.runtime import access
 from labctl.spec.loader import parse_spec
 from labctl.state.store import LabStore
-from tests.integration.conftest import docker, lab_yaml
-from tests.integration.test_docker import compose_lab
-from tests.integration.test_security import leaks, secrets_of
+from tests.integration.docker_command import docker
+from tests.integration.labs import compose_lab, lab_yaml
+from tests.integration.polling import wait_for
+from tests.integration.secret_search import leaks, secrets_of
 
 AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 GIVEN = 5  # seconds: --timeout
@@ -35,9 +36,7 @@ def test_a_lab_with_a_frozen_broker_ends_in_time(labctl):
     """The layer, what was expected, what was last seen, which node is frozen."""
     labctl.spec(AUTO + "kafka: {brokers: 3}\n")
     up = labctl.start("up", "--timeout", str(GIVEN))
-    while not (pids := list(labctl.state.glob("labs/*/nodes/broker-2/pid.json"))):
-        assert up.poll() is None
-        time.sleep(0.005)
+    pids = wait_for(lambda: list(labctl.state.glob("labs/*/nodes/broker-2/pid.json")))
     os.kill(int(re.search(r'"pid": (\d+)', pids[0].read_text())[1]), signal.SIGSTOP)
     _out, err = up.communicate(timeout=60)
     assert up.returncode == 4
@@ -49,7 +48,7 @@ def test_a_lab_with_a_frozen_broker_ends_in_time(labctl):
 @pytest.mark.local
 def test_a_lab_with_wrong_voters_ends_in_time(tmp_path, monkeypatch, labctl):
     """Three real brokers that seek one another at ports where nobody is: no leader, said so, in time."""
-    render = lifecycle.render
+    render = access.render
 
     def wrongly(plan):
         setting = rf"\g<1>{voters(plan)}"

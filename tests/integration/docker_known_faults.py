@@ -6,8 +6,8 @@ import shutil
 import struct
 
 from labctl.spec.model import default_spec
-from tests.integration.conftest import docker
-from tests.integration.test_docker import OWN, compose_lab
+from tests.integration.docker_command import docker
+from tests.integration.labs import OWN_IMAGE, compose_lab
 
 NEWEST = default_spec().kafka.version
 MANIFESTS = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -105,7 +105,7 @@ def other_cluster_in_the_volume(kit):
     kit.labctl.run("stop", check=True)
     edit = "sed -i s/^cluster.id=.*/cluster.id=Vn1XM1uGRvWwgCzaQ6Ebxw/ /data/meta.properties"
     volume = ("--volume", "labctl-other_broker-data:/data")
-    docker("run", "--rm", "--user=0", *volume, f"{OWN}:{NEWEST}", "sh", "-c", edit)
+    docker("run", "--rm", "--user=0", *volume, f"{OWN_IMAGE}:{NEWEST}", "sh", "-c", edit)
     return kit.up(text=text)
 
 

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from tests.integration.conftest import a_docker_on_path, docker, docker_as_nobody, lab_objects
-from tests.integration.test_docker import OWN, compose_lab
+from tests.integration.docker_command import a_docker_on_path, docker, docker_as_nobody, lab_objects
+from tests.integration.labs import OWN_IMAGE, compose_lab
+from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.docker
 
@@ -148,7 +149,7 @@ def test_a_volume_of_another_cluster(engine_labctl):
 def test_a_foreign_container_with_our_name(engine_labctl):
     """Exit 3; it lives on."""
     engine_labctl.spec(compose_lab("homework"))
-    docker("run", "--detach", "--name", "broker", f"{OWN}:4.3.1", "sleep", "600")
+    docker("run", "--detach", "--name", "broker", f"{OWN_IMAGE}:4.3.1", "sleep", "600")
     try:
         done = engine_labctl.run("up")
         assert done.returncode == 3
@@ -165,7 +166,7 @@ def test_a_foreign_container_on_the_lab_s_network(engine_labctl):
     """It is named and lives on; once it is gone `down` is done."""
     engine_labctl.spec(compose_lab("joined"))
     engine_labctl.run("up", "--checks", "none", check=True)
-    docker("run", "--detach", "--name", "guest", "--network", "labctl-joined", f"{OWN}:4.3.1", "sleep", "600")
+    docker("run", "--detach", "--name", "guest", "--network", "labctl-joined", f"{OWN_IMAGE}:4.3.1", "sleep", "600")
     try:
         done = engine_labctl.run("down")
         assert done.returncode == 3
@@ -184,9 +185,7 @@ def test_an_interrupt_takes_everything_away(engine_labctl, number):
     """With the exit code of the signal."""
     engine_labctl.spec(compose_lab("interrupted"))
     up = engine_labctl.start("up")
-    give_up = time.monotonic() + 30
-    while not lab_objects("interrupted")["container"] and time.monotonic() < give_up:
-        time.sleep(0.01)
+    wait_for(lambda: lab_objects("interrupted")["container"])
     up.send_signal(number)
     up.communicate(timeout=60)
     assert up.returncode == 128 + number
@@ -208,7 +207,7 @@ def lines_with_times(process):
 def test_after_a_sigkill_down_leaves_nothing(engine_labctl, record_property):
     """20 kills, four at seeded moments of each step of `up`; a foreign container of a similar name lives on."""
     engine_labctl.spec(compose_lab("killed"))
-    docker("run", "--detach", "--name", "killed-broker-2", f"{OWN}:4.3.1", "sleep", "900")
+    docker("run", "--detach", "--name", "killed-broker-2", f"{OWN_IMAGE}:4.3.1", "sleep", "900")
     try:
         ends = [at for line, at in lines_with_times(engine_labctl.start("up")) if line.startswith("✓")]
         engine_labctl.run("down", check=True)

@@ -1,0 +1,57 @@
+"""What the real Kafka client and the fake one of the unit tests both do. `client` is of a Kafka without other users."""
+
+from labctl.system.waiting import Deadline, NotReady, wait_until
+
+TOPIC = "contract"
+SECONDS = 30
+
+
+def keeps_the_contract(client):
+    """Topics, records, groups and the quorum, as the lab's own code uses them."""
+    _describes_the_cluster(client)
+    assert client.create_topics({TOPIC: (3, 1, {"retention.ms": "1000000"})}) == [TOPIC]
+    assert client.create_topics({TOPIC: (5, 1, {})}) == []
+    _wait(lambda: all(names == {TOPIC} for names in client.topics_by_broker([TOPIC])))
+    _describes_the_topic(client)
+    _keeps_records(client)
+    assert "nobody" not in client.groups()
+    assert client.delete_groups(["nobody"]) == {}
+    assert client.open_transactions() == []
+    client.delete_topics([TOPIC])
+    _wait(lambda: client.topics([TOPIC]) == {})
+    client.delete_topics([TOPIC])
+    assert TOPIC not in client.topics()
+
+
+def _wait(holds):
+    def require():
+        if not holds():
+            raise NotReady("not yet")
+
+    wait_until(require, what="the contract", deadline=Deadline.after(SECONDS))
+
+
+def _describes_the_cluster(client):
+    assert len(client.cluster_id()) == 22
+    quorum = client.quorum()
+    voters = {voter.id for voter in quorum.voters}
+    assert quorum.leader in voters
+    assert quorum.problem(voters) == ""
+    assert all(view.problem(voters) == "" for view in client.quorum_by_broker().values())
+    assert all(address.rpartition(":")[2].isdigit() for address in client.broker_endpoints().values())
+
+
+def _describes_the_topic(client):
+    (partitions,) = client.topics([TOPIC]).values()
+    assert [partition.number for partition in partitions] == [0, 1, 2]
+    assert [partition.problem(TOPIC) for partition in partitions] == [""] * 3
+    assert all(partition.leader in partition.replicas for partition in partitions)
+    assert TOPIC in client.topics()
+    assert client.topics(["nobody"]) == {}
+    assert client.topic_config(TOPIC)["retention.ms"] == "1000000"
+    assert client.topic_config("nobody") == {}
+
+
+def _keeps_records(client):
+    assert client.produce(TOPIC, [(b"key", b"a"), (None, b"b")], partition=0) == [(0, 0), (0, 1)]
+    assert client.offset_ranges({TOPIC: {0, 1}}) == {TOPIC: {0: (0, 2), 1: (0, 0)}}

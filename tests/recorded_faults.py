@@ -1,0 +1,21 @@
+"""Faults that tests/integration/test_known_faults.py does not cause: their output, recorded word for word."""
+
+RECORDED = {
+    "java-option": "Unrecognized VM option 'NoSuchOption'\nError: Could not create the Java Virtual Machine.\n",
+    "no-native-memory": "Error occurred during initialization of VM\n"
+    "Could not reserve enough space for 4194304 KB object heap\n",
+    "jars-missing": "Error: Could not find or load main class kafka.Kafka\n"
+    "Caused by: java.lang.ClassNotFoundException: kafka.Kafka\n",
+    "not-formatted": "[x] SEVERE Exiting Kafka due to fatal exception (kafka.Kafka$)\n"
+    "java.lang.RuntimeException: No readable meta.properties files found.\n",
+    "name-unresolved": "[x] WARNING [RaftManager id=1] Error connecting to node no-such-node:39093 (id: 2 rack: null)\n"
+    "java.net.UnknownHostException: no-such-node: Name or service not known\n",
+}
+
+RECORDED_OF_DOCKER = {
+    "no-docker-permission": "permission denied while trying to connect to the Docker daemon socket at "
+    'unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.45/version": dial unix '
+    "/var/run/docker.sock: connect: permission denied",
+    "port-taken": "Error response from daemon: driver failed programming external connectivity on endpoint "
+    "vigorous_borg (5b596894f151): Bind for 127.0.0.1:39555 failed: port is already allocated.",
+}

@@ -1,0 +1,87 @@
+"""What every runtime promises: the fake one, processes, containers. Each function takes a runtime of one fresh node."""
+
+import json
+
+import pytest
+
+from labctl.errors import SpecError
+from labctl.system.waiting import Deadline, NotReady, wait_until
+
+SECONDS = 30
+
+
+def keeps_the_contract(runtime, node):
+    """Everything that `Runtime` describes, from a lab that does not exist to a lab that is removed."""
+    assert _states(runtime) == ["missing"]
+    assert runtime.logs(node, tail=None) == ""
+    assert runtime.down() == []
+    _refuses_unknown_nodes(runtime)
+    runtime.prepare()
+    runtime.up()
+    runtime.up()
+    assert _states(runtime) == ["running"]
+    _describes_itself(runtime, node)
+    _runs_programs(runtime, node)
+    _gives_its_log(runtime, node)
+    runtime.stop()
+    runtime.stop()
+    assert _states(runtime) == ["exited"]
+    runtime.up()
+    assert _states(runtime) == ["running"]
+    runtime.stop([node])
+    assert _states(runtime) == ["exited"]
+    runtime.up()
+    assert any(node in line for line in runtime.down())
+    assert "running" not in _states(runtime)
+    assert runtime.down() == []
+
+
+def _states(runtime):
+    return [node.state for node in runtime.nodes()]
+
+
+def _refuses_unknown_nodes(runtime):
+    """The error lists the nodes that exist."""
+    calls = (
+        lambda: runtime.logs("nobody", tail=1),
+        lambda: next(runtime.follow_logs("nobody", tail=1)),
+        lambda: runtime.inspect("nobody"),
+        lambda: runtime.stop(["nobody"]),
+        lambda: runtime.exec("nobody", ["true"], None, SECONDS),
+        lambda: runtime.exec_interactive("nobody", ["true"], tty=False),
+    )
+    for call in calls:
+        with pytest.raises(SpecError, match="there is no node nobody; there are broker"):
+            call()
+
+
+def _describes_itself(runtime, node):
+    (state,) = runtime.nodes(memory=True)
+    assert (state.name, state.exit_code, state.reason) == (node, None, "")
+    assert state.memory > 0
+    assert node in json.dumps(json.loads(runtime.inspect(node)))
+    versions = runtime.versions()
+    assert versions
+    assert all(versions.values())
+    assert runtime.ui() is None
+    assert runtime.restart_without_cache(node) is False  # it runs
+
+
+def _runs_programs(runtime, node):
+    """Standard input, output and error, the exit code, and the end of a program that takes too long."""
+    echoed = runtime.exec(node, ["sh", "-c", "cat; echo problem >&2; exit 7"], b"hello\n", SECONDS)
+    assert (echoed.exit_code, echoed.stdout, echoed.stderr) == (7, b"hello\n", b"problem\n")
+    assert "sh -c" in echoed.command
+    assert runtime.exec(node, ["sleep", "600"], None, 1).exit_code is None
+    assert runtime.exec_interactive(node, ["sh", "-c", "exit 7"], tty=False) == 7
+
+
+def _gives_its_log(runtime, node):
+    def require_two_lines():
+        if len(runtime.logs(node, tail=None).splitlines()) < 2:
+            raise NotReady("fewer than two lines")
+
+    wait_until(require_two_lines, what="the log", deadline=Deadline.after(SECONDS))
+    assert runtime.logs(node, tail=0) == ""
+    assert len(runtime.logs(node, tail=1).splitlines()) == 1
+    assert next(runtime.follow_logs(node, tail=None)) == runtime.logs(node, tail=None).splitlines(keepends=True)[0]
