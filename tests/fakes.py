@@ -103,7 +103,7 @@ class FakeRuntime:
         self._require(node)
         if self.tool:
             return self.tool(argv, stdin)
-        if argv[0] == "sleep":
+        if "while :" in argv[-1]:
             return Completed(tuple(argv), None, b"", b"")
         return Completed(tuple(argv), 7, stdin or b"", b"problem\n")
 
