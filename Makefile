@@ -28,7 +28,9 @@ unit: $(BIN)/.dev ## run the unit tests alone (no JVM, no Docker)
 	$(BIN)/pytest --ignore tests/integration
 
 coverage: $(BIN)/.dev ## list the lines of labctl that neither the unit tests nor `make test` reach
-	$(BIN)/pytest -q -p no:randomly -m "unit or gate and not docker" --cov --cov-report term-missing:skip-covered
+	$(BIN)/coverage run -m pytest -q -p no:randomly -m "unit or gate and not docker"
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --show-missing --skip-covered
 
 lint: $(BIN)/.dev ## run ruff, mypy and import-linter
 	$(BIN)/ruff format --check --quiet .
@@ -37,7 +39,7 @@ lint: $(BIN)/.dev ## run ruff, mypy and import-linter
 	$(BIN)/lint-imports --no-logo > .import-linter.txt 2>&1 || { cat .import-linter.txt; exit 1; }
 
 golden: $(BIN)/.dev ## rewrite tests/golden and list the changes
-	LABCTL_GOLDEN=1 $(BIN)/pytest -q tests/test_plan_kraft_render.py
+	LABCTL_GOLDEN=1 $(BIN)/pytest -q tests/test_render.py
 	git diff --stat tests/golden
 
 bench: $(BIN)/.dev ## compare labctl with its peers, in one run; writes docs/bench.md

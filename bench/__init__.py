@@ -1,1 +1,1 @@
-"""Side-by-side timings: labctl beside the ways it is measured against, interleaved in one run."""
+"""Timings of labctl and of its peers, in turn in one run."""

@@ -1,4 +1,4 @@
-"""`make bench`: timings side by side, in one run. Ratios travel between machines, seconds don't."""
+"""`make bench`: timings of labctl and its peers in one run. Compare ratios between machines, not seconds."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# How fast
 
 Written by `make bench` on {date}: {cpus} processors, {memory:.0f} GiB, {rounds} rounds, all cases in turn in each.
-A ratio is the median of each round's own; it travels between machines, seconds don't. Every `labctl up` here ends when
-records went in and came out through both doors; what it is compared with verifies less or nothing. Kafka's scripts:
-what bin/kafka-storage.sh and bin/kafka-server-start.sh give their JVMs, on labctl's jars and Java, without their shell.
+A ratio is the median of the ratios of all rounds. Compare ratios between machines, not seconds. Every `labctl up` here
+ends when records were written and read through both listeners; its peers verify less or nothing. Kafka's scripts: the
+JVM options of bin/kafka-storage.sh and bin/kafka-server-start.sh, on labctl's jars and Java, without their shell.
 
 ![the same as a picture](bench.svg)
 
@@ -46,28 +46,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=["compose", "local", "cluster"], help="some cases; nothing is written then")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder, contextlib.ExitStack() as at_end:
-        makers = {"compose": compose_cases, "local": local_cases, "cluster": cluster_cases}
-        wanted = [given.only] if given.only else [*makers] if _engine_answers() else ["local"]
-        cases = [case for name in wanted for case in makers[name](Path(folder), at_end)]
-        measured = time_cases(cases, given.rounds, _say)
+        case_groups = {"compose": compose_cases, "local": local_cases, "cluster": cluster_cases}
+        selected = [arguments.only] if arguments.only else [*case_groups] if _engine_responds() else ["local"]
+        cases = [case for name in selected for case in case_groups[name](Path(folder), at_end)]
+        measured = time_cases(cases, arguments.rounds, _print_progress)
         print(table(measured))
-        if wanted != [*makers]:
+        if selected != [*case_groups]:
             return
-        sized = measure_sizes(Path(folder), min(3, given.rounds), _say)
+        by_size = measure_sizes(Path(folder), min(3, arguments.rounds), _print_progress)
     facts = {"date": datetime.now(UTC).date(), "cpus": os.cpu_count(), "memory": psutil.virtual_memory().total / 2**30}
-    head, sizes = HEAD.format(rounds=given.rounds, **facts), SIZES.format(rounds=min(3, given.rounds))
-    (DOCS / "bench.md").write_text(f"{head}{table(measured)}{sizes}{sizes_table(sized)}\n", encoding="utf-8")
-    draw(measured, sized, DOCS / "bench.svg")
-    print(sizes_table(sized))
+    head, sizes = HEAD.format(rounds=arguments.rounds, **facts), SIZES.format(rounds=min(3, arguments.rounds))
+    (DOCS / "bench.md").write_text(f"{head}{table(measured)}{sizes}{sizes_table(by_size)}\n", encoding="utf-8")
+    draw(measured, by_size, DOCS / "bench.svg")
+    print(sizes_table(by_size))
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _engine_answers() -> bool:
+def _engine_responds() -> bool:
     try:
         Engine().version(1)
     except LabError:

@@ -1,4 +1,4 @@
-"""Three nodes: labctl's verified cluster beside `compose up` of a file typed by hand, until a client sees 3 brokers."""
+"""Three nodes: labctl's verified cluster, and `compose up` of a hand-written file until a client finds 3 brokers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NODES = 3
 
 
 class TypedCluster:
-    """docker compose up, and a client that asks until it sees all brokers: nothing is verified."""
+    """docker compose up, and a client that waits until all brokers are registered: nothing is verified."""
 
     def __init__(self, image: str) -> None:
         first = free_ports("127.0.0.1", NODES)
@@ -33,23 +33,23 @@ class TypedCluster:
         self._bootstrap = f"127.0.0.1:{first}"
 
     def run(self) -> None:
-        """Up, until a client sees three brokers."""
+        """Start the cluster, and wait until a client finds three brokers."""
         self._compose("up", "--detach", "--quiet-pull")
         with KafkaClient(self._bootstrap, connect=1) as client:
 
-            def all_there() -> None:
+            def require_all_brokers() -> None:
                 try:
-                    seen = client.broker_endpoints()
+                    endpoints = client.broker_endpoints()
                 except KafkaFailed as error:
                     client.close()
                     raise NotReady(error.message) from error
-                if len(seen) < NODES:
-                    raise NotReady(f"{len(seen)} brokers")
+                if len(endpoints) < NODES:
+                    raise NotReady(f"{len(endpoints)} brokers")
 
-            wait_until(all_there, what=f"{NODES} brokers", deadline=Deadline.after(LIMIT))
+            wait_until(require_all_brokers, what=f"{NODES} brokers", deadline=Deadline.after(LIMIT))
 
     def clean_up(self) -> None:
-        """Everything away."""
+        """Remove everything."""
         self._compose("down", "--volumes", "--timeout", "0")
 
     def _compose(self, *arguments: str) -> None:
@@ -58,7 +58,7 @@ class TypedCluster:
 
 
 def cluster_cases(folder: Path, at_end: ExitStack) -> list[Case]:
-    """`up --preset cluster` in the local runtime beside the cluster typed by hand."""
+    """Return the cases: a lab of three nodes in the local runtime, and the hand-written cluster."""
     typed = TypedCluster(f"{STOCK_LIKE}:{default_spec().kafka.version}")
     labctl = Labctl(folder / "cluster")
     at_end.callback(labctl, "down", "--all")

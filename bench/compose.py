@@ -1,4 +1,4 @@
-"""The compose runtime beside the same homework typed as shell commands: compose up, topic, producer, consumer."""
+"""The compose runtime, and the same homework as shell commands: compose up, topic, producer, consumer."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ STOCK_LIKE = "labctl-test/stock-like"
 TYPED = "homework typed, stock-like image"
 COMPOSE_FILE = Path(__file__).with_name("homework.yml")
 TOOLS = "/opt/kafka/bin"
-INSIDE = ("--bootstrap-server", "localhost:9092", "--topic", "orders")
+ORDERS = ("--bootstrap-server", "localhost:9092", "--topic", "orders")
 
 
 class TypedHomework:
-    """What the homework says, command after command."""
+    """The commands of the homework, one after another."""
 
     def __init__(self, image: str) -> None:
         port = str(free_ports("127.0.0.1", 1))
         self._environment = {**os.environ, "IMAGE": image, "PORT": port}
 
     def run(self) -> None:
-        """Up, a topic, two records in, two records out."""
+        """Start the broker, create a topic, write two records and read them."""
         self._docker("compose", "-f", str(COMPOSE_FILE), "up", "--detach", "--wait", "--quiet-pull")
         tool = ("exec", "-i", "labctl-bench-broker")
-        self._docker(*tool, f"{TOOLS}/kafka-topics.sh", "--create", *INSIDE, "--partitions", "3")
+        self._docker(*tool, f"{TOOLS}/kafka-topics.sh", "--create", *ORDERS, "--partitions", "3")
         records = b'{"orderid":1001,"amount":599.99}\n{"orderid":1002,"amount":300}\n'
-        self._docker(*tool, f"{TOOLS}/kafka-console-producer.sh", *INSIDE, stdin=records)
-        consumer = (f"{TOOLS}/kafka-console-consumer.sh", *INSIDE, "--from-beginning", "--max-messages", "2")
+        self._docker(*tool, f"{TOOLS}/kafka-console-producer.sh", *ORDERS, stdin=records)
+        consumer = (f"{TOOLS}/kafka-console-consumer.sh", *ORDERS, "--from-beginning", "--max-messages", "2")
         read = self._docker(*tool, *consumer)
         if sorted(read) != sorted(records):
             raise RuntimeError(f"the consumer read {read!r}")
 
     def clean_up(self) -> None:
-        """Everything away."""
+        """Remove everything."""
         self._docker("compose", "-f", str(COMPOSE_FILE), "down", "--volumes", "--timeout", "1")
 
     def _docker(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -57,7 +57,7 @@ class TypedHomework:
 
 
 def compose_cases(folder: Path, at_end: ExitStack) -> list[Case]:
-    """`up` and `down` on both images beside the typed homework; `at_end` takes away what a failed case left."""
+    """Return the cases: `up` and `down` on both images, and the typed homework; `at_end` removes failed labs."""
     version = default_spec().kafka.version
     engine = Engine()
     typed = TypedHomework(f"{STOCK_LIKE}:{version}")

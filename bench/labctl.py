@@ -1,4 +1,4 @@
-"""The command labctl, as the timings run it."""
+"""The command labctl, as the cases run it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 
 class Labctl:
-    """The command labctl with state and work folders of its own."""
+    """The command labctl, with its own state folder and work folder."""
 
     def __init__(self, folder: Path) -> None:
         self._work = folder / "work"
@@ -35,38 +35,38 @@ class Labctl:
         (self._work / name).write_text(text)
 
     def memory(self, *arguments: str) -> int:
-        """Bytes that the nodes of the lab have resident."""
+        """Return the resident memory of the lab's nodes, in bytes."""
         return sum(node["memory"] for node in self.status(*arguments)["nodes"])
 
     def status(self, *arguments: str) -> dict[str, Any]:
-        """What `labctl status --json` tells."""
+        """Return the document of `labctl status --json`."""
         return dict(json.loads(self("status", "--json", *arguments)))
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start it, beside others."""
+        """Start labctl, and return its process without waiting for it."""
         command = [sys.executable, "-m", "labctl", *arguments]
         return subprocess.Popen(
             command, cwd=self._work, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
     def interrupted(self, moments: Iterator[float], *arguments: str) -> float:
-        """Start it, press Ctrl-C at the next of `moments`; the seconds from there to its end."""
+        """Start labctl, interrupt it at the next of `moments`, and return the seconds from the interrupt to its end."""
         process = self.start(*arguments)
         time.sleep(next(moments))
         process.send_signal(signal.SIGINT)
-        pressed = time.perf_counter()
+        interrupted_at = time.perf_counter()
         code = process.wait(LIMIT)
-        took = time.perf_counter() - pressed
+        took = time.perf_counter() - interrupted_at
         if code != INTERRUPTED:
             raise RuntimeError(f"labctl {' '.join(arguments)} ended with {code} after Ctrl-C")
         return took
 
     def reset_inside(self) -> None:
-        """What `labctl.testing.Lab.reset` does between two tests."""
+        """Reset the lab as `labctl.testing.Lab.reset` does between two tests."""
         lifecycle.reset("homework", LabStore(self._state / "labctl"), NullReporter())
 
     def __call__(self, *arguments: str) -> str:
-        """Run it to its end; what it printed. Raises where it fails."""
+        """Run labctl to its end, and return its output. Raises RuntimeError where it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "labctl", *arguments],
             cwd=self._work,
@@ -81,5 +81,5 @@ class Labctl:
         return done.stdout
 
     def timed(self, *arguments: str) -> None:
-        """Run it to its end."""
+        """Run labctl to its end; the time is measured by the caller."""
         self(*arguments)

@@ -1,4 +1,4 @@
-"""The local runtime beside the way of Kafka's own scripts."""
+"""The local runtime, and Kafka as its own scripts start it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PEER = "testcontainers-java, stock-like image, one round trip"
 PLAIN = "Kafka's scripts: format + start + open port"
 BARE = "the same without log4j2, JMX and the collector's log"
 
-MOMENTS = (0.5, 1.0, 1.5, 2.0)  # seconds: while the broker starts, while topics are made, while the checks are asked
+MOMENTS = (0.5, 1.0, 1.5, 2.0)  # seconds: while the broker starts, while topics are created, while the checks run
 
 
 def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
-    """`up`, `down` and the quick commands beside the plain way; `at_end` takes away what a failed case left."""
+    """Return the cases: `up`, `down`, the quick commands, and plain Kafka; `at_end` removes labs of failed cases."""
     kafka = prepare(default_spec().kafka.version, NullReporter())
     plain, bare = PlainKafka(kafka, folder / "plain"), PlainKafka(kafka, folder / "bare", bare=True)
     labctl = Labctl(folder)

@@ -1,4 +1,4 @@
-"""The lab page: what it costs `up`, how soon it answers, how soon a browser shows a topic of 100,000 records."""
+"""The lab page: what it adds to `up`, its first response, and its first view of a topic with 100,000 records."""
 
 from __future__ import annotations
 
@@ -31,36 +31,36 @@ class PagedLab:
         self._url = f"http://localhost:{port}"
         self._at_end = at_end
         self._browser: Browser | None = None
-        self._answered = 0.0
+        self._first_response = 0.0
         at_end.callback(self._labctl, "down", "--all")
 
     def up(self) -> float:
-        """The seconds of `up`; right behind it somebody knocks for the first time."""
+        """Return the seconds of `up`; the first request to the page follows at once."""
         started = time.perf_counter()
         self._labctl("up", "--runtime", "local", "--checks", "quick")
         took = time.perf_counter() - started
         started = time.perf_counter()
-        with urllib.request.urlopen(self._url, timeout=LIMIT) as answer:
-            answer.read()
-        self._answered = time.perf_counter() - started
+        with urllib.request.urlopen(self._url, timeout=LIMIT) as response:
+            response.read()
+        self._first_response = time.perf_counter() - started
         return took
 
-    def first_answer(self) -> float:
-        """The seconds of the overview's first answer."""
-        return self._answered
+    def first_response(self) -> float:
+        """Return the seconds until the overview's first response."""
+        return self._first_response
 
     def fill(self) -> None:
-        """A topic of many records."""
+        """Create a topic of RECORDS records, and start the browser."""
         tool = ("exec", "broker", "--")
         self._labctl(*tool, "kafka-topics.sh", *TOPIC, "--create", "--partitions", "3")
-        door = ("--producer-props", "bootstrap.servers=broker:9092")
-        self._labctl(*tool, "kafka-producer-perf-test.sh", *LOAD, *door)
+        bootstrap = ("--producer-props", "bootstrap.servers=broker:9092")
+        self._labctl(*tool, "kafka-producer-perf-test.sh", *LOAD, *bootstrap)
         if self._browser is None:
             driver = self._at_end.enter_context(sync_playwright())
             self._browser = driver.chromium.launch(executable_path=find_browser(), args=browser_options())
 
     def view(self) -> float:
-        """The seconds until a browser that was never there shows the newest records."""
+        """Return the seconds until a browser with an empty cache shows the newest records."""
         if self._browser is None:
             raise RuntimeError("fill first")
         with self._browser.new_context() as context, context.new_page() as page:
@@ -73,20 +73,20 @@ class PagedLab:
         return took
 
     def memory(self) -> int:
-        """Bytes that the page's process has resident."""
+        """Return the resident memory of the page's process, in bytes."""
         return int(self._labctl.status()["ui"]["memory"])
 
     def clean_up(self) -> None:
-        """Everything away."""
+        """Remove everything."""
         self._labctl("down")
 
 
 def page_cases(folder: Path, at_end: ExitStack, peer: str) -> list[Case]:
-    """`up` with the page beside `peer`, which has none; then what is seen of it."""
+    """Return the cases: `up` with the page, compared with `peer`; then the page's first response and view."""
     paged = PagedLab(folder, at_end)
     return [
         Case(f"{peer}, with the lab page", paged.up, peer=peer, goals={"s more": 0.15}),
-        Case("the lab page: first answer after up", paged.first_answer),
+        Case("the lab page: first answer after up", paged.first_response),
         Case(
             "the lab page: first view of 100,000 records in Chromium, and its memory",
             paged.view,

@@ -1,7 +1,7 @@
 """Kafka as its own scripts start it: the format tool, the broker, an open port. Nothing is verified.
 
-What bin/kafka-storage.sh and bin/kafka-server-start.sh of Kafka 4 give their JVMs, without the time that the scripts'
-shell takes; pytest-kafka-broker and many a Makefile do the same.
+The JVMs have the options of bin/kafka-storage.sh and bin/kafka-server-start.sh of Kafka 4, without the time of
+the scripts' shell. pytest-kafka-broker and many Makefiles do the same.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ SCRIPT_OPTIONS = (
     "-Djava.awt.headless=true",
 )
 JMX_OPTIONS = tuple(f"-Dcom.sun.management.jmxremote{key}" for key in ("=true", ".authenticate=false", ".ssl=false"))
-# behind slf4j Kafka's archive has log4j2, labctl's locks have not
-OUR_LOGGING = ("slf4j-jdk14", "slf4j-simple")
+# Kafka's archive logs through log4j2, the jars of labctl's version lock files don't
+LABCTL_LOGGING = ("slf4j-jdk14", "slf4j-simple")
 STOCK_LOGGING = Jar(
     "org.apache.logging.log4j:log4j-slf4j2-impl:2.25.4",
     30211,
@@ -42,9 +42,9 @@ LOG4J = Path(__file__).with_name("log4j2.yaml")
 
 
 class PlainKafka:
-    """The same jars and Java as labctl's.
+    """A broker on labctl's jars and Java.
 
-    `bare`: without log4j2, JMX and the collector's log, as nobody has it.
+    `bare`: without log4j2, JMX and the garbage collector's log, which is not how the scripts start it.
     """
 
     def __init__(self, kafka: LocalKafka, folder: Path, *, bare: bool = False) -> None:
@@ -55,14 +55,14 @@ class PlainKafka:
         self._broker: subprocess.Popen[bytes] | None = None
         jars = kafka.jars
         if not bare:
-            own = folder.with_name(f"{folder.name}-jars")
-            fetch([STOCK_LOGGING], own, progress=lambda _done, _total: None)
-            kept = (jar for jar in jars if not Path(jar).name.startswith(OUR_LOGGING))
-            jars = (*kept, str(own / STOCK_LOGGING.file_name))
+            logging_folder = folder.with_name(f"{folder.name}-jars")
+            fetch([STOCK_LOGGING], logging_folder, progress=lambda _done, _total: None)
+            kept = (jar for jar in jars if not Path(jar).name.startswith(LABCTL_LOGGING))
+            jars = (*kept, str(logging_folder / STOCK_LOGGING.file_name))
         self._classpath = ":".join(jars)
 
     def prepare(self) -> None:
-        """An empty folder and a server.properties."""
+        """Create an empty folder with a server.properties."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         self._port = free_ports("127.0.0.1", 2)
@@ -80,13 +80,13 @@ class PlainKafka:
         format_tool = [*self._command("-Xmx256M"), self._kafka.scripts["kafka-storage.sh"], "format"]
         identity = ["-t", new_cluster_id(), "-c", settings]
         subprocess.run([*format_tool, *identity], check=True, capture_output=True, timeout=LIMIT)
-        collected = f"-Xlog:gc*:file={self._folder}/kafkaServer-gc.log:time,tags:filecount=10,filesize=100M"
-        command = self._command("-Xmx1G", "-Xms1G", *(() if self._bare else (collected,)))
+        gc_log = f"-Xlog:gc*:file={self._folder}/kafkaServer-gc.log:time,tags:filecount=10,filesize=100M"
+        command = self._command("-Xmx1G", "-Xms1G", *(() if self._bare else (gc_log,)))
         with (self._folder / "log").open("wb") as log:
             command += ["kafka.Kafka", settings]
             self._broker = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        give_up = time.monotonic() + LIMIT
-        while time.monotonic() < give_up and self._broker.poll() is None:
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline and self._broker.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self._port)) == 0:
                     return
@@ -94,7 +94,7 @@ class PlainKafka:
         raise RuntimeError(f"the broker did not open its port: {(self._folder / 'log').read_text()[-2000:]}")
 
     def memory(self) -> int:
-        """Bytes that the broker has resident."""
+        """Return the broker's resident memory, in bytes."""
         return int(psutil.Process(self._broker.pid).memory_info().rss) if self._broker else 0
 
     def clean_up(self) -> None:

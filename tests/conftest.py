@@ -1,4 +1,4 @@
-"""Every test has folders of its own; a unit test that sleeps or starts a program fails."""
+"""Each test gets its own folders; a unit test that sleeps or starts a program fails."""
 
 import subprocess
 import time
@@ -10,7 +10,8 @@ collect_ignore = ["sample_project"]  # another project: its tests are run by tes
 INTEGRATION = Path(__file__).parent / "integration"
 
 
-# outside the gate a slow machine may fail a test once; each retry is printed, and is a bug to fix. No hang is retried
+# Outside the gate a test may fail on a slow machine and is run again. Each retry is printed, and is a bug to fix.
+# A test that hangs is not run again.
 RETRIES = pytest.mark.flaky(reruns=2, rerun_except="from pytest-timeout")
 
 
@@ -34,7 +35,7 @@ def pytest_configure(config):
 
 @pytest.fixture(autouse=True)
 def own_folders(request, tmp_path, monkeypatch):
-    """State, cache and work folder of its own; the unit tests' cache too."""
+    """Give the test its own state folder and work folder, and a unit test its own cache."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in ("KAFKA_HOME", "LABCTL_MAVEN_URL", "GITHUB_STEP_SUMMARY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -43,13 +44,21 @@ def own_folders(request, tmp_path, monkeypatch):
     if request.node.get_closest_marker("unit"):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.setenv("PATH", str(tmp_path))  # no docker, no java
-        monkeypatch.setattr(time, "sleep", _refused("sleep"))
-        monkeypatch.setattr(subprocess, "Popen", _refused("start a program"))
+        monkeypatch.setattr(time, "sleep", _forbidden("sleep"))
+        monkeypatch.setattr(subprocess, "Popen", _forbidden("start a program"))
     return tmp_path
 
 
-def _refused(what):
-    def refuse(*args, **_kwargs):
-        raise AssertionError(f"a unit test must not {what}: {args[:1]}")
+@pytest.fixture
+def fake_lab(monkeypatch, tmp_path):
+    """Return a lab whose runtime and Kafka are fakes."""
+    from tests.fake_lab import FakeLab
 
-    return refuse
+    return FakeLab(monkeypatch, tmp_path)
+
+
+def _forbidden(action):
+    def fail(*args, **_kwargs):
+        raise AssertionError(f"a unit test must not {action}: {args[:1]}")
+
+    return fail

@@ -1,4 +1,4 @@
-"""Fakes with scripted answers for the two seams of a lab: its runtime and its Kafka."""
+"""Fakes for what a lab depends on, its runtime and its Kafka: they respond as the test specifies."""
 
 import json
 from typing import Literal
@@ -28,30 +28,34 @@ def a_plan(text="", runtime="local", facts=FACTS, identity=IDENTITY):
 
 
 class FakeRuntime:
-    """Nodes that run when told to. `dies` holds log texts of nodes that end right after the start."""
+    """A runtime whose nodes run from `up` to `stop`.
 
-    def __init__(self, plan, *, dies=None, tool=None, revives=()):
+    `dies` has the logs of the nodes that end right after the start. Those in `restartable` run after a restart without
+    their cache. `tool` runs the programs inside a node.
+    """
+
+    def __init__(self, plan, *, dies=None, tool=None, restartable=()):
         self.plan = plan
         self.calls = []
         self.running = set()
-        self.made = False
+        self.created = False
         self.dies = dies or {}
         self.tool = tool
-        self.revives = revives
+        self.restartable = restartable
 
     def prepare(self):
         self.calls.append("prepare")
 
     def up(self):
         self.calls.append("up")
-        self.made = True
+        self.created = True
         self.running = {node.name for node in self.plan.nodes} - set(self.dies)
 
     def restart_without_cache(self, node):
         self.calls.append(("restart_without_cache", node))
-        if node in self.revives:
+        if node in self.restartable:
             self.running.add(node)
-        return node in self.revives
+        return node in self.restartable
 
     def stop(self, names=()):
         self.calls.append("stop")
@@ -61,11 +65,11 @@ class FakeRuntime:
     def down(self):
         self.calls.append("down")
         removed = [f"node {name}" for name in sorted(self.running)]
-        self.running, self.made = set(), False
+        self.running, self.created = set(), False
         return removed
 
     def nodes(self, *, memory=False):
-        absent: Literal["exited", "missing"] = "exited" if self.made else "missing"
+        absent: Literal["exited", "missing"] = "exited" if self.created else "missing"
         return [
             NodeState(node.name, "running", memory=1 << 20)
             if node.name in self.running
@@ -91,7 +95,7 @@ class FakeRuntime:
 
     def logs(self, node, *, tail):
         self._require(node)
-        if not self.made:
+        if not self.created:
             return ""
         lines = self.dies.get(node, "started\nready\n").splitlines(keepends=True)
         return "".join(lines if tail is None else lines[-tail:] if tail else [])
@@ -114,18 +118,21 @@ class FakeRuntime:
 
 
 class FakeKafka:
-    """A Kafka that keeps what it is given. `refuses` maps a verb to the KafkaFailed message it answers with."""
+    """A Kafka that stores topics and records.
+
+    `refuses` maps a method to the message of the KafkaFailed that it raises.
+    """
 
     def __init__(self, plan, refuses=None):
         self.plan = plan
         self.bootstrap = plan.bootstrap
         self.addresses = plan.host_addresses
         self.refuses = refuses or {}
-        self.made = {}
+        self.created_topics = {}
         self.records = {}
         self.transactions = []
-        self.members = {}  # {group: how many}
-        self.awake = False
+        self.members = {}  # {group: number of members}
+        self.internal_topics_created = False
 
     def __call__(self, *_args, **_kwargs):
         return self
@@ -139,22 +146,22 @@ class FakeKafka:
     def close(self):
         pass
 
-    def _ask(self, verb):
-        if verb in self.refuses:
-            raise KafkaFailed(self.refuses[verb])
+    def _require(self, method):
+        if method in self.refuses:
+            raise KafkaFailed(self.refuses[method])
 
     def create_internal_topics(self):
-        self.awake = True
+        self.internal_topics_created = True
 
     def cluster_id(self):
         return self.plan.cluster_id
 
     def broker_endpoints(self):
-        self._ask("broker_endpoints")
+        self._require("broker_endpoints")
         return {node.id: node.listener("EXTERNAL").advertised for node in self.plan.brokers}
 
     def quorum(self):
-        self._ask("quorum")
+        self._require("quorum")
         return Quorum(1, tuple(Voter(voter.id, 0, True) for voter in self.plan.voters))
 
     def quorum_by_broker(self):
@@ -163,8 +170,8 @@ class FakeKafka:
     def topics(self, names=None):
         ids = tuple(node.id for node in self.plan.brokers)
         return {
-            name: tuple(Partition(number, ids[0], ids[:copies], ids[:copies]) for number in range(partitions))
-            for name, (partitions, copies, _config) in self.made.items()
+            name: tuple(Partition(number, ids[0], ids[:replicas], ids[:replicas]) for number in range(partitions))
+            for name, (partitions, replicas, _config) in self.created_topics.items()
             if names is None or name in names
         }
 
@@ -175,10 +182,10 @@ class FakeKafka:
         }
 
     def topics_by_broker(self, names):
-        return [set(names) & set(self.made)]
+        return [set(names) & set(self.created_topics)]
 
     def topic_config(self, name):
-        return dict(self.made[name][2]) if name in self.made else {}
+        return dict(self.created_topics[name][2]) if name in self.created_topics else {}
 
     def groups(self):
         return dict.fromkeys(self.members, Group("classic", "Stable"))
@@ -190,18 +197,18 @@ class FakeKafka:
         self.transactions.remove(transactional_id)
 
     def remove_members(self, group):
-        left, self.members[group] = self.members[group], 0
-        return left
+        removed, self.members[group] = self.members[group], 0
+        return removed
 
     def create_topics(self, topics):
-        self._ask("create_topics")
-        new = [name for name in topics if name not in self.made]
-        self.made.update({name: topics[name] for name in new})
+        self._require("create_topics")
+        new = [name for name in topics if name not in self.created_topics]
+        self.created_topics.update({name: topics[name] for name in new})
         return new
 
     def delete_topics(self, names):
         for name in names:
-            self.made.pop(name, None)
+            self.created_topics.pop(name, None)
             self.records.pop(name, None)
 
     def delete_groups(self, names):
@@ -211,7 +218,7 @@ class FakeKafka:
         return kept
 
     def produce(self, topic, records, *, partition=None):
-        self._ask("produce")
+        self._require("produce")
         kept = self.records.setdefault(topic, [])
         first = len(kept)
         kept += records

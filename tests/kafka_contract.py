@@ -1,4 +1,7 @@
-"""What the real Kafka client and the fake one of the unit tests both do. `client` is of a Kafka without other users."""
+"""The contract of a Kafka client: the real client and the fake client of the unit tests both pass it.
+
+`client` is connected to a Kafka without other users.
+"""
 
 from labctl.system.waiting import Deadline, NotReady, wait_until
 
@@ -7,7 +10,7 @@ SECONDS = 30
 
 
 def keeps_the_contract(client):
-    """Topics, records, groups and the quorum, as the lab's own code uses them."""
+    """Check topics, records, groups and the quorum as labctl uses them."""
     _describes_the_cluster(client)
     assert client.create_topics({TOPIC: (3, 1, {"retention.ms": "1000000"})}) == [TOPIC]
     assert client.create_topics({TOPIC: (5, 1, {})}) == []
@@ -23,9 +26,9 @@ def keeps_the_contract(client):
     assert TOPIC not in client.topics()
 
 
-def _wait(holds):
+def _wait(condition):
     def require():
-        if not holds():
+        if not condition():
             raise NotReady("not yet")
 
     wait_until(require, what="the contract", deadline=Deadline.after(SECONDS))

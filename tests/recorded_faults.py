@@ -1,4 +1,4 @@
-"""Faults that tests/integration/test_known_faults.py does not cause: their output, recorded word for word."""
+"""The recorded output of faults that tests/integration/test_known_faults.py does not cause."""
 
 RECORDED = {
     "java-option": "Unrecognized VM option 'NoSuchOption'\nError: Could not create the Java Virtual Machine.\n",

@@ -1,4 +1,7 @@
-"""What every runtime promises: the fake one, processes, containers. Each function takes a runtime of one fresh node."""
+"""The contract of a runtime: the fake runtime, the local runtime and the compose runtime pass it.
+
+The runtime has one node, which does not exist yet.
+"""
 
 import json
 
@@ -11,7 +14,7 @@ SECONDS = 30
 
 
 def keeps_the_contract(runtime, node):
-    """Everything that `Runtime` describes, from a lab that does not exist to a lab that is removed."""
+    """Check every method of `Runtime`, from a lab that does not exist to a lab that is removed."""
     assert _states(runtime) == ["missing"]
     assert runtime.logs(node, tail=None) == ""
     assert runtime.down() == []
@@ -20,9 +23,9 @@ def keeps_the_contract(runtime, node):
     runtime.up()
     runtime.up()
     assert _states(runtime) == ["running"]
-    _describes_itself(runtime, node)
+    _reports_its_state(runtime, node)
     _runs_programs(runtime, node)
-    _gives_its_log(runtime, node)
+    _returns_its_log(runtime, node)
     runtime.stop()
     runtime.stop()
     assert _states(runtime) == ["exited"]
@@ -41,7 +44,7 @@ def _states(runtime):
 
 
 def _refuses_unknown_nodes(runtime):
-    """The error lists the nodes that exist."""
+    """The error lists the existing nodes."""
     calls = (
         lambda: runtime.logs("nobody", tail=1),
         lambda: next(runtime.follow_logs("nobody", tail=1)),
@@ -55,7 +58,7 @@ def _refuses_unknown_nodes(runtime):
             call()
 
 
-def _describes_itself(runtime, node):
+def _reports_its_state(runtime, node):
     (state,) = runtime.nodes(memory=True)
     assert (state.name, state.exit_code, state.reason) == (node, None, "")
     assert state.memory > 0
@@ -64,11 +67,11 @@ def _describes_itself(runtime, node):
     assert versions
     assert all(versions.values())
     assert runtime.ui() is None
-    assert runtime.restart_without_cache(node) is False  # it runs
+    assert runtime.restart_without_cache(node) is False  # the node is running
 
 
 def _runs_programs(runtime, node):
-    """Standard input, output and error, the exit code, and the end of a program that takes too long."""
+    """Check standard input, output and error, the exit code, and that a program ends at its timeout."""
     echoed = runtime.exec(node, ["sh", "-c", "cat; echo problem >&2; exit 7"], b"hello\n", SECONDS)
     assert (echoed.exit_code, echoed.stdout, echoed.stderr) == (7, b"hello\n", b"problem\n")
     assert "sh -c" in echoed.command
@@ -76,7 +79,7 @@ def _runs_programs(runtime, node):
     assert runtime.exec_interactive(node, ["sh", "-c", "exit 7"], tty=False) == 7
 
 
-def _gives_its_log(runtime, node):
+def _returns_its_log(runtime, node):
     def require_two_lines():
         if len(runtime.logs(node, tail=None).splitlines()) < 2:
             raise NotReady("fewer than two lines")

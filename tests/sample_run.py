@@ -1,4 +1,4 @@
-"""The result of a run with everything that a report can show."""
+"""A sample run whose result has everything that a report can show."""
 
 from labctl.results import (
     CheckResult,
@@ -26,7 +26,7 @@ RUN = RunResult(
     labctl_version="0.1.0",
     lab="lab",
     command="up",
-    runtime=RuntimeResult("local", "asked for"),
+    runtime=RuntimeResult("local", "requested"),
     kafka_version="4.3.1",
     status="failed",
     started_at="2026-11-23T09:00:00+00:00",

@@ -1,4 +1,4 @@
-"""The bench's table says which goals are missed, and by how much."""
+"""The table of `make bench` shows which goals are missed, and by how much."""
 
 from bench.timing import Case, Measured, table
 
@@ -13,8 +13,8 @@ def cells(text, name):
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def test_goals_are_compared_with_what_was_measured():
-    """Round by round: the ratio of medians would be another one."""
+def test_goals_are_compared_with_the_measurements():
+    """The ratio is the median of the ratios of each round, not the ratio of the medians."""
     goals = {"ratio": 0.5, "s": 3, "MiB": 350, "s more": -2, "second ratio": 0.6}
     text = table(
         dict(

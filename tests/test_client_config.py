@@ -1,4 +1,4 @@
-"""A client's file is read as its client reads it, and every reason why it lets nobody in is told."""
+"""A client's properties file is read as the client reads it; every reason why labctl can't use it is reported."""
 
 import pytest
 
@@ -17,16 +17,16 @@ def read(tmp_path, text):
 def problems(tmp_path, text):
     with pytest.raises(SpecError) as refused:
         read(tmp_path, text)
-    return [one.removeprefix(f"{tmp_path / 'client.properties'}: ") for one in refused.value.problems]
+    return [problem.removeprefix(f"{tmp_path / 'client.properties'}: ") for problem in refused.value.problems]
 
 
-def test_a_plaintext_file_asks_for_nothing(tmp_path):
-    """Settings that have nothing to do with getting in are passed over."""
+def test_a_plaintext_file_needs_no_login(tmp_path):
+    """Settings that do not concern the login are ignored."""
     assert read(tmp_path, "acks=all\n# none\n") == {"security_protocol": "PLAINTEXT"}
 
 
-def test_java_s_form(tmp_path):
-    """The JAAS line holds user and password, with Java's and JAAS's escapes; PEM files are named."""
+def test_java_format(tmp_path):
+    """User and password are in the JAAS line, with the escapes of Java and JAAS; PEM files are named."""
     (tmp_path / "ca.pem").touch()
     found = read(
         tmp_path,
@@ -43,14 +43,14 @@ def test_java_s_form(tmp_path):
 
 @pytest.mark.parametrize("options", ['username="eve" password="a b"', "username=eve password='a b'"])
 def test_jaas_quotes(tmp_path, options):
-    """Either quotes, or none around a word."""
+    """A value stands in double or single quotes; a single word needs none."""
     login = f"org.apache.kafka.common.security.plain.PlainLoginModule required {options};"
     found = read(tmp_path, f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config={login}\n")
     assert (found["sasl_plain_username"], found["sasl_plain_password"]) == ("eve", "a b")
 
 
 def test_a_password_from_a_file(tmp_path):
-    """FileConfigProvider's placeholders are filled in."""
+    """Placeholders of FileConfigProvider are replaced; all others are rejected."""
     (tmp_path / "secret").write_text("key=tulips\n")
     login = f'PlainLoginModule required username="eve" password="${{file:{tmp_path}/secret:key}}";'
     text = f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n{PROVIDER}sasl.jaas.config={login}\n"
@@ -60,8 +60,8 @@ def test_a_password_from_a_file(tmp_path):
     assert "only config.providers of the class FileConfigProvider" in unread
 
 
-def test_librdkafka_s_form(tmp_path):
-    """User, password and certificates by their own names."""
+def test_librdkafka_format(tmp_path):
+    """User, password and certificates have settings of their own."""
     for name in ("ca", "cert", "key"):
         (tmp_path / name).touch()
     found = read(
@@ -76,7 +76,7 @@ def test_librdkafka_s_form(tmp_path):
 
 
 def test_all_problems_at_once(tmp_path):
-    """Each with what would do."""
+    """All problems are reported together, each with the accepted values."""
     found = problems(
         tmp_path,
         "security.protocol=SASL_SSL\nsasl.mechanism=GSSAPI\nssl.truststore.location=/no/such.jks\n",
@@ -92,8 +92,8 @@ def test_all_problems_at_once(tmp_path):
     ]
 
 
-def test_a_file_that_is_none(tmp_path):
-    """A missing file and one that is no text are refused in a sentence."""
+def test_a_file_that_can_t_be_read(tmp_path):
+    """A missing file and a binary file are rejected with a clear message."""
     with pytest.raises(SpecError, match="can't be read: No such file"):
         read_client_config(tmp_path / "missing")
     (tmp_path / "binary").write_bytes(b"a=\xff\xfe")

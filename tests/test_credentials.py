@@ -22,7 +22,7 @@ def plan(tmp_path):
 
 
 def test_a_plaintext_lab_has_no_secrets(tmp_path):
-    """Nothing is made, and a client needs nothing."""
+    """No file is created, and a client needs no settings."""
     plain = a_plan("", identity=replace(IDENTITY, state=str(tmp_path / "state")))
     make_credentials(plain, renew=True)
     assert not (tmp_path / "state").exists()
@@ -30,23 +30,23 @@ def test_a_plaintext_lab_has_no_secrets(tmp_path):
 
 
 def test_a_node_s_certificate_has_every_name_that_clients_use(plan):
-    """localhost, the inside name, the advertised one; by the lab's own CA, for 30 days."""
+    """localhost, the internal and the advertised name; signed by the lab's own CA, valid for 30 days."""
     from cryptography import x509
 
     make_credentials(plan, renew=True)
     text = (host_secrets(plan, plan.nodes[0]) / "node.pem").read_bytes()
-    own, ca = x509.load_pem_x509_certificates(text)
-    names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    certificate, ca = x509.load_pem_x509_certificates(text)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.DNSName)) == {"localhost", "broker", "kafka.example.org"}
-    assert {str(one) for one in names.get_values_for_type(x509.IPAddress)} == {"127.0.0.1", "127.77.1.1"}
-    own.verify_directly_issued_by(ca)
-    assert timedelta(days=29) < own.not_valid_after_utc - datetime.now(UTC) <= timedelta(days=30)
+    assert {str(address) for address in names.get_values_for_type(x509.IPAddress)} == {"127.0.0.1", "127.77.1.1"}
+    certificate.verify_directly_issued_by(ca)
+    assert timedelta(days=29) < certificate.not_valid_after_utc - datetime.now(UTC) <= timedelta(days=30)
     assert b"BEGIN PRIVATE KEY" in text
     ssl.create_default_context(cafile=str(secrets_folder(plan) / "ca.pem"))
 
 
 def test_secrets_are_kept_and_renewed_in_time(plan, monkeypatch):
-    """Again: the same ones. Certificates that end soon are made anew where no node runs with them."""
+    """Secrets stay the same. Certificates that expire soon are created again where no node runs with them."""
     make_credentials(plan, renew=True)
     first = {path: path.read_text() for path in secrets_folder(plan).rglob("*") if path.is_file()}
     make_credentials(plan, renew=True)
@@ -60,7 +60,7 @@ def test_secrets_are_kept_and_renewed_in_time(plan, monkeypatch):
 
 
 def test_only_the_owner_reads_a_password(plan):
-    """Files of 0600 in a folder of 0700; gone, the error says what to do."""
+    """Files have mode 0600, their folder 0700. The error for a lost password names it."""
     make_credentials(plan, renew=True)
     files = user_files(plan, "student")
     assert stat.S_IMODE(secrets_folder(plan).stat().st_mode) == 0o700
@@ -70,8 +70,8 @@ def test_only_the_owner_reads_a_password(plan):
         password(plan, "student")
 
 
-def test_no_setting_and_no_print_but_librdkafka_s_holds_a_password(plan):
-    """server.properties and four of the five forms of `env` name files."""
+def test_only_librdkafka_s_format_contains_a_password(plan):
+    """server.properties and the other formats of `env` name the password's file."""
     make_credentials(plan, renew=True)
     secret = password(plan, "student")
     inter_broker = password(plan, "broker")

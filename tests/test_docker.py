@@ -1,4 +1,4 @@
-"""The compose runtime without an engine: what docker's words mean, what `auto` chooses, a remote engine's addresses."""
+"""The compose runtime without an engine: docker's error messages, the choice of `auto`, a remote engine's addresses."""
 
 import subprocess
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.fakes import IDENTITY, a_plan
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("output", "message"),
     [
         (
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
@@ -42,17 +42,17 @@ from tests.fakes import IDENTITY, a_plan
         ("no matching manifest for linux/arm64/v8 in the manifest list entries", "not for linux/arm64/v8"),
     ],
 )
-def test_what_docker_says_becomes_a_sentence_and_a_remedy(said, told):
-    """Exit 3, docker's own words behind ours."""
-    error = docker_error("docker compose up", 1, f"something before\n{said}\nsomething after\n")
+def test_docker_s_output_becomes_a_message_and_a_remedy(output, message):
+    """The error has exit code 3 and quotes docker's output."""
+    error = docker_error("docker compose up", 1, f"something before\n{output}\nsomething after\n")
     assert isinstance(error, HostError)
-    assert told in error.message
-    assert said in error.message
+    assert message in error.message
+    assert output in error.message
     assert error.hint
 
 
-def test_a_docker_that_takes_compose_s_flags_for_its_own_has_no_compose():
-    """Docker 26 and 28 without the plugin; the line that tells is quoted, not the usage below it."""
+def test_docker_without_the_compose_plugin():
+    """Docker 26 and 28 report an unknown flag: this line is quoted, not the usage text below it."""
     usage = "\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information\n"
     older = "\nSee 'docker --help'.\n\nUsage:  docker [OPTIONS] COMMAND\n\n  --tlscacert string   Trust certs\n"
     for flag, help_ in (("unknown flag: --file", older), ("unknown shorthand flag: 'f' in -f", usage)):
@@ -64,8 +64,8 @@ def test_a_docker_that_takes_compose_s_flags_for_its_own_has_no_compose():
     assert isinstance(strange, RuntimeFailed)
 
 
-def test_an_unknown_failure_keeps_the_command_pasteable():
-    """Without labctl's own deadline and mark."""
+def test_an_unknown_failure_quotes_a_command_to_paste():
+    """It is shown without labctl's own timeout and environment mark."""
     command = ["/usr/bin/env", "LABCTL_LAB=/x", "/usr/bin/timeout", "90.0", "docker", "compose", "-f", "a b.yml", "up"]
     error = docker_error(_pasteable(command), 1, "no such thing as a cat")
     assert isinstance(error, RuntimeFailed)
@@ -73,11 +73,11 @@ def test_an_unknown_failure_keeps_the_command_pasteable():
 
 
 class FakeEngine:
-    """An engine by script."""
+    """An engine whose responses the test specifies."""
 
-    def __init__(self, *, answers=None, version="27.1", compose=None, image=False, manifest=False):
-        self.answers = answers
-        self.told = version
+    def __init__(self, *, error=None, version="27.1", compose=None, image=False, manifest=False):
+        self.error = error
+        self.server_version = version
         self.compose = compose
         self.image = image
         self.manifest = manifest
@@ -86,9 +86,9 @@ class FakeEngine:
         return self
 
     def version(self, _seconds):
-        if self.answers:
-            raise HostError(self.answers)
-        return self.told
+        if self.error:
+            raise HostError(self.error)
+        return self.server_version
 
     def compose_version(self):
         if self.compose:
@@ -105,7 +105,7 @@ class FakeEngine:
 @pytest.mark.parametrize(
     ("engine", "pull", "runtime", "reason"),
     [
-        (FakeEngine(answers="no Docker Engine responds: x"), "missing", "local", "no Docker Engine responds: x"),
+        (FakeEngine(error="no Docker Engine responds: x"), "missing", "local", "no Docker Engine responds: x"),
         (FakeEngine(compose="the docker command has no Compose: x", image=True), "missing", "local", "no Compose: x"),
         (
             FakeEngine(version="20.10.24+dfsg1", image=True),
@@ -120,8 +120,8 @@ class FakeEngine:
         (FakeEngine(), "missing", "local", "kafka:1 is not present and no registry has it"),
     ],
 )
-def test_auto_takes_compose_where_it_can_work(monkeypatch, engine, pull, runtime, reason):
-    """An engine that answers, and the image here or to be had; the reason is told."""
+def test_auto_chooses_compose_where_it_can_work(monkeypatch, engine, pull, runtime, reason):
+    """It needs an engine that responds and an image that is present or can be pulled; the reason is reported."""
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", engine)
     chosen = choose("auto", "kafka:1", pull=pull)
     assert chosen.name == runtime
@@ -129,13 +129,13 @@ def test_auto_takes_compose_where_it_can_work(monkeypatch, engine, pull, runtime
 
 
 def test_plan_does_not_ask_a_registry(monkeypatch):
-    """It says what it depends on."""
+    """It reports that the choice depends on the registry."""
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", FakeEngine())
     assert choose("auto", "kafka:1", ask_registry=False).reason.endswith("if kafka:1 can be pulled")
 
 
-def test_without_docker_on_path_the_error_says_so():
-    """And names the runtime that needs none."""
+def test_no_docker_on_path():
+    """The remedy names the runtime that does not need it."""
     with pytest.raises(HostError, match="no docker command on PATH") as caught:
         Engine().version()
     assert "--runtime local" in caught.value.hint
@@ -151,47 +151,47 @@ def test_without_docker_on_path_the_error_says_so():
         ("10.1.2.3:2375", "10.1.2.3"),
     ],
 )
-def test_the_engine_s_machine_is_told_by_docker_host(monkeypatch, url, host):
-    """A socket is this machine."""
+def test_the_engine_s_machine_follows_from_docker_host(monkeypatch, url, host):
+    """A socket belongs to this machine."""
     monkeypatch.setenv("DOCKER_HOST", url)
     assert Engine().place() == (f"DOCKER_HOST={url}", host)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         "failed to connect to the docker API at unix:///x.sock: dial unix /x.sock: connect: no such file or directory",
         "error during connect: Get http://far:2375/v1.45/x: dial tcp: lookup far: no such host",
     ],
 )
-def test_an_engine_that_is_not_there_is_no_missing_container(monkeypatch, said):
-    """Its words have `no such` in them too."""
-    answer = subprocess.CompletedProcess(["docker", "container", "inspect", "broker"], 1, "[]", said)
-    monkeypatch.setattr(Engine, "_run", lambda *_: answer)
+def test_an_engine_that_is_not_there_is_no_missing_container(monkeypatch, message):
+    """The message of an unreachable engine contains `no such` too."""
+    completed = subprocess.CompletedProcess(["docker", "container", "inspect", "broker"], 1, "[]", message)
+    monkeypatch.setattr(Engine, "_run", lambda *_: completed)
     with pytest.raises(HostError, match="no Docker Engine responds"):
         Engine().containers(["broker"])
-    answer.stderr = "Error response from daemon: No such container: broker"
+    completed.stderr = "Error response from daemon: No such container: broker"
     assert Engine().containers(["broker"]) == {}
 
 
-def test_a_lab_s_engine_is_the_one_it_was_made_on(monkeypatch, tmp_path):
-    """Whatever DOCKER_HOST or context there is by now."""
+def test_a_lab_stays_on_the_engine_it_was_created_on(monkeypatch, tmp_path):
+    """DOCKER_HOST and the current context do not change it."""
     (tmp_path / "docker").touch(mode=0o755)
     monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
-    env = Engine("/lab", pin="DOCKER_CONTEXT=far").command("ps")
-    assert env[1:] == ["-u", "DOCKER_HOST", "LABCTL_LAB=/lab", "DOCKER_CONTEXT=far", "docker", "ps"]
-    env = Engine("/lab", pin="DOCKER_HOST=unix:///x").command("ps")
-    assert env[1:] == ["LABCTL_LAB=/lab", "DOCKER_HOST=unix:///x", "docker", "ps"]
+    command = Engine("/lab", pin="DOCKER_CONTEXT=far").command("ps")
+    assert command[1:] == ["-u", "DOCKER_HOST", "LABCTL_LAB=/lab", "DOCKER_CONTEXT=far", "docker", "ps"]
+    command = Engine("/lab", pin="DOCKER_HOST=unix:///x").command("ps")
+    assert command[1:] == ["LABCTL_LAB=/lab", "DOCKER_HOST=unix:///x", "docker", "ps"]
 
 
-def test_the_volumes_of_a_lab_s_containers_go_with_them(monkeypatch):
-    """Its own without a label, and those without a name; no volume that somebody else may have mounted there."""
-    told = {
+def test_the_volumes_of_a_lab_s_containers_are_removed(monkeypatch):
+    """The lab's own volumes without a label and unnamed volumes too, but no other volume that is mounted there."""
+    output = {
         "container": f"lab-broker labctl-lab_broker-data,{'a' * 64},precious,/a/folder\nlab-broker-2 labctl-lab_x\n",
         "volume": "labctl-lab_broker-2-data\n",
         "network": "",
     }
-    monkeypatch.setattr(Engine, "_output", lambda _self, arguments: told[arguments[0]])
+    monkeypatch.setattr(Engine, "_output", lambda _self, arguments: output[arguments[0]])
     assert Engine().objects("labctl.cluster=x", ["labctl-lab_broker-data", "labctl-lab_broker-2-data"]) == {
         "container": ["lab-broker", "lab-broker-2"],
         "volume": ["labctl-lab_broker-2-data", "labctl-lab_broker-data"],
@@ -201,14 +201,14 @@ def test_the_volumes_of_a_lab_s_containers_go_with_them(monkeypatch):
 
 
 class Program:
-    """A docker process of a killed labctl."""
+    """A docker process whose labctl was killed."""
 
     def __init__(self, pid):
         self.pid = pid
 
 
-def test_what_makes_things_is_let_come_to_its_end(monkeypatch):
-    """Other commands are killed; one that does not end is named with its pid, and nothing is forgotten."""
+def test_commands_that_create_objects_may_finish(monkeypatch):
+    """Other commands are killed. A command that does not finish is reported with its pid."""
     pull, up = Program(7), Program(8)
     killed = []
     found = {MARK: [pull], CREATOR_MARK: [up]}
@@ -223,17 +223,17 @@ def test_what_makes_things_is_let_come_to_its_end(monkeypatch):
     assert killed == [pull, pull]
 
 
-def test_busybox_s_timeout_is_left_alone(monkeypatch, tmp_path):
-    """Its options and exit codes are others than GNU's: labctl's own ends the command."""
+def test_busybox_s_timeout_is_not_used(monkeypatch, tmp_path):
+    """Its options and exit codes differ from GNU timeout, so labctl's own timeout ends the command."""
     (tmp_path / "docker").touch(mode=0o755)
     (tmp_path / "busybox").touch(mode=0o755)
     (tmp_path / "timeout").symlink_to("busybox")
-    answer = subprocess.CompletedProcess([], 0, "PID   RSS\n1     378m\n", "")
+    completed = subprocess.CompletedProcess([], 0, "PID   RSS\n1     378m\n", "")
     called = []
 
     def run(command, **_):
         called.append(command)
-        return answer
+        return completed
 
     monkeypatch.setattr(subprocess, "run", run)
     assert Engine().rss_bytes("broker") is None
@@ -241,23 +241,25 @@ def test_busybox_s_timeout_is_left_alone(monkeypatch, tmp_path):
 
 
 def test_every_fault_of_docker_is_in_the_documentation():
-    """docs/faults.md is written by a run of tests/integration/test_known_faults.py."""
-    told = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
+    """tests/integration/test_known_faults.py writes docs/faults.md."""
+    documentation = (Path(__file__).parent.parent / "docs" / "faults.md").read_text()
     missing = [
-        fault.name for fault in DOCKER_FAULTS if f"| {fault.name} | docker" not in told or fault.remedy not in told
+        fault.name
+        for fault in DOCKER_FAULTS
+        if f"| {fault.name} | docker" not in documentation or fault.remedy not in documentation
     ]
     assert missing == []
 
 
 def test_a_remote_engine_s_host_is_advertised():
-    """Clients here reach the ports that are published there."""
+    """Clients on this machine connect to the ports of the engine's host."""
     identity = replace(IDENTITY, engine_host="build.example.org")
     plan = a_plan("listeners: {external: {bind: 0.0.0.0}}\n", runtime="compose", identity=identity)
     assert plan.bootstrap == "build.example.org:9094"
 
 
-def test_a_remote_engine_with_a_door_on_its_own_loopback_is_refused():
-    """Nothing here could reach it."""
+def test_a_listener_on_a_remote_engine_s_loopback_is_refused():
+    """No client on this machine could reach it."""
     identity = replace(IDENTITY, engine_host="build.example.org")
     with pytest.raises(SpecError, match="can't be reached from this machine"):
         a_plan(runtime="compose", identity=identity)

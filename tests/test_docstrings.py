@@ -1,4 +1,4 @@
-"""Docstrings of the public API say what is returned and what is raised.
+"""Docstrings of the public API document what is returned and what is raised.
 
 Public is what has no leading underscore, at the top of a module or in a public class. What libraries call (commands,
 fixtures, validators) only needs a docstring. Errors of other modules, and `raise error`, are left to the reader.
@@ -50,8 +50,8 @@ def raised_by(node, callables, caught=frozenset()):
             caught |= names(node.items)
         case ast.Try():
             types = [part.type for part in node.handlers if not re.search(r"\braise(\n|$)", ast.unparse(part))]
-            for tried in node.body:
-                yield from raised_by(tried, callables, caught | names(types))
+            for statement in node.body:
+                yield from raised_by(statement, callables, caught | names(types))
             parts = [*node.handlers, *node.orelse, *node.finalbody]
         case ast.Raise(exc=ast.Call(func=function)):
             error = RETURNED.get(ast.unparse(function), ast.unparse(function))  # `raise unwritable(…)` raises HostError
@@ -73,20 +73,21 @@ def test_everything_public_has_a_docstring():
 
 
 def test_docstrings_say_what_is_returned():
-    """What returns a value says Return, Yield or Whether. A context manager may say "block". Properties are nouns."""
+    """What returns a value documents it with Return, Yield or Whether. A context manager may have "block"."""
     missing = []
     for file, cls, node in FUNCTIONS:
         text, decorators = ast.get_docstring(node) or "", " ".join(map(ast.unparse, node.decorator_list))
-        words = r"(?i)\b(returns?|yields?|whether)\b" + (r"|\bblock\b" if "contextmanager" in decorators else "")
+        verbs = r"(?i)\b(returns?|yields?|whether)\b" + (r"|\bblock\b" if "contextmanager" in decorators else "")
         exempt = EXEMPT.search(decorators) or names([node.returns]) <= {"None", "NoReturn"} or not is_public(cls, node)
-        missing += [] if exempt or re.search(words, text) else [f"{file}: {node.name}"]
+        missing += [] if exempt or re.search(verbs, text) else [f"{file}: {node.name}"]
     assert missing == []
 
 
 def test_docstrings_say_what_is_raised():
-    """After "Raise" is each labctl error, or a base of it, that the function or its module's functions raise.
+    """After "Raises" stands each labctl error, or a base of it, that the function or its module's functions raise.
 
-    A class may say it for all its methods, and says it for `__init__`. labctl.cli prints what its commands raise.
+    A class may document it for all its methods, and documents it for `__init__`. The commands of labctl.cli are exempt:
+    main prints their errors.
     """
     missing = []
     for file, cls, node in FUNCTIONS:
@@ -94,6 +95,6 @@ def test_docstrings_say_what_is_raised():
         if called and not NO_ERRORS.match(f"{file} {node.name}"):
             callables = {part.name: part for place, at, part in FUNCTIONS if place == file and at in {None, cls}}
             raised = {error for part in node.body for error in raised_by(part, callables)}
-            said = words_after_raise(node, cls)
-            missing += [f"{file}: {node.name} raises {error}" for error in raised if not with_bases(error) & said]
+            documented = words_after_raise(node, cls)
+            missing += [f"{file}: {node.name} raises {error}" for error in raised if not with_bases(error) & documented]
     assert missing == []

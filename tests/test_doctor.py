@@ -1,4 +1,4 @@
-"""What the probes make of machines that are not this one."""
+"""The probes of `labctl doctor` on simulated machines."""
 
 import platform
 import resource
@@ -19,7 +19,7 @@ def probe(name, text=""):
 
 
 def resolved(*addresses):
-    return lambda *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in addresses]
+    return lambda *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def resolved(*addresses):
     [(["127.0.0.1"], "ok"), (["127.0.0.1", "::1"], "ok"), (["::1", "127.0.0.1"], "warn"), (["::1"], "fail")],
 )
 def test_localhost(monkeypatch, addresses, status):
-    """Kafka listens on IPv4: a localhost that is ::1 first is warned of, one that is ::1 alone fails."""
+    """Kafka listens on IPv4: ::1 before 127.0.0.1 is a warning, ::1 alone a failure."""
     monkeypatch.setattr(socket, "getaddrinfo", resolved(*addresses))
     found = probe("localhost")
     assert (found.status, bool(found.remedy)) == (status, status != "ok")
@@ -35,13 +35,13 @@ def test_localhost(monkeypatch, addresses, status):
 
 @pytest.mark.parametrize(("hard", "status"), [(100, "fail"), (1024, "warn"), (1 << 20, "ok"), (-1, "ok")])
 def test_open_files(monkeypatch, hard, status):
-    """Java raises the limit to the hard one: that is the one that counts."""
+    """Java raises its limit to the hard limit, so the hard limit counts."""
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (64, hard))
     assert probe("files").status == status
 
 
-def test_up_refuses_a_machine_before_all_else(monkeypatch):
-    """Exit 3, with the fault's name."""
+def test_up_refuses_an_unfit_machine(monkeypatch):
+    """The error has exit code 3 and the fault's name."""
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (64, 64))
     with pytest.raises(HostError, match="64 open files allowed") as refused:
         doctor.refuse_unfit(parse_spec(""), LabStore())
@@ -49,7 +49,7 @@ def test_up_refuses_a_machine_before_all_else(monkeypatch):
 
 
 class Clock(datetime):
-    """A clock that says 1999."""
+    """A clock that shows 1999."""
 
     @classmethod
     def now(cls, zone=None):
@@ -57,37 +57,37 @@ class Clock(datetime):
 
 
 def test_a_clock_of_the_last_century(monkeypatch):
-    """Certificates and downloads would be refused."""
+    """Certificates and downloads would be rejected."""
     monkeypatch.setattr(doctor, "datetime", Clock)
     found = probe("clock")
     assert found.status == "fail"
     assert "1999-01-01" in found.detail
 
 
-def test_a_clock_that_the_engine_does_not_share(monkeypatch):
-    """In a virtual machine that slept."""
+def test_an_engine_with_another_clock(monkeypatch):
+    """A virtual machine that was suspended is the usual cause."""
     monkeypatch.setattr(Engine, "clock", lambda *_: datetime(2026, 1, 1, tzinfo=UTC))
     assert probe("clock").status == "warn"
 
 
 @pytest.mark.parametrize(("runtime", "status"), [("compose", "fail"), ("auto", "ok")])
 def test_an_engine_that_is_too_old(monkeypatch, runtime, status):
-    """Fails where the lab is to run there; `auto` takes processes instead."""
+    """It is a failure where the lab needs it; with `auto` the lab runs as local processes instead."""
     monkeypatch.setattr(Engine, "version", lambda *_: "20.10.24")
     found = probe("engine", f"runtime: {runtime}\n")
     assert found.status == status
     assert "needs version 25, this is 20.10.24" in found.detail
 
 
-@pytest.mark.parametrize(("release", "told"), [("6.1.0", "not WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])
-def test_wsl(monkeypatch, release, told):
-    """Told by the kernel's name."""
+@pytest.mark.parametrize(("release", "text"), [("6.1.0", "not WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])
+def test_wsl(monkeypatch, release, text):
+    """The kernel's release names WSL."""
     monkeypatch.setattr(platform, "release", lambda: release)
-    assert told in probe("wsl").detail
+    assert text in probe("wsl").detail
 
 
 def test_apple_silicon_behind_rosetta(monkeypatch):
-    """An x86-64 Python on an arm64 Mac."""
+    """An x86-64 Python on an arm64 Mac is a warning."""
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(doctor, "_uses_rosetta", lambda: True)
@@ -95,7 +95,7 @@ def test_apple_silicon_behind_rosetta(monkeypatch):
 
 
 def test_proxies(monkeypatch):
-    """One that is asked for localhost too is warned of; its password is not told."""
+    """A proxy that is used for localhost too is a warning, which does not contain its password."""
     for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert probe("proxies").detail == "none"
@@ -107,8 +107,8 @@ def test_proxies(monkeypatch):
     assert probe("proxies").status == "ok"
 
 
-def test_without_docker_nothing_of_it_is_needed():
-    """auto has the local runtime; compose asked for fails."""
+def test_without_docker_only_runtime_compose_fails():
+    """`auto` has the local runtime; `runtime: compose` fails with a remedy."""
     assert {name: probe(name).status for name in ("engine", "compose", "image")} == dict.fromkeys(
         ("engine", "compose", "image"), "ok"
     )
@@ -117,12 +117,12 @@ def test_without_docker_nothing_of_it_is_needed():
 
 
 def test_memory_counts_every_node():
-    """Controllers of their own too."""
+    """Isolated controllers are counted too."""
     assert "the lab may use 4608 MiB" in probe("memory", "kafka: {brokers: 3, controllers: 3}\n").detail
 
 
 def test_the_page_s_port_counts_too():
-    """`up` would refuse it."""
+    """A page's port that is in use is a failure, as in `up`."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -132,7 +132,7 @@ def test_the_page_s_port_counts_too():
 
 
 def test_in_docker_neither_java_nor_jars_are_needed():
-    """Of a version that has no lock, too."""
+    """The same holds for a version without a version lock file."""
     for name in ("java", "cache"):
         found = probe(name, 'runtime: compose\nkafka: {version: "4.2.0"}\n')
         assert (found.status, found.detail) == ("ok", "not needed: the lab runs in Docker")

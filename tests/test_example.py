@@ -1,4 +1,4 @@
-"""The projects of `labctl example`: what is in them, for each language and lab."""
+"""The projects that `labctl example` creates, for each language and lab."""
 
 import json
 import re
@@ -21,13 +21,13 @@ def example(language, text="", identity=IDENTITY):
 
 
 def settings_of(language, files):
-    """The file that says how the program gets in."""
+    """Return the file that has the connection settings."""
     return files[JAVA_SETTINGS if language == "java" else SOURCES[language]]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_addresses_are_filled_in(language):
-    """Each broker's, the lab's first topic, and nothing of a log-in."""
+    """Each broker's address and the lab's first topic; no login in a plaintext lab."""
     files = example(language, "kafka: {brokers: 3}\ntopics: [{name: payments}]\n")
     for port in (9094, 9095, 9096):
         assert f"localhost:{port}" in settings_of(language, files)
@@ -38,7 +38,7 @@ def test_the_addresses_are_filled_in(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_secure_lab_s_user_logs_in(language):
-    """By the password's file and the lab's CA."""
+    """The project names the password's file and the lab's CA."""
     files = example(language, SECURE)
     text = settings_of(language, files)
     provider = "student.provider.properties:password" if language == "java" else "student.password"
@@ -47,10 +47,11 @@ def test_a_secure_lab_s_user_logs_in(language):
     assert "`student`" in files["README.md"]
 
 
-def test_build_files_are_in_their_languages():
-    """The clients' versions are pinned, Java's is the lab's Kafka."""
+def test_build_files_pin_the_clients_versions():
+    """Java's client has the version of the lab's Kafka; go.sum has each module's checksum."""
     pom = ET.fromstring(example("java")["pom.xml"])
-    clients = {one.findtext("{*}artifactId"): one.findtext("{*}version") for one in pom.iterfind(".//{*}dependency")}
+    dependencies = pom.iterfind(".//{*}dependency")
+    clients = {found.findtext("{*}artifactId"): found.findtext("{*}version") for found in dependencies}
     assert clients["kafka-clients"] == "4.3.1"
     assert json.loads(example("node")["package.json"])["dependencies"] == {"kafkajs": "2.2.4"}
     go = example("go")
@@ -61,17 +62,17 @@ def test_build_files_are_in_their_languages():
 
 
 def test_a_path_with_quotes_stays_a_path():
-    """What a state folder is called can't end a string of the program, nor what is beyond Unicode's first plane."""
-    odd = '/home/a "b" c\\d \U0001f600/labs/lab'
-    path = f"{odd}/secrets/ca.pem"
-    files = {language: example(language, SECURE, replace(IDENTITY, state=odd)) for language in LANGUAGES}
+    """Quotes, backslashes and emoji in the path of the state folder are escaped in each language."""
+    state = '/home/a "b" c\\d \U0001f600/labs/lab'
+    path = f"{state}/secrets/ca.pem"
+    files = {language: example(language, SECURE, replace(IDENTITY, state=state)) for language in LANGUAGES}
     assert path in compile(files["python"]["orders.py"], "orders.py", "exec").co_consts
     for language in ("node", "go"):
         assert path.replace("\\", "\\\\").replace('"', '\\"') in files[language][SOURCES[language]]
 
 
 def test_another_user_of_the_lab():
-    """As whom the program logs in; one that is not there is refused."""
+    """The program logs in as that user; an unknown user is rejected."""
     lab = "security: {protocol: sasl_ssl, users: [{name: reader}, {name: writer}]}\n"
     assert '"writer"' in make_example(a_plan(lab), "go", "writer")["main.go"]
     assert '"reader"' in make_example(a_plan(lab), "go")["main.go"]
@@ -82,7 +83,7 @@ def test_another_user_of_the_lab():
 
 
 def test_the_readme_names_the_lab():
-    """What it says to type means this lab, wherever it is typed."""
+    """Its commands work in any folder, so they name the lab; the homework lab needs no name."""
     other = example("go", "name: other\n")["README.md"]
     assert "`labctl example --name other go --force -o .`" in other
     assert "`labctl status --name other`" in other
@@ -90,8 +91,8 @@ def test_the_readme_names_the_lab():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_folder_that_is_there_is_kept(tmp_path, language):
-    """Not without --force, and then what else is in it stays; an empty one is taken."""
+def test_an_existing_folder_is_kept(tmp_path, language):
+    """Only --force overwrites the project, and keeps other files; an empty folder needs no --force."""
     folder = tmp_path / "orders"
     folder.mkdir()
     write_example(example(language), folder, force=False)
@@ -107,8 +108,8 @@ def test_a_folder_that_is_there_is_kept(tmp_path, language):
     assert (folder / "mine").read_text() == "mine"
 
 
-def test_where_nothing_can_be_written(tmp_path):
-    """A sentence that names the file."""
+def test_a_folder_that_can_t_be_written(tmp_path):
+    """The error names the file, and its remedy another folder."""
     (tmp_path / "file").write_text("")
     with pytest.raises(HostError, match=r"(README\.md|orders\.py|pyproject\.toml) can't be written") as refused:
         write_example(example("python"), tmp_path / "file" / "orders", force=False)

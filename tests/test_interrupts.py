@@ -14,31 +14,31 @@ from labctl.system.signals import SIGNALS, ignore_signals, install_handlers
 
 
 class Thing:
-    """To be forgotten."""
+    """An object to be garbage-collected."""
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
-    """Each test's own handlers."""
+def _restored_handlers(monkeypatch):
+    """Restore the signal handlers after each test."""
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    kept = {one: signal.getsignal(one) for one in (*SIGNALS, signal.SIGALRM)}
+    handlers = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
     yield
-    for one, handler in kept.items():
-        signal.signal(one, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
-def test_the_second_signal_changes_nothing():
-    """Nor is it ignored: programs that labctl starts would inherit that, and a broker ignore SIGTERM for ever."""
+def test_the_second_signal_has_no_effect():
+    """Its handler stays: a broker that labctl starts would inherit an ignored SIGTERM."""
     install_handlers()
     with pytest.raises(Interrupted):
         signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
-    assert all(callable(signal.getsignal(one)) for one in SIGNALS)
+    assert all(callable(signal.getsignal(number)) for number in SIGNALS)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_one_that_python_drops_is_raised_again(number, capsys):
-    """In a weak reference's callback, where nothing can be raised: the import system has such."""
+def test_an_interrupt_that_python_drops_is_raised_again(number, capsys):
+    """Python drops what a weak reference's callback raises; the import system has such callbacks."""
     install_handlers()
     thing = Thing()
     weakref.finalize(thing, signal.raise_signal, number)
@@ -49,8 +49,8 @@ def test_one_that_python_drops_is_raised_again(number, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_one_that_python_dropped_does_not_disturb_the_clean_up():
-    """Who began it wants no signal any more, this one neither."""
+def test_a_dropped_interrupt_is_not_raised_during_clean_up():
+    """ignore_signals cancels it too."""
     install_handlers()
     thing = Thing()
     weakref.finalize(thing, signal.raise_signal, signal.SIGTERM)
@@ -60,8 +60,8 @@ def test_one_that_python_dropped_does_not_disturb_the_clean_up():
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
-def test_anything_else_that_is_dropped_is_said(capsys):
-    """As without labctl."""
+def test_another_dropped_exception_is_reported(capsys):
+    """Python prints it, as it does without labctl."""
     install_handlers()
     thing = Thing()
     _watched = weakref.ref(thing, lambda _gone: 1 / 0)
@@ -70,8 +70,8 @@ def test_anything_else_that_is_dropped_is_said(capsys):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_who_waits_for_kafka_is_interrupted(number):
-    """The library would swallow what a signal raises; it works in another thread than the one that waits."""
+def test_a_wait_for_kafka_is_interrupted(number):
+    """The library works in a thread of its own, so that it can't swallow what the signal handler raises."""
     install_handlers()
 
     def swallow():

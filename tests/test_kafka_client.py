@@ -1,4 +1,4 @@
-"""labctl's Kafka client ends at its deadlines, whatever the library does."""
+"""Each call of labctl's Kafka client ends at its timeout, even where kafka-python does not."""
 
 import threading
 
@@ -10,25 +10,25 @@ from labctl.system.parallel import run_with_timeout
 
 
 @pytest.fixture
-def never():
-    """What a call waits for that never returns; released when the test is over."""
+def never_set():
+    """An event for a call that never returns; it is set when the test is over."""
     event = threading.Event()
     yield event
     event.set()
 
 
 @pytest.fixture
-def hung(never, monkeypatch):
-    """A client whose library never returns."""
+def hung_client(never_set, monkeypatch):
+    """A client whose calls of the library never return."""
     client = KafkaClient("127.0.0.1:9")
     client.timeout = 0.01
-    monkeypatch.setattr(client, "_connected", never.wait)
-    monkeypatch.setattr(client, "_writer", never.wait)
+    monkeypatch.setattr(client, "_connected", never_set.wait)
+    monkeypatch.setattr(client, "_writer", never_set.wait)
     return client
 
 
 @pytest.mark.parametrize(
-    ("verb", "arguments"),
+    ("method", "arguments"),
     [
         ("committed_offsets", ("group",)),
         ("create_topics", ({"orders": (1, 1, {})},)),
@@ -38,35 +38,35 @@ def hung(never, monkeypatch):
         ("quorum", ()),
     ],
 )
-def test_a_call_that_never_returns_ends_at_its_deadline(hung, verb, arguments):
-    """Named by the verb, with the seconds."""
-    with pytest.raises(KafkaFailed, match=rf"{verb.replace('_', ' ')}: no response within 0 s"):
-        getattr(hung, verb)(*arguments)
+def test_a_call_that_never_returns_ends_at_its_timeout(hung_client, method, arguments):
+    """The error names the method and the seconds."""
+    with pytest.raises(KafkaFailed, match=rf"{method.replace('_', ' ')}: no response within 0 s"):
+        getattr(hung_client, method)(*arguments)
 
 
-def test_a_member_whose_poll_never_returns_ends_at_its_deadline(never):
-    """The same for a member of a group, and for its commit."""
+def test_a_member_whose_poll_never_returns_ends_at_its_timeout(never_set):
+    """The same holds for its commit."""
 
     class Consumer:
         def poll(self, timeout_ms):
-            never.wait()
+            never_set.wait()
 
         def commit(self):
-            never.wait()
+            never_set.wait()
 
     member = GroupConsumer(Consumer(), "g", 0.01)
-    for question in (lambda: member.poll(0), member.commit):
+    for call in (lambda: member.poll(0), member.commit):
         with pytest.raises(KafkaFailed, match="group g: no response within 0 s"):
-            question()
+            call()
 
 
-def test_a_client_that_can_t_be_closed_is_left_behind(never, monkeypatch):
-    """kafka-python's close takes up to two minutes where a broker is gone; the next verb connects anew."""
+def test_a_client_that_can_t_be_closed_is_abandoned(never_set, monkeypatch):
+    """kafka-python's close takes up to two minutes without a broker; the next call connects again."""
     monkeypatch.setattr("labctl.kafka.client.adapter.CLOSE_SECONDS", 0.01)
 
     class Admin:
         def close(self):
-            never.wait()
+            never_set.wait()
 
     client = KafkaClient("127.0.0.1:9")
     client._admin = Admin()
@@ -74,8 +74,8 @@ def test_a_client_that_can_t_be_closed_is_left_behind(never, monkeypatch):
     assert client._admin is None
 
 
-def test_in_time_hands_over_answers_and_errors():
-    """What the job gives, and what it raises."""
+def test_run_with_timeout_returns_results_and_raises_errors():
+    """It returns what the job returns, and raises what the job raises."""
     assert run_with_timeout(lambda: 7, 5) == 7
     with pytest.raises(ZeroDivisionError):
         run_with_timeout(lambda: 1 / 0, 5)

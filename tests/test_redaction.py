@@ -1,4 +1,4 @@
-"""Secrets are taken out, what is none stays."""
+"""Secrets are hidden; everything else stays."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ SECRET = "tulips/and+daisies"
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
 @pytest.mark.parametrize("after", ["", "z", "zz"])
 def test_a_known_secret_in_base64_at_any_place(before, after):
-    """base64 has three forms of it."""
+    """base64 encodes the same text in three forms, by its position."""
     encoded = base64.b64encode(f"{before}{SECRET}{after}".encode()).decode()
     hidden = Redactor([SECRET]).text(f"header: {encoded} end")
     core = base64.b64encode(SECRET.encode()).decode()[4:16]
@@ -23,10 +23,10 @@ def test_a_known_secret_in_base64_at_any_place(before, after):
     assert len(hidden) < len(encoded) + 5
 
 
-@pytest.mark.parametrize("dress", [str, json.dumps, lambda one: one.replace("/", "%2F").replace("+", "%2B")])
-def test_a_known_secret_as_it_stands_and_quoted(dress):
-    """In JSON and in an address too."""
-    assert Redactor([SECRET]).text(f"x {dress(SECRET)} y").strip('"') in {f"x {HIDDEN} y", f'x "{HIDDEN}" y'}
+@pytest.mark.parametrize("quote", [str, json.dumps, lambda text: text.replace("/", "%2F").replace("+", "%2B")])
+def test_a_known_secret_literal_or_quoted(quote):
+    """The forms in JSON and in a URL are hidden too."""
+    assert Redactor([SECRET]).text(f"x {quote(SECRET)} y").strip('"') in {f"x {HIDDEN} y", f'x "{HIDDEN}" y'}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_known_secret_as_it_stands_and_quoted(dress):
     ],
 )
 def test_what_looks_like_a_secret(text):
-    """Nobody told of it before."""
+    """It is hidden although its value is not known as a secret."""
     assert "tulips" not in Redactor().text(text)
 
 
@@ -57,12 +57,12 @@ def test_what_looks_like_a_secret(text):
     ],
 )
 def test_what_is_no_secret_stays(text):
-    """Where it lies, that there is none, and words."""
+    """Paths of secrets, empty values and ordinary text stay."""
     assert Redactor().text(text) == text
 
 
 def test_a_whole_result():
-    """Every text in it; a setting by its name, however short its value."""
+    """Secrets are hidden in each text of it; a setting with a secret's name is hidden whatever its length."""
     check = CheckResult("x", "failed", 0.1, f"got {SECRET}", (f"$ tool {SECRET}",))
     hidden = Redactor([SECRET]).of(check)
     assert (hidden.detail, hidden.evidence) == (f"got {HIDDEN}", (f"$ tool {HIDDEN}",))
@@ -70,7 +70,7 @@ def test_a_whole_result():
 
 
 def test_names_of_secrets():
-    """Of settings and of variables."""
+    """Names of settings and of environment variables."""
     assert all(map(is_secret, ["ssl.key.password", "MY_TOKEN", "AWS_SECRET_ACCESS_KEY", "my.api-key"]))
     assert not any(map(is_secret, ["node.id", "delegation.token.max.lifetime.ms", "PATH", "KEYBOARD"]))
     assert secrets_in({"a.password": "x", "b.password": "${file:x:y}", "c": "z"}) == ["x"]

@@ -1,4 +1,4 @@
-"""The views of a run: each from one data model, each readable by parsers that this project did not write."""
+"""The formats of a report: each shows the same result, and parsers of other projects can read it."""
 
 import json
 from dataclasses import replace
@@ -12,14 +12,12 @@ from junit2htmlreport.parser import Junit
 from labctl.report import FORMATS, add_to_summary
 from labctl.report.html import timeline
 from labctl.report.json_format import from_json, json_schema
-from labctl.results import (
-    RunResult,
-)
+from labctl.results import RunResult
 from tests.sample_run import RUN
 
 
 def test_json_is_read_back_as_it_was():
-    """One document, both ways; the published schema accepts it."""
+    """JSON becomes the same result again; the published schema accepts it."""
     import jsonschema
 
     text = FORMATS["json"](RUN)
@@ -27,14 +25,14 @@ def test_json_is_read_back_as_it_was():
     jsonschema.validate(json.loads(text), json_schema())
 
 
-def test_the_published_schema_is_the_one_of_the_code():
+def test_the_published_schema_is_the_code_s():
     """docs/report.schema.json is what `labctl schema report` prints."""
     published = Path(__file__).parent.parent / "docs" / "report.schema.json"
     assert json.loads(published.read_text()) == json_schema()
 
 
 def test_junit_keeps_failed_error_and_skipped_apart(tmp_path):
-    """As another project's parser reads it."""
+    """They are separate results for another project's parser too."""
     path = tmp_path / "report.xml"
     path.write_text(FORMATS["junit"](RUN))
     steps, checks = Junit(str(path)).suites
@@ -64,7 +62,7 @@ class Outline(HTMLParser):
 
 
 def test_html_is_one_file_that_runs_nothing():
-    """What nodes and checks said is text; nothing is loaded from outside."""
+    """Output of nodes and checks is text; nothing is loaded and no script runs."""
     outline = Outline()
     text = FORMATS["html"](RUN)
     outline.feed(text)
@@ -82,21 +80,21 @@ def test_html_is_one_file_that_runs_nothing():
 
 
 def test_the_timeline_lies_within_the_run():
-    """Each bar within the chart; a layer stands below its step, a check below the step `checks`."""
+    """Each bar is within the chart; a layer stands below its step, a check below the step `checks`."""
     bars = timeline(RUN)
     assert [bar.name for bar in bars] == ["prepare", "ready", "quorum", "checks", "topics", "console-to-host", "quorum"]
     assert all(bar.left >= 0 and bar.left + bar.width <= 100.1 for bar in bars)
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))
-def test_every_view_tells_of_a_run_that_had_no_lab(form):
-    """It failed before anything was decided."""
+def test_every_format_shows_a_run_without_a_lab(form):
+    """The run failed before the plan existed."""
     bare = RunResult(1, "0.1.0", "lab", "up", None, None, "error", "2026-11-23T09:00:00+00:00", 0.1)
     assert FORMATS[form](bare)
 
 
 def test_a_markdown_cell_stays_a_cell(tmp_path, monkeypatch):
-    """What a check said can't end its table row; the step summary grows by one report."""
+    """Output of a check can't end its table row; each run adds a report to the step summary."""
     row = next(line for line in FORMATS["md"](RUN).splitlines() if line.startswith("| console-to-host"))
     assert row.count(" | ") == 3
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
@@ -105,7 +103,7 @@ def test_a_markdown_cell_stays_a_cell(tmp_path, monkeypatch):
     assert (tmp_path / "summary").read_text().count("## ") == 2
 
 
-def test_the_web_page_and_its_memory_are_told():
-    """To people in every form."""
+def test_the_web_page_s_memory_is_shown():
+    """It is shown in every format for people."""
     for form in ("terminal", "md", "html"):
         assert "50 MiB" in FORMATS[form](RUN), form

@@ -10,22 +10,22 @@ from labctl.state.store import LabStore, refuse_other_source
 from tests.fakes import create_record
 
 
-def test_a_lab_is_kept_as_it_was_made(tmp_path):
-    """What `create` wrote is what `load` gives."""
+def test_a_created_record_is_loaded_unchanged(tmp_path):
+    """`load` returns what `create` wrote."""
     store = LabStore(tmp_path / "s")
     assert store.load("lab") is None
-    made = create_record(store)
-    assert store.load("lab") == made
+    record = create_record(store)
+    assert store.load("lab") == record
     assert store.names() == ["lab"]
 
 
 def test_two_labs_share_neither_ports_nor_addresses(tmp_path):
-    """`port: auto` and the loopback network are chosen free of each other."""
+    """`port: auto` and the loopback network differ between the labs."""
     store = LabStore(tmp_path / "s")
-    one, other = create_record(store, "one").identity, create_record(store, "other").identity
-    assert one.external_port != other.external_port
-    assert one.loopback != other.loopback
-    assert one.cluster_id != other.cluster_id
+    first, other = create_record(store, "first").identity, create_record(store, "other").identity
+    assert first.external_port != other.external_port
+    assert first.loopback != other.loopback
+    assert first.cluster_id != other.cluster_id
 
 
 def test_a_removed_lab_is_gone_and_removing_it_again_is_no_error(tmp_path):
@@ -37,8 +37,8 @@ def test_a_removed_lab_is_gone_and_removing_it_again_is_no_error(tmp_path):
     assert list((store.root / "labs").iterdir()) == []
 
 
-def test_a_half_removed_lab_is_swept(tmp_path):
-    """A `remove` that was killed leaves a dotted folder, which the next `down` takes away."""
+def test_the_folder_of_a_half_removed_lab_is_deleted(tmp_path):
+    """A killed `remove` leaves a folder whose name starts with a dot; the next `down` deletes it."""
     store = LabStore(tmp_path / "s")
     (store.root / "labs" / ".lab.1234").mkdir()
     store.sweep()
@@ -46,19 +46,19 @@ def test_a_half_removed_lab_is_swept(tmp_path):
 
 
 def test_a_half_removed_lab_is_no_lab(tmp_path):
-    """Its folder has another name than its record: nobody takes it for the lab that was made meanwhile."""
+    """Its folder has another name than its record, so it is not mistaken for a lab that was created meanwhile."""
     store = LabStore(tmp_path / "s")
     create_record(store)
-    doomed = store.lab_folder(".lab.1234")
-    shutil.copytree(store.lab_folder("lab"), doomed)
+    remains = store.lab_folder(".lab.1234")
+    shutil.copytree(store.lab_folder("lab"), remains)
     assert store.names() == ["lab"]
     assert store.load(".lab.1234") is None
 
 
-def test_a_lock_of_another_user_is_said(tmp_path):
-    """Exit 3 with its path: one that a labctl of root left."""
+def test_a_lock_file_of_another_user_is_reported(tmp_path):
+    """Exit code 3 with the path: root's labctl may have left the file."""
     store = LabStore(tmp_path / "s")
-    (store.root / "locks" / "lab.lock").mkdir()  # as unopenable, also for root
+    (store.root / "locks" / "lab.lock").mkdir()  # can't be opened, not even by root
     with (
         pytest.raises(HostError, match=r"lab\.lock can't be written"),
         store.locked("lab", doing="up", seconds=0, note=print),
@@ -67,8 +67,8 @@ def test_a_lock_of_another_user_is_said(tmp_path):
     assert not store.is_free("lab")
 
 
-def test_a_torn_record_is_no_lab(tmp_path):
-    """A lab.json that is not whole is treated as none."""
+def test_an_incomplete_record_is_no_lab(tmp_path):
+    """An incomplete lab.json is treated like a missing file."""
     store = LabStore(tmp_path / "s")
     create_record(store)
     (store.lab_folder("lab") / "lab.json").write_text('{"name": ')
@@ -76,35 +76,35 @@ def test_a_torn_record_is_no_lab(tmp_path):
 
 
 def test_the_same_name_from_another_file_is_refused(tmp_path):
-    """Exit 2, saying where the first one lives."""
+    """The error has exit code 2 and names the file of the existing lab."""
     record = create_record(LabStore(tmp_path / "s"), source="/a/lab.yaml")
     refuse_other_source(record, "/a/lab.yaml")
     with pytest.raises(SpecError, match=r"exists already, from /a/lab\.yaml"):
         refuse_other_source(record, "/b/lab.yaml")
 
 
-def test_a_held_lab_says_who_holds_it(tmp_path):
-    """The second labctl says that it waits, then which command and pid have the lab."""
+def test_a_lab_in_use_is_reported_with_its_user(tmp_path):
+    """The second labctl reports that it waits, and which command and pid use the lab."""
     store = LabStore(tmp_path / "s")
-    told, failed = [], []
+    notes, errors = [], []
 
     def second():
         try:
-            with LabStore(tmp_path / "s").locked("lab", doing="down", seconds=0, note=told.append):
+            with LabStore(tmp_path / "s").locked("lab", doing="down", seconds=0, note=notes.append):
                 pass
         except HostError as error:
-            failed.append(error.message)
+            errors.append(error.message)
 
-    with store.locked("lab", doing="up", seconds=1, note=told.append):
+    with store.locked("lab", doing="up", seconds=1, note=notes.append):
         other = threading.Thread(target=second)
         other.start()
         other.join()
-    assert told == [f"the lab lab is in use by `labctl up`, pid {os.getpid()}: waiting"]
-    assert "in use by `labctl up`" in failed[0]
+    assert notes == [f"the lab lab is in use by `labctl up`, pid {os.getpid()}: waiting"]
+    assert "in use by `labctl up`" in errors[0]
 
 
-def test_a_state_folder_that_can_t_be_made_is_said(tmp_path):
-    """A file where the folder should be: exit 3 with the path and the way out."""
+def test_a_state_folder_that_can_t_be_created_is_reported(tmp_path):
+    """A file has the folder's name: exit code 3, with the path and a remedy."""
     (tmp_path / "file").write_text("")
     with pytest.raises(HostError, match="can't be written") as refused:
         _ = LabStore(tmp_path / "file" / "s").root
@@ -112,6 +112,6 @@ def test_a_state_folder_that_can_t_be_made_is_said(tmp_path):
 
 
 def test_cluster_ids_never_start_with_a_dash():
-    """A leading - would be an option to Kafka's format tool."""
+    """Kafka's format tool would read a leading - as an option."""
     assert not any(new_cluster_id().startswith("-") for _ in range(2000))
     assert all(len(new_cluster_id()) == 22 for _ in range(10))

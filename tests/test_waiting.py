@@ -4,23 +4,23 @@ from labctl.errors import NodeDied, ReadinessTimeout
 from labctl.system.waiting import Deadline, NotReady, retry, wait_until
 
 
-def test_not_yet_is_asked_again_until_it_is_so():
-    """NotReady means once more; the number of attempts is told."""
-    answers = [NotReady("no"), NotReady("no"), "yes"]
+def test_a_probe_is_repeated_until_it_succeeds():
+    """NotReady means another attempt; the number of attempts is reported."""
+    outcomes = [NotReady("no"), NotReady("no"), "yes"]
     pauses = []
 
     def probe():
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     waited = wait_until(probe, what="it", deadline=Deadline.after(5), sleep=pauses.append)
     assert (waited.result, waited.attempts, len(pauses)) == ("yes", 3, 2)
 
 
-def test_a_fatal_answer_passes_through_at_once():
-    """A dead node ends the wait without a pause."""
+def test_a_fatal_error_ends_the_wait_at_once():
+    """An exited node ends the wait without a pause."""
 
     def probe():
         raise NodeDied("gone")
@@ -29,20 +29,20 @@ def test_a_fatal_answer_passes_through_at_once():
         wait_until(probe, what="it", deadline=Deadline.after(5), sleep=lambda _seconds: pytest.fail("a pause"))
 
 
-def test_a_wait_that_runs_out_says_what_was_last_seen():
-    """The message has what was waited for, how long, and the last answer."""
-    seen = iter(f"{n} of 3" for n in range(1000))
+def test_a_timeout_reports_the_last_observation():
+    """The message has what was waited for, how long, and the last observation."""
+    observations = iter(f"{n} of 3" for n in range(1000))
 
     def probe():
-        raise NotReady(next(seen))
+        raise NotReady(next(observations))
 
     with pytest.raises(ReadinessTimeout, match=r"quorum: timed out after 0 s; last observed: 0 of 3") as late:
         wait_until(probe, what="quorum", deadline=Deadline.after(0), sleep=lambda _s: None)
     assert late.value.exit_code == 4
 
 
-def test_few_times_gives_up_with_the_last_answer():
-    """A download is tried again a few times, pausing longer each time."""
+def test_retry_ends_with_the_last_error():
+    """A download is attempted a few times, with a longer pause each time."""
     pauses = []
 
     def action():

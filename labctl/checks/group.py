@@ -15,12 +15,12 @@ from labctl.system.parallel import run_all
 
 PARTITIONS = 3
 MEMBERS = 2
-# kafka-python may leave a member without partitions, or without their records, forever: another one replaces it then
+# kafka-python may leave a member without partitions, or without their records, forever: another member replaces it then
 IDLE_SECONDS = 15.0
 
 
 def consumer_group(context: CheckContext) -> CheckPass:
-    """Return a pass where two members share three partitions, and a third one resumes where they had committed.
+    """Return a pass where two members share three partitions, and a third member resumes where they had committed.
 
     Raises CheckFailed where they do not, or where a record is skipped or read again; KafkaFailed.
     """

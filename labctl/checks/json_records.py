@@ -1,4 +1,4 @@
-"""The homework's JSON records, byte for byte: new ones of this run, and the seed records of the lab."""
+"""The homework's JSON records, byte for byte: new records of this run, and the seed records of the lab."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labctl.plan.model import TopicPlan
 def json_records(context: CheckContext) -> CheckPass:
     """Return a pass where new records are read byte for byte, and the plan's seed records are in their topics.
 
-    Raises CheckFailed where one is missing or changed; KafkaFailed.
+    Raises CheckFailed where a record is missing or changed; KafkaFailed.
     """
     topic = context.topic("json-records")
     sent = [
@@ -33,7 +33,7 @@ def json_records(context: CheckContext) -> CheckPass:
 
 
 def _seed_records(client: KafkaClient, topic: TopicPlan) -> int:
-    """Return how many seed records the topic has. Raises CheckFailed for a missing one."""
+    """Return how many seed records the topic has. Raises CheckFailed where a record is missing."""
     values = [record.value for record in client.read(topic.name)]
     missing = [record for record in topic.records if record.encode() not in values]
     if missing:

@@ -54,7 +54,7 @@ def run_checks(context: CheckContext, checks: Sequence[Check]) -> list[CheckResu
             _delete_groups(context)
         found += [_run(context, check, began) for check in alone]
     except BaseException:
-        if cleans_up and not context.lab:  # in a lab the next run deletes what this one left
+        if cleans_up and not context.lab:  # in a lab the next run deletes the topics of this run
             cleaning = threading.Thread(target=_delete_topics, args=(context, with_topic), daemon=True)
             cleaning.start()
             cleaning.join(INTERRUPTED_SECONDS)
@@ -113,7 +113,7 @@ def _create_topics(context: CheckContext, with_topic: Mapping[str, Check]) -> tu
 
 
 def _require_topics(context: CheckContext, names: Collection[str]) -> None:
-    """Raise NotReady until every broker has the topics: a client that asks another one gets the answer "no topic"."""
+    """Raise NotReady until every broker has the topics: a broker without a topic responds that it does not exist."""
     for known in context.client.topics_by_broker(list(names)):
         if missing := sorted(set(names) - known):
             raise NotReady(f"a broker does not have {', '.join(missing)} yet")

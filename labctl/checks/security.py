@@ -1,4 +1,4 @@
-"""A secure lab: each client that must be rejected is rejected for the right reason, each authorized one gets access."""
+"""A secure lab: each client that must be rejected is rejected for the right reason, others get access."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _controller_listener(context: CheckContext, secure: SecureLab, address: str)
 
 
 def _settings(context: CheckContext, secure: SecureLab) -> list[str]:
-    """Return the security settings of running brokers that are not the planned ones."""
+    """Return the security settings of running brokers that differ from the plan."""
     problems = []
     for number, planned in secure.settings.items():
         actual = context.client.broker_config(number)
@@ -125,7 +125,7 @@ def _settings(context: CheckContext, secure: SecureLab) -> list[str]:
 
 
 def _acls(context: CheckContext, secure: SecureLab) -> list[str]:
-    """Return ACLs that are not planned, and planned ones that are missing."""
+    """Return ACLs that are not planned, and planned ACLs that are missing."""
     try:
         actual = {acl for acl in context.client.acls() if not acl.name.startswith(TOPIC_PREFIX)}
     except KafkaFailed as error:

@@ -1,4 +1,4 @@
-"""A transaction: a committed record is read, an aborted one is not."""
+"""A transaction: a committed record is read, an aborted record is not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from labctl.checks.context import CheckContext
 
 
 def transaction(context: CheckContext) -> CheckPass:
-    """Return a pass where a read_committed consumer reads the record of a committed transaction, not of an aborted one.
+    """Return a pass where a read_committed consumer reads the record of a committed, not of an aborted transaction.
 
     Raises CheckFailed where it does not, KafkaFailed.
     """

@@ -95,9 +95,10 @@ def example(
     user: str | None,
     force: bool,
 ) -> None:
-    """Write a small client project for the lab: python, java, node or go.
+    """Write a small client project for the lab.
 
-    It sends records and reads them in a consumer group; its README says how to run it.
+    LANGUAGE is python, java, node or go. The program sends records and reads them in a consumer group; its README says
+    how to run it.
     """
     from labctl.homework.example import make_example, to_run, write_example
 

@@ -1,4 +1,4 @@
-"""The command that runs another one in a node: exec."""
+"""exec: run a program in a node."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class MainGroup(CommandGroup):
 @click.option("--no-color", is_flag=True, help="Print without colours (as with NO_COLOR set).")
 @click.pass_context
 def cli(ctx: click.Context, verbose: bool, quiet: bool, no_color: bool) -> None:
-    """A real Apache Kafka lab (KRaft) with one command: started, verified from both sides, removed again."""
+    """A real Apache Kafka lab (KRaft) with one command: started, verified, removed again."""
     from labctl.cli.console import Console
 
     ctx.obj = Console(0 if quiet else 2 if verbose else 1, color=False if no_color else None)

@@ -169,5 +169,5 @@ def _recorded_spec(name: str | None) -> LabSpec:
     record = lab_store().load(checked_name(name) if name else default.name)
     if record is None or record.source:
         return default
-    # these two belong to one call
+    # these two are valid for a single call
     return recorded_spec(record).model_copy(update={"checks": default.checks, "timeout": default.timeout})

@@ -36,7 +36,10 @@ def stop(console: Console, file: Path | None, name: str | None) -> None:
 @json_option
 @click.pass_obj
 def reset(console: Console, file: Path | None, name: str | None, as_json: bool) -> None:
-    """Empty the running lab without a restart, and create its topics again."""
+    """Empty the running lab without a restart.
+
+    It aborts open transactions, deletes groups and topics, and creates the lab's own topics again.
+    """
     from labctl.lab import lifecycle
 
     lab = lab_name(file, name)
@@ -69,7 +72,10 @@ def down(console: Console, file: Path | None, name: str | None, every: bool) -> 
 @click.option("--older-than", metavar="AGE", help="Remove labs that are older too: 30m, 2h, 1d.")
 @click.pass_obj
 def gc(console: Console, older_than: str | None) -> None:
-    """Remove incomplete labs, and labs of `run` and of test sessions that have ended."""
+    """Remove orphaned labs.
+
+    Incomplete labs, and those of `labctl run` and of test sessions that have ended.
+    """
     from labctl.lab import ephemeral
 
     found = False

@@ -40,7 +40,7 @@ def collect_artifacts(states: list[NodeState], runtime: Runtime) -> Artifacts:
 def write_bundle(
     folder: Path, artifacts: Artifacts, rendered: Mapping[str, str], doctor: str, hide: Callable[[str], str]
 ) -> Path:
-    """Write the bundle into `folder`/failure, in place of the last one, and return its path. Raises OSError.
+    """Write the bundle into `folder`/failure, in place of the last bundle, and return its path. Raises OSError.
 
     Each text goes through `hide` first.
     """

@@ -85,7 +85,7 @@ def _known(text: str) -> Diagnosis | None:
 
 
 def _most_relevant_first(traces: Iterable[NodeTrace]) -> list[NodeTrace]:
-    """Nodes that ended before others, and the one that ended first before those that ended because of it."""
+    """Sort ended nodes before others, and the node that ended first before those that ended because of it."""
     return sorted(
         traces, key=lambda trace: (trace.state == "running" and not trace.reason, trace.ended or float("inf"))
     )

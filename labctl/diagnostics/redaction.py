@@ -48,7 +48,7 @@ class Redactor:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         forms = {form for value in values if len(value) >= SHORTEST for form in _forms(value)}
-        # the longest first: one form may be part of another
+        # the longest first: a form may be part of another form
         known = "|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))
         self._known = re.compile(known) if known else None
 

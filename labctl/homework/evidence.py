@@ -57,7 +57,7 @@ class _Folder:
     artifacts: list[Artifact] = field(default_factory=list)
 
     def make(self, name: str, proves: str, make: Callable[[Path], None]) -> None:
-        """Create one file. If that fails, keep the reason: the others are created all the same."""
+        """Create a file. If that fails, keep the reason: the other files are created anyway."""
         try:
             make(self.path / name)
         except LabError as error:

@@ -1,4 +1,4 @@
-"""The notebook kafka.ipynb: the lab from Python, for a student; written for one lab, and run on it."""
+"""The notebook kafka.ipynb: the lab from Python, for a student; written for a lab, and run on it."""
 
 from __future__ import annotations
 

@@ -21,6 +21,14 @@ COMMENTS = {
     "offsets.topic.replication.factor": "replicas of the topic with the offsets of consumer groups",
     "transaction.state.log.replication.factor": "replicas of the topic with the state of transactions",
     "transaction.state.log.min.isr": "in-sync replicas of that topic which a write needs",
+    "log.dirs": "the folder of this node's data",
+    "num.partitions": "partitions of a topic that is created without a number of partitions",
+    "default.replication.factor": "replicas of a topic that is created without a replication factor",
+    "offsets.topic.num.partitions": "few partitions of an internal topic make a lab start faster",
+    "controller.quorum.append.linger.ms": "a lab is ready sooner with shorter waits than Kafka's defaults",
+    "log.cleaner.dedupe.buffer.size": "8 MiB of memory instead of 128 MiB are enough for a lab's compacted topics",
+    "share.coordinator.state.topic.replication.factor": "replicas of the topic with the state of share groups",
+    "group.share.heartbeat.interval.ms": "a new member of a share group receives records sooner",
 }
 
 

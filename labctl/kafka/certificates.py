@@ -25,7 +25,7 @@ def write_readable(path: Path, text: str) -> None:
 
 
 def make_certificates(plan: LabPlan) -> None:
-    """Create a CA and a certificate for each node, in place of earlier ones.
+    """Create a CA and a certificate for each node, in place of earlier certificates.
 
     The CA's key is not kept. Raises OSError.
     """

@@ -44,7 +44,7 @@ def login_as(plan: LabPlan, user: str | None = None) -> Login | None:
 def client_settings(plan: LabPlan, form: str, user: str | None = None) -> str:
     """Return what a client on the host needs as `user` (default: the first one), in the form `form` of ENV_FORMATS.
 
-    A password is named by its file, except in librdkafka's form, which can't read one. Raises SpecError, HostError.
+    A password is named by its file, except in librdkafka's form, which can't read files. Raises SpecError, HostError.
     """
     return ENV_FORMATS[form](plan, login_as(plan, user))
 

@@ -21,7 +21,7 @@ def console_producer(
 
 
 def config_option(side: str, config: str | None, kafka_version: str | None) -> list[str]:
-    """Return the option that names the .properties file of a console producer or consumer (`side`), if there is one."""
+    """Return the option that names the .properties file of a console producer or consumer (`side`), if any."""
     if config is None:
         return []
     return ["--command-config" if has(kafka_version or "0", "--command-config") else f"--{side}.config", config]

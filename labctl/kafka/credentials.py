@@ -30,9 +30,9 @@ SHORT_TIMEOUTS = "request.timeout.ms=4000\ndefault.api.timeout.ms=8000\n"  # of 
 
 
 def make_credentials(plan: LabPlan, *, renew: bool) -> None:
-    """Create what is missing of the lab's secrets; with `renew` new certificates too where the old ones expire soon.
+    """Create the missing secrets of the lab; with `renew` new certificates too where the old certificates expire soon.
 
-    Running nodes have only the old ones. Raises HostError where a file can't be written.
+    Running nodes have only the old certificates. Raises HostError where a file can't be written.
     """
     if plan.security is None:
         return

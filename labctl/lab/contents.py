@@ -20,7 +20,7 @@ def add_users(plan: LabPlan, client: KafkaClient) -> None:
 
 
 def create_topics(plan: LabPlan, client: KafkaClient) -> list[str]:
-    """Create the plan's topics and return the names of the new ones. Raises KafkaFailed."""
+    """Create the plan's topics and return the names of the new topics. Raises KafkaFailed."""
     return client.create_topics(
         {topic.name: (topic.partitions, topic.replication_factor, dict(topic.config)) for topic in plan.topics}
     )

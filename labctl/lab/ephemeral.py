@@ -51,7 +51,7 @@ def gc(store: LabStore, reporter: Reporter, older_than: timedelta | None = None)
     """Remove incomplete labs, those whose owner has ended, and with `older_than` those created before that.
 
     Yield (lab, what was removed). A lab of `up` has no owner, and stays. Raises HostError where the state folder
-    can't be used, and what `down_each` raises: the first LabError, after all were tried.
+    can't be used, and what `down_each` raises: the first LabError, after an attempt on each.
     """
 
     def unwanted(record: LabRecord) -> bool:
@@ -72,7 +72,7 @@ def down_each(
 ) -> Iterator[tuple[str, list[str]]]:
     """Remove these labs, and yield (lab, what was removed).
 
-    Raises the first LabError of `down` (HostError, RuntimeFailed, SpecError), after all were tried.
+    Raises the first LabError of `down` (HostError, RuntimeFailed, SpecError), after an attempt on each.
     """
     failures = []
     for name in names:

@@ -20,7 +20,7 @@ from labctl.webui.page.access import page_key
 
 LOCK_SECONDS = 60  # to wait for another labctl at work on the same lab
 CONNECT_SECONDS = 10  # ten labs that start at the same time leave one client little of the machine
-ANSWER_SECONDS = 30.0  # for one answer of Kafka; 10 s were too few on a machine with ten labs
+ANSWER_SECONDS = 30.0  # for a response of Kafka; 10 s were too few on a machine with ten labs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +94,16 @@ def overall_state(states: list[NodeState]) -> str:
 def connect(plan: LabPlan, seconds: float = CONNECT_SECONDS, answer: float = REQUEST_SECONDS) -> KafkaClient:
     """Return a client of the lab for labctl itself. Raises HostError where its password can't be read.
 
-    `seconds` are for one attempt to connect, `answer` seconds for one answer.
+    `seconds` are for one attempt to connect, `answer` seconds for a response.
     """
     return KafkaClient(plan.host_bootstrap, library_settings(plan), connect=seconds, seconds=answer)
 
 
 def lab_secrets(plan: LabPlan) -> list[str]:
-    """Return every password of the lab, and the key of its page. Raises HostError where one can't be read."""
+    """Return every password of the lab, and the key of its page. Raises HostError where a file can't be read."""
     return [*secrets_of(plan), *filter(None, [page_key(plan)])]
 
 
 def answer_seconds(deadline: Deadline) -> float:
-    """Return how long one answer of Kafka may take, in seconds."""
+    """Return how long a response of Kafka may take, in seconds."""
     return min(ANSWER_SECONDS, max(1.0, deadline.left))

@@ -91,7 +91,7 @@ def down(
 ) -> list[str]:
     """Remove everything of the lab but its reports and lab.yaml, and return what was removed. Safe to repeat.
 
-    `only_if` is asked about its record when no other labctl can be at work on it. Raises HostError, for
+    `only_if` examines its record when no other labctl can be at work on it. Raises HostError, for
     example where another labctl holds the lab; RuntimeFailed where the runtime fails; SpecError or LabError where the
     lab's record can't be used.
     """
@@ -209,7 +209,7 @@ def _find_or_create(
 
 
 def _refuse_other_lab(request: LabRequest, record: LabRecord, owner: ProcessId | None) -> None:
-    """Raise SpecError where the existing lab is not the one that was asked for."""
+    """Raise SpecError where the existing lab is not the one that was requested."""
     refuse_other_source(record, request.source)
     if owner and not record.belongs_to(owner):
         raise SpecError([f"the lab {record.name} exists already, and does not belong to this run"], OTHER_NAME)

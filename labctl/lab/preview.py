@@ -20,7 +20,7 @@ PREVIEW_LOOPBACK = "127.77.0"
 
 
 def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
-    """Return the lab's plan: with its identity where it exists, else with one that is always the same.
+    """Return the lab's plan: with its identity where it exists, else with a constant identity.
 
     Raises SpecError, HostError where there are no free ports.
     """

@@ -1,4 +1,4 @@
-"""The record of a run: the one place that turns what happens into steps, so that a report always exists."""
+"""The record of a run: the only place that turns events into steps, so that a report always exists."""
 
 from __future__ import annotations
 

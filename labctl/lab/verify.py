@@ -1,4 +1,4 @@
-"""Verifying a Kafka: a lab of labctl, or one that somebody else started."""
+"""Verifying a Kafka: a lab of labctl, or a Kafka that somebody else started."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _record_topics(log: RunLog, client: KafkaClient, names: list[str]) -> None:
 
 
 def _require_listener(client: KafkaClient) -> None:
-    """Raise LabStopped where nothing accepts connections at one of the bootstrap addresses."""
+    """Raise LabStopped where nothing accepts connections at a bootstrap address."""
     problem = next((why for address in client.addresses if (why := connection_error(address))), None)
     if problem:
         raise LabStopped(

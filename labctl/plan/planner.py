@@ -32,7 +32,7 @@ from labctl.runtime_traits import RUNTIMES, RuntimeTraits
 if TYPE_CHECKING:  # a process that only receives a plan needs no pydantic: the lab page loads in half the time
     from labctl.spec.model import AclSpec, LabSpec, Scalar
 
-CONTROLLER_IDS = 100  # isolated controllers count from 101, brokers from 1: adding one renames no other node
+CONTROLLER_IDS = 100  # isolated controllers count from 101, brokers from 1: an added node renames no other node
 KAFBAT_SERVICE = "kafka-ui"
 KAFBAT_PORT = 8080  # inside its container
 
@@ -135,7 +135,7 @@ def _security(spec: LabSpec) -> SecurityPlan | None:
 
 
 def _acl_plans(user: str, acl: AclSpec) -> list[AclPlan]:
-    """One for each operation. `*` alone is Kafka's own name for all resources, `abc*` means a prefix."""
+    """Return an ACL for each operation. `*` alone is Kafka's own name for all resources, `abc*` means a prefix."""
     resource, name = acl.resource
     prefixed = name != "*" and name.endswith("*")
     pattern = "prefixed" if prefixed else "literal"

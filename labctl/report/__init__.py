@@ -24,7 +24,7 @@ def write(run: RunResult, folder: Path) -> None:
 
 
 def add_to_summary(run: RunResult) -> None:
-    """Add the run to the step summary of a GitHub job, if this is one. Raises OSError."""
+    """Add the run to the step summary, if this is a GitHub job. Raises OSError."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as opened:

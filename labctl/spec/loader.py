@@ -128,7 +128,7 @@ def _plain(node: Any) -> Any:
 
 
 def _reworded(error: ValidationError, data: Any) -> list[Problem]:
-    """One problem for each wrong key: pydantic reports one for each branch of a union."""
+    """Return one problem for each wrong key: pydantic reports a problem for each branch of a union."""
     found: dict[KeyPath, list[str]] = {}
     for item in error.errors():
         path = _existing(data, item["loc"], missing=item["type"] == "missing")

@@ -129,7 +129,7 @@ class UserSpec(_Section):
     acls: list[AclSpec] | None = Field(None, description="default: read and write the lab's topics, use any group")
 
     def acls_with_defaults(self, topics: list[TopicSpec]) -> list[AclSpec]:
-        """Return its ACLs, or the default ones where lab.yaml has none."""
+        """Return the user's ACLs, or the default ACLs where lab.yaml has none."""
         if self.acls is not None:
             return self.acls
         return [
@@ -153,7 +153,7 @@ class SecuritySpec(_Section):
 
     @property
     def with_defaults(self) -> list[UserSpec]:
-        """The users, or the default one where lab.yaml has none."""
+        """The users, or the default user where lab.yaml has none."""
         return [UserSpec(name="student")] if self.users is None else self.users
 
 
@@ -194,7 +194,7 @@ class LabSpec(_Section):
 
     @property
     def picks_all_ports(self) -> bool:
-        """Whether all its ports are chosen among free ones."""
+        """Whether labctl chooses all its ports among the free ports."""
         return self.listeners.external.port == "auto" and (self.ui.kind == "none" or self.ui.port == "auto")
 
 

@@ -55,7 +55,7 @@ def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | N
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write in one rename: a reader finds the old text or the new one. Raises OSError."""
+    """Write in one rename: a reader finds the old or the new text. Raises OSError."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(path)

@@ -31,7 +31,7 @@ def run_pair(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
 def run_all(jobs: Sequence[Callable[[], T]], workers: int, seconds: float | None = None) -> list[T]:
     """Run `jobs` in up to `workers` threads and return their results, in their order.
 
-    Raises what the first to fail raised, and TimeoutError where none ends within `seconds` of the one before.
+    Raises the first error of a job, and TimeoutError where no job ends within `seconds` of the previous job.
     """
     waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()

@@ -122,7 +122,7 @@ def with_argument(argument: str) -> list[psutil.Process]:
 
 
 def with_environment(name: str, value: str) -> list[psutil.Process]:
-    """Return this user's processes that have `name`=`value` in their environment, without this one."""
+    """Return this user's processes that have `name`=`value` in their environment, without this process."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):

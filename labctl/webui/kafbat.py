@@ -12,6 +12,6 @@ def api_addresses(url: str, lab: str, topic: str) -> tuple[str, str]:
 
 
 def page_addresses(url: str, lab: str, topic: str) -> tuple[str, str]:
-    """Return the addresses for people of all topics, and of the records of one."""
+    """Return the addresses of Kafbat's pages: all topics, and the records of a topic."""
     address = f"{url}/ui/clusters/{quote(lab)}/all-topics"
     return address, f"{address}/{quote(topic)}/messages"

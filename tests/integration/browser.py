@@ -1,4 +1,4 @@
-"""A real Chromium, driven by Playwright, with axe-core to look for what people can't use."""
+"""A real Chromium, driven by Playwright, with axe-core to find accessibility problems."""
 
 import contextlib
 import os
@@ -13,8 +13,8 @@ SERIOUS = {"serious", "critical"}
 
 
 @contextlib.contextmanager
-def launched():
-    """The browser: skips where there is none, or fails where LABCTL_REQUIRE_BROWSER=1 says that there must be one."""
+def launch_browser():
+    """Yield the browser. Skip where there is none, or fail where LABCTL_REQUIRE_BROWSER=1 requires one."""
     from playwright.sync_api import sync_playwright
 
     try:
@@ -22,7 +22,7 @@ def launched():
     except HostError as error:
         end = pytest.fail if os.environ.get("LABCTL_REQUIRE_BROWSER") == "1" else pytest.skip
         end(f"{error.message}; {error.hint}")
-    # Debian's is a shell script: it needs the system's programs also where labctl is to find none
+    # Debian's browser is a shell script: it needs the system's programs, even where a test hides them from labctl
     environment: dict[str, str | float | bool] = {**os.environ, "PATH": os.defpath}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=browser_options(), env=environment)
@@ -31,24 +31,24 @@ def launched():
 
 
 @contextlib.contextmanager
-def opened(browser, url, also=(), **options):
-    """A page at `url`; it ends the test where the page complains or asks for anything but itself and `also`."""
+def open_page(browser, url, also=(), **options):
+    """Open `url`. At the end, fail where the browser logged an error or requested anything but `url` and `also`."""
     context = browser.new_context(**options)
     page = context.new_page()
-    complaints, asked = [], []
-    page.on(
-        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    errors, requests = [], []
+    page.on("console", lambda message: errors.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(url)
     yield page
     context.close()
-    assert complaints == []
-    assert {address for address in asked if not address.startswith("data:")} <= {url, *also}
+    assert errors == []
+    assert {address for address in requests if not address.startswith("data:")} <= {url, *also}
 
 
 def findings(page):
-    """What axe-core finds of weight."""
-    found = Axe().run(page).response["violations"]
-    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]
+    """Return the serious violations that axe-core finds: [(rule, HTML)]."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        (violation["id"], violation["nodes"][0]["html"]) for violation in violations if violation["impact"] in SERIOUS
+    ]

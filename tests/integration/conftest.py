@@ -1,4 +1,4 @@
-"""Real labs: each test has its own state folder, lab names and free ports, and leaves nothing."""
+"""Real labs: each test has its own state folder, lab names and free ports, and leaves nothing behind."""
 
 import os
 import shutil
@@ -16,9 +16,9 @@ from tests.integration.own_engine import own_engine
 
 @pytest.fixture(scope="session")
 def docker_engine(prepared, tmp_path_factory):
-    """A real engine, with the project's image as this checkout makes it.
+    """A real engine that has the project's image, built from this checkout.
 
-    Tests without an engine are skipped, or fail where LABCTL_REQUIRE_DOCKER=1 says that one must be.
+    Tests are skipped where no engine responds, or fail where LABCTL_REQUIRE_DOCKER=1 requires one.
     """
     missing = _missing_of_docker()
     assert not missing or os.environ.get("LABCTL_REQUIRE_DOCKER") != "1", missing
@@ -32,25 +32,25 @@ def docker_engine(prepared, tmp_path_factory):
 def _missing_of_docker():
     if not shutil.which("docker"):
         return "there is no docker command"
-    for question in ("version", "compose version"):
-        done = subprocess.run(["docker", *question.split()], capture_output=True, text=True, timeout=30, check=False)
+    for command in ("version", "compose version"):
+        done = subprocess.run(["docker", *command.split()], capture_output=True, text=True, timeout=30, check=False)
         if done.returncode:
-            return f"`docker {question}` fails: {done.stderr.strip()}"
-        if question == "version" and "containerd" not in done.stdout:
-            return "the engine answers, and its containerd does not"
+            return f"`docker {command}` fails: {done.stderr.strip()}"
+        if command == "version" and "containerd" not in done.stdout:
+            return "the engine responds, but its containerd does not"
     return ""
 
 
 @pytest.fixture(scope="module")
 def other_engine(docker_engine):
-    """An engine of the tests' own with the project's image, to be stopped and filled up."""
+    """A separate engine with the project's image, which the tests may stop and whose disk they may fill."""
     with own_engine(f"{OWN_IMAGE}:4.3.1") as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def stock_like(docker_engine):
-    """An image with apache/kafka's ways, made here where it is not yet."""
+    """An image that is laid out like apache/kafka, built here unless the engine has it."""
     if os.getuid() != 0 or not shutil.which("mmdebstrap"):
         pytest.skip("scripts/stock_like_image.py needs root and mmdebstrap")
     build_stock_like("labctl-test/stock-like")
@@ -58,32 +58,32 @@ def stock_like(docker_engine):
 
 @pytest.fixture(scope="session")
 def stock_like_java_25(docker_engine):
-    """One with Java 25, whose CDS archive does not fit its tools."""
+    """The same image with Java 25, whose CDS archive does not fit its tools."""
     build_stock_like("labctl-test/stock-like-java25")
 
 
 def build_stock_like(repository):
-    """Build that image where the engine does not have it."""
+    """Build the image unless the engine has it."""
     script = SOURCE / "scripts" / "stock_like_image.py"
     subprocess.run([sys.executable, script, repository], timeout=390, check=True, cwd=SOURCE)
 
 
 @pytest.fixture
 def engine_labctl(tmp_path, docker_engine):
-    """A fresh labctl that sees the engine; nothing of its labs is left there."""
-    one = make_labctl(tmp_path / "labctl")
-    one.env = engine_of(one)
+    """A fresh labctl that uses the engine. After the test its labs have left nothing there."""
+    labctl = make_labctl(tmp_path / "labctl")
+    labctl.env = engine_of(labctl)
     before = all_names()
-    yield one
-    one.end_started()
-    one.run("down", "--all", check=True)
-    left = set(all_names()) - set(before)
-    assert not left, left
+    yield labctl
+    labctl.end_started()
+    labctl.run("down", "--all", check=True)
+    orphans = set(all_names()) - set(before)
+    assert not orphans, orphans
 
 
 @pytest.fixture
 def derived(docker_engine, tmp_path):
-    """Build an image on ours that goes wrong in its own way; removed afterwards."""
+    """Build a faulty image on the project's image. It is removed after the test."""
     tags = []
 
     def build(name, *lines):
@@ -102,38 +102,38 @@ def derived(docker_engine, tmp_path):
 
 @pytest.fixture(scope="session", autouse=True)
 def prepared(tmp_path_factory):
-    """Kafka is downloaded and prepared once for all tests."""
+    """Download and prepare Kafka once for all tests."""
     make_labctl(tmp_path_factory.mktemp("prepare")).run("cache", "warm", timeout=300, check=True)
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    """A real browser; one for all tests."""
-    with browser.launched() as one:
-        yield one
+    """A real browser, shared by all tests."""
+    with browser.launch_browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture
 def labctl(tmp_path):
-    """A fresh labctl; every lab it made is gone afterwards, and so is everything else."""
-    one = make_labctl(tmp_path / "labctl")
-    yield one
-    one.end_started()
-    one.run("down", "--all", check=True)
-    left = snapshot.take(one.state / "labs", within=tmp_path).new_since(snapshot.NOTHING)
-    assert not left, left
+    """A fresh labctl. After the test its labs have left no process, no socket and no file."""
+    labctl = make_labctl(tmp_path / "labctl")
+    yield labctl
+    labctl.end_started()
+    labctl.run("down", "--all", check=True)
+    orphans = snapshot.take(labctl.state / "labs", within=tmp_path).new_since(snapshot.NOTHING)
+    assert not orphans, orphans
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """One running lab for the tests of a module that only add to it."""
-    one = make_labctl(tmp_path_factory.mktemp("shared"))
-    one.spec("listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: quick\n")
-    one.run("up", check=True)
-    one.bootstrap = one.json("status")["endpoints"]["external"]
-    yield one
-    one.end_started()
-    one.run("down", check=True)
+    """One running lab, shared by the tests of a module that only add to it."""
+    labctl = make_labctl(tmp_path_factory.mktemp("shared"))
+    labctl.spec("listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: quick\n")
+    labctl.run("up", check=True)
+    labctl.bootstrap = labctl.json("status")["endpoints"]["external"]
+    yield labctl
+    labctl.end_started()
+    labctl.run("down", check=True)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def own_cache(tmp_path):
 
 @pytest.fixture
 def copied_cache(tmp_path):
-    """An environment with a cache of its own that has the jars and the start-up caches already."""
+    """An environment with its own cache, which already has the jars and the AOT caches."""
     source = Path(os.environ.get("XDG_CACHE_HOME") or REAL_HOME / ".cache") / "labctl"
     shutil.copytree(source, tmp_path / "copied" / "labctl", copy_function=shutil.copy2)
     return {"XDG_CACHE_HOME": str(tmp_path / "copied"), "HOME": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""The docker command: as it is, broken, and what the engine has."""
+"""The docker command, broken docker commands, and the objects that the engine has."""
 
 import contextlib
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 
-def engine_of(one):
-    """The environment in which the labctl `one` sees the engine that this run has."""
-    seen = {key: value for key, value in one.env.items() if key != "DOCKER_HOST"}
-    return seen | {key: os.environ[key] for key in ("DOCKER_HOST",) if key in os.environ}
+def engine_of(labctl):
+    """Return the environment in which `labctl` uses the engine of this test run."""
+    environment = {key: value for key, value in labctl.env.items() if key != "DOCKER_HOST"}
+    return environment | {key: os.environ[key] for key in ("DOCKER_HOST",) if key in os.environ}
 
 
 def a_docker_on_path(folder, script):
-    """An environment whose docker command is the shell script `script`."""
+    """Return an environment whose docker command is the shell script `script`."""
     fake = folder / "bin" / "docker"
     fake.parent.mkdir()
     fake.write_text(f"#!/bin/sh\n{script}\n")
@@ -27,12 +27,12 @@ def a_docker_on_path(folder, script):
 
 @contextlib.contextmanager
 def docker_as_nobody(folder):
-    """An environment whose docker command is run as the user nobody, who may not use the engine's socket."""
+    """Yield an environment whose docker command runs as the user nobody, who may not use the engine's socket."""
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
     program = shutil.which("docker")
     assert program
-    with tempfile.TemporaryDirectory() as readable:  # pytest's own folders are root's alone
+    with tempfile.TemporaryDirectory() as readable:  # only root can read pytest's folders
         Path(readable).chmod(0o755)
         copy = shutil.copy(program, readable)
         nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups env -u DOCKER_CONFIG HOME=/nonexistent"
@@ -40,7 +40,7 @@ def docker_as_nobody(folder):
 
 
 def docker(*arguments, input=None, env=None):
-    """A docker command; what it printed."""
+    """Run a docker command and return its output."""
     done = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, timeout=100, check=False, input=input, env=env
     )
@@ -49,19 +49,19 @@ def docker(*arguments, input=None, env=None):
 
 
 def lab_objects(name):
-    """What the engine has of the lab, by kind."""
-    told = {"container": "{{.Names}}", "volume": "{{.Name}}", "network": "{{.Name}}"}
+    """Return the lab's containers, volumes and networks that the engine has: {kind: names}."""
+    formats = {"container": "{{.Names}}", "volume": "{{.Name}}", "network": "{{.Name}}"}
     options = {"container": ["--all"], "volume": [], "network": []}
     return {
         kind: sorted(
-            docker(kind, "ls", *options[kind], "--filter", f"label=labctl.lab={name}", "--format", form).split()
+            docker(kind, "ls", *options[kind], "--filter", f"label=labctl.lab={name}", "--format", template).split()
         )
-        for kind, form in told.items()
+        for kind, template in formats.items()
     }
 
 
 def all_names():
-    """Every container, volume and network that the engine has, whoever made it."""
+    """Return the names of all containers, volumes and networks that the engine has."""
     containers = docker("container", "ls", "--all", "--format", "{{.Names}}")
     others = [docker(kind, "ls", "--format", "{{.Name}}") for kind in ("volume", "network")]
     return " ".join([containers, *others]).split()

@@ -1,4 +1,4 @@
-"""Faults of engines, images, volumes and containers, for the table: `maker(kit)` makes one, `labctl up` meets it."""
+"""Faults of engines, images, volumes and containers: each function causes one and returns the document of `up`."""
 
 import json
 import platform
@@ -11,20 +11,20 @@ from tests.integration.labs import OWN_IMAGE, compose_lab
 
 NEWEST = default_spec().kafka.version
 MANIFESTS = "application/vnd.docker.distribution.manifest.list.v2+json"
-X86_64, AARCH64 = 62, 183  # ELF's numbers of machines
+X86_64, AARCH64 = 62, 183  # ELF's numbers of architectures
 
 
 def engine_stopped(kit):
-    """While the lab is waited for."""
+    """The engine stops while `up` waits for the lab."""
     engine = kit.own_engine()
     up = kit.start(compose_lab("stopped"), until="✓ start")
     engine.stop()
     kit.stack.callback(engine.start)
-    return kit.told(up, 3)
+    return kit.document(up, 3)
 
 
 def engine_disk_full(kit):
-    """Of the engine's own disk nothing is left."""
+    """The engine's disk is full."""
     engine = kit.own_engine()
     filler = engine.data / "fill"
     kit.stack.callback(filler.unlink)
@@ -33,29 +33,29 @@ def engine_disk_full(kit):
 
 
 def engine_without_a_subnet(kit):
-    """Others have all the networks that it gives."""
+    """Other networks use all subnets of the engine's address pool."""
     engine = kit.own_engine()
-    made = []
-    while engine.docker("network", "create", f"others-{len(made)}", check=False):
-        made.append(f"others-{len(made)}")
-    kit.stack.callback(engine.docker, "network", "rm", *made)
+    networks = []
+    while engine.docker("network", "create", f"others-{len(networks)}", check=False):
+        networks.append(f"others-{len(networks)}")
+    kit.stack.callback(engine.docker, "network", "rm", *networks)
     return kit.up(text=compose_lab("crowded"))
 
 
 def removed_while_starting(kit):
-    """docker rm as soon as it runs."""
+    """The container is removed as soon as it runs."""
     return kit.while_container_starts("removed", "rm", "--force", expect=(3, 4))
 
 
 def removed_during_the_checks(kit):
-    """docker rm under the clients."""
+    """The container is removed while the clients of the checks use it."""
     up = kit.start(compose_lab("removed"), until="✓ topics")
     docker("rm", "--force", "removed-broker")
-    return kit.told(up, 1)
+    return kit.document(up, 1)
 
 
 def other_architecture(kit):
-    """An image that is here, whose programs are another machine's."""
+    """A local image has programs for another architecture."""
     machine, wanted = (X86_64, "linux/amd64") if platform.machine() == "aarch64" else (AARCH64, "linux/arm64")
     folder = kit.tmp_path / "other"
     folder.mkdir()
@@ -71,7 +71,7 @@ def other_architecture(kit):
 
 
 def other_architecture_in_the_registry(kit):
-    """A registry that has the image for a machine that nobody has."""
+    """A registry has the image only for an architecture that no engine runs on."""
     machine = {"architecture": "pdp11", "os": "linux"}
     entry = {"mediaType": MANIFESTS, "size": 2, "digest": f"sha256:{'1' * 64}", "platform": machine}
     body = json.dumps({"schemaVersion": 2, "mediaType": MANIFESTS, "manifests": [entry]}).encode()
@@ -80,7 +80,7 @@ def other_architecture_in_the_registry(kit):
 
 
 def disk_full_on_a_small_volume(kit):
-    """The lab's volume is on a disk of 16 MiB that is full to the last KiB."""
+    """The lab's volume is on a disk of 16 MiB that is full."""
     disk = kit.small_disk(16)
     text = compose_lab("small")
     kit.labctl.spec(text)
@@ -90,15 +90,15 @@ def disk_full_on_a_small_volume(kit):
     volume = "labctl-small_broker-data"
     labels = json.loads(docker("volume", "inspect", volume))[0]["Labels"]
     docker("volume", "rm", volume)
-    told = [f"--label={key}={value}" for key, value in labels.items()]
-    docker("volume", "create", *told, "--opt=type=none", "--opt=o=bind", f"--opt=device={disk}", volume)
+    options = [f"--label={key}={value}" for key, value in labels.items()]
+    docker("volume", "create", *options, "--opt=type=none", "--opt=o=bind", f"--opt=device={disk}", volume)
     shutil.chown(disk, 1000, 1000)
     kit.fill(disk / "fill")
     return kit.up(text=text)
 
 
 def other_cluster_in_the_volume(kit):
-    """Somebody put another lab's data into the volume."""
+    """The volume has the data of another lab."""
     text = compose_lab("other")
     kit.labctl.spec(text)
     kit.labctl.run("up", check=True)
@@ -110,7 +110,7 @@ def other_cluster_in_the_volume(kit):
 
 
 def elf(machine):
-    """The smallest program for a machine: it is never run."""
+    """Return the smallest ELF program for an architecture. It is never run."""
     start, whole = 0x400000, 120
     head = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
     head += struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, start + whole, 64, 0, 0, 64, 56, 1, 0, 0, 0)

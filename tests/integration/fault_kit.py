@@ -1,4 +1,4 @@
-"""What the tests of known faults need to cause one: a labctl, and cleanup afterwards."""
+"""What a test needs to cause a known fault: labctl, and cleanup afterwards."""
 
 import contextlib
 import http.server
@@ -21,20 +21,20 @@ AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 
 
 class Kit:
-    """What the makers of faults need: labctl in a folder of its own, and things to take back afterwards."""
+    """Helpers to cause a fault: labctl in its own folder, and a stack of cleanups."""
 
     def __init__(self, labctl, tmp_path, stack, derived=None, engine=None):
         self.labctl, self.tmp_path, self.stack, self.derived, self._engine = labctl, tmp_path, stack, derived, engine
 
     def own_engine(self):
-        """The engine of the tests' own; labctl sees that one from here on."""
+        """Return the separate engine of the tests, which labctl uses from here on."""
         engine = self._engine()
         self.labctl.env["DOCKER_HOST"], self.labctl.around = engine.host, engine.around
         self.stack.callback(lambda: self.labctl.run("down", "--all", check=True))
         return engine
 
     def up(self, *arguments, text=AUTO, env=None, around=()):
-        """The document of an `up` that is to fail."""
+        """Run an `up` that fails and return its JSON document."""
         self.labctl.spec(text)
         done = self.labctl.run("up", "--json", *arguments, env=env, around=around)
         assert done.returncode in {1, 3, 4}, done.stderr
@@ -43,44 +43,44 @@ class Kit:
         return json.loads(done.stdout)
 
     def stopped(self, text=AUTO):
-        """A lab that was up and is stopped; the data folder of its first node."""
+        """Start a lab, stop it, and return the data folder of its first node."""
         self.labctl.spec(text)
         self.labctl.run("up", check=True)
         self.labctl.run("stop", check=True)
         return next(self.labctl.state.glob("labs/*/nodes/broker*/data"))
 
     def while_starting(self, act, *arguments, text=AUTO):
-        """The document of an `up` whose first node has `act(pid)` done to it as soon as it runs."""
+        """Call `act(pid)` as soon as the first node of an `up` runs, and return the JSON document."""
         self.labctl.spec(text)
         up = self.labctl.start("up", "--json", *arguments)
         pids = wait_for(lambda: list(self.labctl.state.glob("labs/*/nodes/broker*/pid.json")))
         act(json.loads(pids[0].read_text())["pid"])
-        return self.told(up, 3, 4)
+        return self.document(up, 3, 4)
 
     def start(self, text, until):
-        """An `up` that has told the line `until`."""
+        """Start an `up` and return it once it has printed the line `until`."""
         self.labctl.spec(text)
         up = self.labctl.start("up", "--json")
         assert any(until in line for line in up.stderr), until
         return up
 
-    def told(self, up, *codes):
-        """The document of an `up` that goes wrong now, with one of the exit codes."""
+    def document(self, up, *codes):
+        """Wait until `up` ends with one of the exit codes, and return its JSON document."""
         out, err = up.communicate(timeout=100)
         assert up.returncode in codes, err
         return json.loads(out)
 
     def while_container_starts(self, name, *command, expect=(4,)):
-        """The document of an `up` whose container has a docker command done to it as soon as it runs."""
+        """Run a docker command on the container of an `up` as soon as it runs, and return the JSON document."""
         self.labctl.spec(compose_lab(name))
         arguments = ("--timeout", "5") if "pause" in command else ()
         up = self.labctl.start("up", "--json", *arguments)
         wait_for(lambda: docker("ps", "--quiet", "--filter", f"name={name}-broker", "--filter", "status=running"))
         docker(*command, f"{name}-broker")
-        return self.told(up, *expect)
+        return self.document(up, *expect)
 
     def small_disk(self, mebibytes):
-        """A folder on a disk of its own."""
+        """Return a folder on its own small disk."""
         folder = self.tmp_path / "small"
         folder.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
@@ -96,12 +96,12 @@ class Kit:
             while True:
                 file.write(bytes(1 << 16))
 
-    def serve(self, answer):
-        """An HTTP server of this test; its port. `answer(path)` gives status, headers, body."""
+    def serve(self, respond):
+        """Start an HTTP server and return its port. `respond(path)` returns status, headers and body."""
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                status, headers, body = answer(self.path)
+                status, headers, body = respond(self.path)
                 self.send_response(status)
                 for key, value in {"Content-Length": str(len(body)), **headers}.items():
                     self.send_header(key, value)
@@ -110,7 +110,7 @@ class Kit:
                     with contextlib.suppress(OSError):
                         self.wfile.write(body)
 
-            do_HEAD = do_GET  # noqa: N815 - the name that http.server asks for
+            do_HEAD = do_GET  # noqa: N815 - the name that http.server requires
 
             def log_message(self, *_):
                 pass
@@ -123,7 +123,7 @@ class Kit:
         return server.server_port
 
     def take_port(self, address, port=0):
-        """Listen there until the test ends; the port."""
+        """Listen on the address until the test ends, and return the port."""
         other = self.stack.enter_context(socket.socket())
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind((address, port))
@@ -131,7 +131,7 @@ class Kit:
         return other.getsockname()[1]
 
     def own_cache(self, *, filled):
-        """The environment of a cache of its own."""
+        """Return an environment with its own cache: empty, or a copy of the real one."""
         cache = self.tmp_path / "cache"
         if filled:
             source = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labctl"
@@ -142,10 +142,11 @@ class Kit:
 
 
 def flip_a_byte(env):
+    """Flip one bit of a cached jar, keep its times, and return its name."""
     jar = next(Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/*/jars/kafka_2.13-{default_spec().kafka.version}.jar"))
-    seen = jar.stat()
+    status = jar.stat()
     data = bytearray(jar.read_bytes())
     data[len(data) // 2] ^= 1
     jar.write_bytes(data)
-    os.utime(jar, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    os.utime(jar, ns=(status.st_atime_ns, status.st_mtime_ns))
     return jar.name

@@ -1,4 +1,4 @@
-"""python kafka_config.py LIBJVM CLASSPATH: reads settings, a node's JSON a line; answers `ok`, or Kafka's refusal."""
+"""python kafka_config.py LIBJVM CLASSPATH: reads a node's settings, JSON per line; prints `ok` or Kafka's error."""
 
 import json
 import sys
@@ -14,8 +14,8 @@ for line in sys.stdin:
         properties.put(key, value)
     try:
         KafkaConfig.fromProps(properties)
-        answer = "ok"
+        result = "ok"
     except jpype.JException as error:
-        answer = str(error).replace("\n", " ")
-    sys.stdout.write(f"> {answer}\n")
+        result = str(error).replace("\n", " ")
+    sys.stdout.write(f"> {result}\n")
     sys.stdout.flush()

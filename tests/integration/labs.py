@@ -13,20 +13,20 @@ from labctl.rendering.templates import render_template
 SOURCE = Path(__file__).parent.parent.parent
 REAL_HOME = Path.home()
 OWN_IMAGE = "labctl/kafka"
-NO_ENGINE = "unix:///nonexistent/docker.sock"  # what is tested with the local runtime must not find one
+NO_ENGINE = "unix:///nonexistent/docker.sock"  # tests of the local runtime must not find an engine
 
 
 @dataclass
 class Labctl:
-    """The command `labctl` as a user runs it, in a folder and with a state folder of its own."""
+    """The command `labctl` as a user runs it, in its own folder and with its own state folder."""
 
     folder: Path
     env: dict
     started: list = field(default_factory=list)
-    around: list = field(default_factory=list)  # a command that starts it in another place
+    around: list = field(default_factory=list)  # a command that runs labctl, such as nsenter
 
     def run(self, *arguments, input=None, timeout=120, env=None, check=False, around=()):
-        """Run it to its end; `around` is a command that runs it."""
+        """Run labctl until it ends. `around` is a command that runs labctl, such as prlimit."""
         done = subprocess.run(
             [*self.around, *around, sys.executable, "-m", "labctl", *map(str, arguments)],
             cwd=self.folder,
@@ -43,7 +43,7 @@ class Labctl:
         return done
 
     def start(self, *arguments, env=None):
-        """Start it, to be interrupted; `end_started` ends what a failed test left running."""
+        """Start labctl and return its process. `end_started` ends what a failed test left running."""
         process = subprocess.Popen(
             [*self.around, sys.executable, "-m", "labctl", *map(str, arguments)],
             cwd=self.folder,
@@ -56,7 +56,7 @@ class Labctl:
         return process
 
     def shell(self, line, timeout=120):
-        """A line typed into a shell that finds the installed labctl; what it printed."""
+        """Run a line in a shell that finds the installed labctl, and return its output."""
         scripts = Path(sys.executable).parent
         done = subprocess.run(
             ["sh", "-c", line],
@@ -78,17 +78,17 @@ class Labctl:
             process.communicate(timeout=10)
 
     def json(self, *arguments, **options):
-        """Its JSON document, whatever its exit code."""
+        """Run labctl with --json and return the document, whatever the exit code is."""
         return json.loads(self.run(*arguments, "--json", **options).stdout)
 
     def spec(self, text, name="lab.yaml"):
-        """Write a lab.yaml; its path."""
+        """Write a lab.yaml and return its path."""
         path = self.folder / name
         path.write_text(text)
         return path
 
     def tool(self, script, *arguments, input=None, check=True, node="broker"):
-        """One of Kafka's own tools inside the lab of this folder."""
+        """Run one of Kafka's own tools inside a node of this folder's lab."""
         return self.run("exec", node, "--", script, *arguments, input=input, check=check)
 
     @property
@@ -98,7 +98,7 @@ class Labctl:
 
 
 def lab_yaml(preset):
-    """The lab.yaml of a preset, on free ports and without a page."""
+    """Return the lab.yaml of a preset, on free ports and without a page."""
     text = render_template(f"init/{preset}.yaml")
     return (
         re.sub(r"^ui:\n( .*\n)+", "", text, flags=re.MULTILINE).replace("port: 9094", "port: auto")
@@ -107,6 +107,7 @@ def lab_yaml(preset):
 
 
 def make_labctl(folder):
+    """Return a labctl with its own working and state folders, which finds no engine."""
     folder.mkdir(parents=True, exist_ok=True)
     work = folder / "work"
     work.mkdir(exist_ok=True)
@@ -115,7 +116,7 @@ def make_labctl(folder):
 
 
 def compose_lab(name, more="", image=OWN_IMAGE):
-    """A lab.yaml for the compose runtime."""
+    """Return a lab.yaml for the compose runtime."""
     return (
         f"name: {name}\nruntime: compose\nkafka: {{image: {image}{more}}}\n"
         "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: quick\n"

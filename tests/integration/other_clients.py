@@ -1,4 +1,4 @@
-"""Kafka clients that this project did not write."""
+"""Other Kafka clients than labctl's own."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ KAFKAJS = "kafkajs@2.2.4"
 
 
 def installed(name):
-    """The path of a client; skip where it is not installed, or fail where LABCTL_REQUIRE_CLIENTS=1 requires it."""
+    """Return the path of a program. Skip where it is missing, or fail where LABCTL_REQUIRE_CLIENTS=1 requires it."""
     program = shutil.which(name)
     if program is None:
         message = f"{name} is missing; install it: apt-get install {name}"
@@ -22,7 +22,7 @@ def installed(name):
 
 
 class Kcat:
-    """librdkafka's command line."""
+    """kcat, the command line client of librdkafka."""
 
     def __init__(self, bootstrap):
         self.program = installed("kcat")
@@ -69,7 +69,7 @@ class ConfluentKafka:
 
 
 class KafkaJs:
-    """The client of Node.js programs."""
+    """KafkaJS, a client for Node.js."""
 
     def __init__(self, bootstrap, folder):
         self.bootstrap = bootstrap
@@ -94,19 +94,19 @@ class KafkaJs:
 
 
 def read_by_librdkafka(settings):
-    """Every record of orders: {(partition, offset): value}."""
+    """Return all records of the topic orders: {(partition, offset): value}."""
     from confluent_kafka import Consumer, TopicPartition
 
     consumer = Consumer(settings | {"group.id": "reader", "enable.partition.eof": True})
     partitions = consumer.list_topics("orders", SECONDS).topics["orders"].partitions
     consumer.assign([TopicPartition("orders", number, 0) for number in partitions])
-    found, ended = {}, set()
+    records, ended = {}, set()
     while len(ended) < len(partitions):
         message = consumer.poll(SECONDS)
         assert message is not None
         if message.error():
             ended.add(message.partition())
         else:
-            found[(message.partition(), message.offset())] = message.value().decode()
+            records[(message.partition(), message.offset())] = message.value().decode()
     consumer.close()
-    return found
+    return records

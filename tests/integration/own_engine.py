@@ -1,4 +1,4 @@
-"""A Docker Engine of the tests' own, beside the one that is there: to be stopped, killed and filled up."""
+"""A separate Docker Engine that tests may stop, kill and fill up."""
 
 import contextlib
 import os
@@ -13,16 +13,15 @@ import pytest
 
 from tests.integration.polling import wait_for
 
-ANSWER_SECONDS = 60
 STOP_SECONDS = 40
-POOL = "--default-address-pool=base=10.213.0.0/22,size=24"  # four networks, one of them its own
+POOL = "--default-address-pool=base=10.213.0.0/22,size=24"  # four networks, one of them the default bridge
 DISK = "2g"
 
 
 class OwnEngine:
-    """A dockerd with folders and a network of its own: two in one network take each other's bridges and rules away.
+    """A dockerd with its own folders and network namespace: in one namespace two remove each other's bridges and rules.
 
-    `around` starts a command where its published ports are.
+    `around` is a command that runs another one in that namespace, where the published ports are.
     """
 
     def __init__(self, folder):
@@ -34,8 +33,8 @@ class OwnEngine:
         self.env = {key: value for key, value in os.environ.items() if key != "DOCKER_CONTEXT"}
         self.env["DOCKER_HOST"] = self.host
 
-    def make(self):
-        """Make what it stands on: a disk and a network of its own."""
+    def create(self):
+        """Create its disk, its network namespace and an iptables command that can be slow."""
         self.data.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(self.data)], check=True)
         subprocess.run(["ip", "netns", "add", self._folder.name], check=True)
@@ -48,11 +47,11 @@ class OwnEngine:
         firewall.chmod(0o755)
 
     def start(self):
-        """Start it and wait until it answers."""
-        places = [f"--{what}={self._folder / what}" for what in ("data-root", "exec-root", "pidfile")]
+        """Start it and wait until it responds."""
+        folders = [f"--{name}={self._folder / name}" for name in ("data-root", "exec-root", "pidfile")]
         with (self._folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
-                [*self.around, "dockerd", f"--host={self.host}", POOL, *places],
+                [*self.around, "dockerd", f"--host={self.host}", POOL, *folders],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -63,18 +62,18 @@ class OwnEngine:
         assert self._daemon.poll() is None, self.log()
 
     def stop(self, number=signal.SIGTERM):
-        """End it as a service manager does, with its containers; or with SIGKILL, which leaves them to themselves."""
+        """Stop it with its containers, as a service manager does. With SIGKILL its containers keep running."""
         self._daemon.send_signal(number)
         self._daemon.wait(STOP_SECONDS)
 
     def restart(self, number=signal.SIGTERM):
-        """End it and start it again."""
+        """Stop it and start it again."""
         self.stop(number)
         self.start()
 
     @contextlib.contextmanager
     def slow(self, seconds):
-        """Each rule of the firewall takes it so long: a network has a dozen."""
+        """Make each firewall rule take that many seconds. A network has a dozen rules."""
         delay = self._folder / "delay"
         delay.write_text(f"{seconds}\n")
         try:
@@ -83,13 +82,13 @@ class OwnEngine:
             delay.unlink()
 
     def load(self, image):
-        """Give it an image of the other engine."""
+        """Copy an image from the other engine."""
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
             subprocess.run(["docker", "load", "--quiet"], stdin=saved.stdout, env=self.env, timeout=120, check=True)
         assert saved.returncode == 0
 
     def docker(self, *arguments, check=True):
-        """A docker command on this engine; what it printed."""
+        """Run a docker command on this engine and return its output."""
         done = subprocess.run(
             ["docker", *arguments], capture_output=True, text=True, timeout=60, check=False, env=self.env
         )
@@ -97,17 +96,17 @@ class OwnEngine:
         return done.stdout
 
     def names(self):
-        """Every container, volume and network of this engine but those that it has of its own."""
-        told = [self.docker("ps", "--all", "--format", "{{.Names}}")]
-        told += [self.docker(kind, "ls", "--format", "{{.Name}}") for kind in ("volume", "network")]
-        return set(" ".join(told).split()) - {"bridge", "host", "none"}
+        """Return the names of its containers, volumes and networks, without the engine's default networks."""
+        lines = [self.docker("ps", "--all", "--format", "{{.Names}}")]
+        lines += [self.docker(kind, "ls", "--format", "{{.Name}}") for kind in ("volume", "network")]
+        return set(" ".join(lines).split()) - {"bridge", "host", "none"}
 
     def log(self):
-        """The newest of what it said."""
+        """Return the end of its log."""
         return (self._folder / "log").read_text(errors="replace")[-3000:]
 
     def end(self):
-        """Take it away with all it has."""
+        """Stop it and remove everything that it has."""
         if self._daemon.poll() is not None:
             self.start()
         if containers := self.docker("ps", "--all", "--quiet").split():
@@ -117,9 +116,13 @@ class OwnEngine:
         self.stop()
         subprocess.run(["ip", "netns", "delete", self._folder.name], check=True)
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):
-            if (place := line.split()[1]).startswith(f"{self._folder}/"):
-                subprocess.run(["umount", "--lazy", place], check=True)
-        assert not [one.info["cmdline"] for one in psutil.process_iter(["cmdline"]) if self._is_of(one.info["cmdline"])]
+            if (mount_point := line.split()[1]).startswith(f"{self._folder}/"):
+                subprocess.run(["umount", "--lazy", mount_point], check=True)
+        assert not [
+            process.info["cmdline"]
+            for process in psutil.process_iter(["cmdline"])
+            if self._is_of(process.info["cmdline"])
+        ]
 
     def _is_of(self, command):
         return any(str(self._folder) in argument for argument in command or ())
@@ -127,12 +130,12 @@ class OwnEngine:
 
 @contextlib.contextmanager
 def own_engine(*images):
-    """A running engine with `images` of the other one. Skips where this user can't have one."""
+    """Yield a running engine with `images` of the other engine. Skip where this user can't start one."""
     if os.getuid() != 0 or not shutil.which("dockerd") or not shutil.which("ip"):
-        pytest.skip("an engine of the tests' own needs root, dockerd and ip")
+        pytest.skip("a separate engine needs root, dockerd and ip")
     folder = Path(tempfile.mkdtemp(prefix="engine-"))  # a socket's path has 107 characters at most
     engine = OwnEngine(folder)
-    engine.make()
+    engine.create()
     try:
         engine.start()
         for image in images:

@@ -1,4 +1,4 @@
-"""Waiting in tests: until something is so, or while it stays so."""
+"""Waiting in tests: until a condition is true, or while it stays true."""
 
 import time
 
@@ -6,16 +6,16 @@ PAUSE = 0.005  # seconds: some tests must act within a few milliseconds
 
 
 def wait_for(condition, seconds=60):
-    """What `condition` returns, as soon as it is true. Fails after `seconds`."""
-    give_up = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < give_up, "it did not happen"
+    """Return the first true result of `condition`. Fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(PAUSE)
-    return found
+    return result
 
 
 def require_lasting(condition, seconds):
-    """Fail as soon as `condition` is false, within `seconds`."""
+    """Check `condition` for `seconds`, and fail as soon as it is false."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert condition()

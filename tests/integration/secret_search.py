@@ -12,50 +12,51 @@ import psutil
 
 @contextlib.contextmanager
 def sampled_arguments():
-    """The command lines of all processes, looked at again and again while the block runs."""
-    seen: set[str] = set()
-    enough = threading.Event()
+    """Collect the command lines of all processes while the block runs."""
+    observed: set[str] = set()
+    done = threading.Event()
 
-    def look():
-        while not enough.wait(0.02):
+    def sample():
+        while not done.wait(0.02):
             for process in psutil.process_iter(["cmdline"]):
-                seen.add(" ".join(process.info["cmdline"] or ()))
+                observed.add(" ".join(process.info["cmdline"] or ()))
 
-    looking = threading.Thread(target=look)
-    looking.start()
+    thread = threading.Thread(target=sample)
+    thread.start()
     try:
-        yield seen
+        yield observed
     finally:
-        enough.set()
-        looking.join()
+        done.set()
+        thread.join()
 
 
-def secrets_of(one):
-    """Every secret of the lab in every dress: passwords plain and in base64, keys, SCRAM salts."""
-    folder = one.state / "labs" / "secure" / "secrets"
+def secrets_of(labctl):
+    """Return every secret of the lab in each form: passwords plain and in base64, keys, SCRAM salts."""
+    folder = labctl.state / "labs" / "secure" / "secrets"
     plain = [path.read_text().strip() for path in folder.glob("*.password")]
     plain.append((folder / "nodes/broker/passwords.properties").read_text().partition("=")[2].strip())
     keys = re.findall(
         r"BEGIN PRIVATE KEY-----\n(.*?)\n-----END", (folder / "nodes/broker/node.pem").read_text(), re.DOTALL
     )
     lines = [line for key in keys for line in key.splitlines()]
-    data = one.state / "labs/secure/nodes/broker/data"
+    data = labctl.state / "labs/secure/nodes/broker/data"
     data = data if data.is_dir() else "/var/lib/kafka/data"
     dump = ("kafka-dump-log.sh", "--cluster-metadata-decoder", "--files", f"{data}/bootstrap.checkpoint")
-    described = one.tool(*dump).stdout
+    described = labctl.tool(*dump).stdout
     salts = re.findall(r'"(?:salt|storedKey|serverKey)":"([^"]+)"', described)
     assert len(plain) == 4
     assert len(salts) >= 9
-    dressed = [base64.b64encode(one.encode()).decode().rstrip("=") for one in plain]
-    return {*plain, *dressed, *lines, *salts}
+    encoded = [base64.b64encode(secret.encode()).decode().rstrip("=") for secret in plain]
+    return {*plain, *encoded, *lines, *salts}
 
 
-def leaks(found, texts):
-    return sorted(where for where, text in texts.items() if any(secret in text for secret in found))
+def leaks(secrets, texts):
+    """Return the names of the texts that contain one of the secrets."""
+    return sorted(name for name, text in texts.items() if any(secret in text for secret in secrets))
 
 
 def readable_by_others(folder):
-    """{path: text} of the files below `folder` that another user could open, from the root on."""
+    """Return {path: text} of the files below `folder` that other users can read."""
     texts = {}
     for path in Path(folder).rglob("*"):
         if path.is_file() and path.stat().st_mode & stat.S_IROTH:

@@ -1,4 +1,4 @@
-"""One check on a running lab, with something done to the lab in the middle of it."""
+"""Run one check on a running lab, and change the lab in the middle of it."""
 
 import contextlib
 from dataclasses import replace
@@ -11,23 +11,23 @@ from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
 from labctl.state.store import LabStore
 
-SHORT = 5  # seconds for a check that is to fail by waiting in vain
+SHORT = 5  # seconds for a check that times out
 
 
 class InterferingClient:
-    """The lab's client, but somebody with Kafka's own tools comes first: `actions` are {verb: what they do}."""
+    """The lab's client. Before a method runs, the action for its name in `actions` runs with the same arguments."""
 
     def __init__(self, client, **actions):
         self._client = client
         self._actions = actions
 
-    def __getattr__(self, verb):
-        real = getattr(self._client, verb)
-        if verb not in self._actions:
+    def __getattr__(self, method):
+        real = getattr(self._client, method)
+        if method not in self._actions:
             return real
 
         def interfering(*arguments, **options):
-            self._actions[verb](*arguments, **options)
+            self._actions[method](*arguments, **options)
             return real(*arguments, **options)
 
         return interfering
@@ -35,14 +35,14 @@ class InterferingClient:
 
 @contextlib.contextmanager
 def check_runner(name):
-    """Runs one check on the lab called `name`, with what is to be done before some verbs of its client."""
+    """Yield a function that runs one check on the lab `name`, with actions to run before methods of its client."""
     lab = open_lab(name, LabStore(), NullReporter())
     with KafkaClient(lab.plan.bootstrap) as client:
 
-        def one_check(check, seconds=30, **actions):
+        def run_one(check, seconds=30, **actions):
             context = lab_context(lab, client, seconds)
             target = replace(context.target, client=cast("KafkaClient", InterferingClient(client, **actions)))
             (result,) = run_checks(replace(context, target=target), [CHECKS[check]])
             return result
 
-        yield one_check
+        yield run_one

@@ -1,4 +1,4 @@
-"""What is on this machine, by the system's and the engine's own account. Doesn't import labctl."""
+"""What runs and exists on this machine, as the system and the engine report it. Does not import labctl."""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,8 +9,7 @@ import psutil
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a lab could have left: its programs, every listening TCP socket, files below some folders, and what the
-    Docker Engine has."""
+    """What a lab could leave behind: processes, listening TCP sockets, files below some folders, Docker objects."""
 
     processes: frozenset
     sockets: frozenset
@@ -18,7 +17,7 @@ class Snapshot:
     engine: frozenset = frozenset()
 
     def new_since(self, before):
-        """What is there now and was not then."""
+        """Return what this snapshot has and `before` has not: {kind: things}."""
         return {
             name: sorted(getattr(self, name) - getattr(before, name), key=str)
             for name in ("processes", "sockets", "files", "engine")
@@ -30,27 +29,27 @@ NOTHING = Snapshot(frozenset(), frozenset(), frozenset())
 
 
 def take(*folders, within=None, engine=False):
-    """A snapshot; of files, those below `folders`; with `engine` its containers, networks and volumes too.
+    """Return a snapshot with the files below `folders`; with `engine` its containers, networks and volumes too.
 
-    `within` leaves out what other users of this machine do meanwhile: it counts the programs that know this folder, by
-    an argument or by their environment, and their sockets.
+    `within` leaves out what other users of this machine do meanwhile: only processes that have this folder in an
+    argument or in their environment count, and their sockets.
     """
     files = {str(path) for folder in folders for path in Path(folder).rglob("*")}
     objects = frozenset(_objects()) if engine else frozenset()
-    programs = frozenset(_programs(within))
-    pids = None if within is None else {pid for pid, _started, _command in programs}
-    return Snapshot(programs, frozenset(_sockets(pids)), frozenset(files), objects)
+    processes = frozenset(_processes(within))
+    pids = None if within is None else {pid for pid, _started, _command in processes}
+    return Snapshot(processes, frozenset(_sockets(pids)), frozenset(files), objects)
 
 
 def _objects():
-    for kind, more in {"container": ["--all"], "network": [], "volume": []}.items():
+    for kind, options in {"container": ["--all"], "network": [], "volume": []}.items():
         names = "{{.Names}}" if kind == "container" else "{{.Name}}"
-        command = ["docker", kind, "ls", *more, "--format", names]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-        yield from (f"{kind} {name}" for name in told.split())
+        command = ["docker", kind, "ls", *options, "--format", names]
+        output = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        yield from (f"{kind} {name}" for name in output.split())
 
 
-def _programs(within):
+def _processes(within):
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
@@ -68,6 +67,6 @@ def _counts(process, command, within):
 
 
 def _sockets(pids):
-    for one in psutil.net_connections("tcp"):
-        if one.status == psutil.CONN_LISTEN and (pids is None or one.pid in pids):
-            yield one.laddr.ip, one.laddr.port
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and (pids is None or connection.pid in pids):
+            yield connection.laddr.ip, connection.laddr.port

@@ -1,4 +1,4 @@
-"""action.yml and docs/ci.md: their shell steps, taken from the files themselves and run as a CI system runs them."""
+"""action.yml and docs/ci.md: their shell steps, read from the files and run as a CI system runs them."""
 
 import os
 import re
@@ -18,8 +18,8 @@ EXAMPLES = [
     YAML(typ="safe").load(block)
     for block in re.findall(r"^```yaml\n(.*?)^```$", (SOURCE / "docs/ci.md").read_text(), re.MULTILINE | re.DOTALL)
 ]
-GITHUB = next(one["jobs"]["tests"] for one in EXAMPLES if "jobs" in one)
-GITLAB = next(one["tests"] for one in EXAMPLES if "tests" in one)
+GITHUB = next(example["jobs"]["tests"] for example in EXAMPLES if "jobs" in example)
+GITLAB = next(example["tests"] for example in EXAMPLES if "tests" in example)
 USES = next(step for step in GITHUB["steps"] if "labctl" in step.get("uses", ""))
 LAB = "listeners: {external: {port: auto}}\nui: {kind: none}\n"
 SEND = """
@@ -33,7 +33,7 @@ producer.close()
 
 
 class Job:
-    """A GitHub job of this machine: files for environment, outputs and PATH, a shell for each step."""
+    """A GitHub job on this machine: files for environment, outputs and PATH, and a shell for each step."""
 
     def __init__(self, labctl):
         self.folder = labctl.folder
@@ -45,15 +45,15 @@ class Job:
         (self.folder / "temp").mkdir()
 
     def step(self, run, env=()):
-        """Run a step as GitHub's bash does; its exit code and what it printed."""
-        kept = self._read("GITHUB_ENV")
+        """Run a step as GitHub's bash does, and return its exit code and output."""
+        exported = self._read("GITHUB_ENV")
         path = ":".join([*reversed(self._files["GITHUB_PATH"].read_text().split()), self._env["PATH"]])
-        told = {name: str(file) for name, file in self._files.items()}
-        told |= {"RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_STEP_SUMMARY": str(self._summary)}
+        variables = {name: str(file) for name, file in self._files.items()}
+        variables |= {"RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_STEP_SUMMARY": str(self._summary)}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", run],
             cwd=self.folder,
-            env=self._env | {"GITHUB_ACTION_PATH": str(SOURCE)} | told | kept | {"PATH": path} | dict(env),
+            env=self._env | {"GITHUB_ACTION_PATH": str(SOURCE)} | variables | exported | {"PATH": path} | dict(env),
             capture_output=True,
             text=True,
             timeout=300,
@@ -61,24 +61,24 @@ class Job:
         )
         return done.returncode, done.stdout + done.stderr
 
-    def action(self, given):
-        """The action's own steps with these inputs, up to the first that fails."""
-        inputs = {name: str(given.get(name, one["default"])) for name, one in ACTION["inputs"].items()}
-        assert set(given) <= set(inputs)
+    def action(self, values):
+        """Run the action's steps with these inputs until one fails, and return its exit code and output."""
+        inputs = {name: str(values.get(name, spec["default"])) for name, spec in ACTION["inputs"].items()}
+        assert set(values) <= set(inputs)
         for step in ACTION["runs"]["steps"]:
             if "run" in step:
                 env = {
                     name: re.sub(r"\$\{\{ inputs\.(\w+) }}", lambda match: inputs[match[1]], value)
                     for name, value in step.get("env", {}).items()
                 }
-                code, said = self.step(step["run"], env)
+                code, output = self.step(step["run"], env)
                 if code:
                     break
-        return code, said
+        return code, output
 
     @property
     def outputs(self):
-        """What the action hands on."""
+        """The outputs of the action."""
         return self._read("GITHUB_OUTPUT")
 
     @property
@@ -92,17 +92,17 @@ class Job:
 
 @pytest.fixture
 def job(labctl):
-    """A job in whose checkout the example's script lies; it finds kafka-python, as a project that needs it has it."""
-    one = Job(labctl)
-    (one.folder / "tests").mkdir()
-    (one.folder / "tests/send_an_order.py").write_text(SEND)
+    """A job whose checkout has the example's script, and the environment in which it finds kafka-python."""
+    job = Job(labctl)
+    (job.folder / "tests").mkdir()
+    (job.folder / "tests/send_an_order.py").write_text(SEND)
     libraries = {"PYTHONPATH": str(Path(sys.prefix) / "lib" / f"python3.{sys.version_info.minor}" / "site-packages")}
-    yield one, libraries
-    shutil.rmtree(one.folder / "temp")
+    yield job, libraries
+    shutil.rmtree(job.folder / "temp")
 
 
-def test_no_input_reaches_a_shell_s_text():
-    """Inputs come by the environment: what somebody writes in one is never a command."""
+def test_no_input_is_inserted_into_a_shell_script():
+    """Inputs are passed as environment variables, so that their text is never run as a command."""
     runs = [step["run"] for step in ACTION["runs"]["steps"] if "run" in step]
     assert runs
     assert not any("${{" in run for run in runs)
@@ -110,39 +110,39 @@ def test_no_input_reaches_a_shell_s_text():
 
 
 def test_the_github_action(job, labctl):
-    """The example's job, step by step; then the same action with a lab that can't come up."""
+    """The example's job passes step by step. The action fails where the lab can't start."""
     job, libraries = job
     labctl.spec(LAB)
-    code, said = job.action(USES["with"])
-    assert code == 0, said
+    code, output = job.action(USES["with"])
+    assert code == 0, output
     assert job.outputs["bootstrap"].startswith("localhost:")
     assert Path(job.outputs["report"], "report.html").is_file()
     assert "verified" in job.summary
     own = [step for step in GITHUB["steps"] if "run" in step]
     assert [step.get("if") for step in own] == [None, "always()"]
     for step in own:
-        code, said = job.step(step["run"], libraries)
-        assert code == 0, said
+        code, output = job.step(step["run"], libraries)
+        assert code == 0, output
     assert labctl.json("ls") == []
 
-    # no plan, no report of a lab: its name is another file's
+    # no plan and no report: another lab.yaml has a lab of this name
     (labctl.folder / "other").mkdir()
     (labctl.folder / "other/lab.yaml").write_text(LAB)
     assert job.step("labctl up -f other/lab.yaml --checks none")[0] == 0
-    code, said = job.action({"checks": "none"})
-    assert code == 2, said
-    assert (job.outputs["bootstrap"], "from " in said) == ("", True)
+    code, output = job.action({"checks": "none"})
+    assert code == 2, output
+    assert (job.outputs["bootstrap"], "from " in output) == ("", True)
     assert job.step("labctl down -f other/lab.yaml")[0] == 0
 
     labctl.spec("kafka: {config: {log.retention.hours: soon}}\nlisteners: {external: {port: auto}}\nui: {kind: none}\n")
-    code, said = job.action({"checks": "none"})
-    assert code == 4, said
-    assert "Invalid value soon" in said
+    code, output = job.action({"checks": "none"})
+    assert code == 4, output
+    assert "Invalid value soon" in output
     assert Path(job.outputs["report"], "failure").is_dir()
 
 
 def test_the_gitlab_job(job, labctl, tmp_path):
-    """Its script in a fresh environment, with the wheel of this project in place of the published one."""
+    """The script passes in a fresh environment, with this project's wheel in place of the published one."""
     job, libraries = job
     labctl.spec("listeners: {external: {port: auto}}\nui: {kind: none}\n")
     build = [
@@ -161,8 +161,8 @@ def test_the_gitlab_job(job, labctl, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=100)
     env = {"PIP_CONSTRAINT": str(tmp_path / "pin.txt"), "PATH": f"{tmp_path}/venv/bin:{os.environ['PATH']}"}
     for line in GITLAB["script"]:
-        code, said = job.step(line, env | ({} if line.startswith("pip") else libraries))
-        assert code == 0, said
-    assert "offset" in said
+        code, output = job.step(line, env | ({} if line.startswith("pip") else libraries))
+        assert code == 0, output
+    assert "offset" in output
     assert labctl.json("ls") == []
     assert list(job.folder.glob(GITLAB["artifacts"]["reports"]["junit"]))

@@ -1,4 +1,4 @@
-"""Clients that this project did not write pass records to one another through the lab's `orders`."""
+"""Other clients exchange records through the lab's topic orders."""
 
 import itertools
 import subprocess
@@ -27,8 +27,8 @@ def clients(shared, tmp_path_factory):
 
 @pytest.mark.network
 @pytest.mark.parametrize(("writer", "reader"), list(itertools.permutations(["kcat", "confluent-kafka", "kafkajs"], 2)))
-def test_what_one_client_writes_another_reads(clients, writer, reader):
-    """A fresh payload through `orders`, for every ordered pair."""
+def test_each_client_reads_what_another_wrote(clients, writer, reader):
+    """For each ordered pair of clients, one reads the new record that the other wrote."""
     fresh = f"{writer}-{uuid.uuid4()}"
     clients[writer].produce(fresh)
     assert fresh in clients[reader].consume(fresh)

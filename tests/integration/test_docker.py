@@ -1,4 +1,4 @@
-"""The compose runtime on a real engine, on the project's own image and on one with apache/kafka's ways."""
+"""The compose runtime on a real engine, with the project's image and with one that is laid out like apache/kafka."""
 
 import json
 import os
@@ -27,7 +27,7 @@ STOCK_LIKE = "labctl-test/stock-like"
 GOLDEN = Path(__file__).parent.parent / "golden" / "compose"
 
 
-# the homework's lines, byte for byte
+# the homework's lines, unchanged
 TYPED = """\
 docker exec broker /opt/kafka/bin/kafka-topics.sh --topic t1 --create --bootstrap-server localhost:9092 --partitions 3 --replication-factor 1
 echo '{"orderid":1001, "amount":599.99}' | jq -c | docker exec -i broker /opt/kafka/bin/kafka-console-producer.sh --topic orders --bootstrap-server localhost:9092
@@ -37,17 +37,17 @@ docker exec broker /opt/kafka/bin/kafka-console-consumer.sh --topic orders --fro
 
 @pytest.mark.gate
 def test_the_homework_in_docker(engine_labctl):
-    """Verified from both sides on the project's image; the homework's lines work as typed; nothing is left of it."""
+    """On the project's image all checks pass, the homework's lines work as typed, and `down` removes everything."""
     the_homework(engine_labctl, OWN_IMAGE)
 
 
-def test_the_homework_on_an_image_with_apache_kafka_s_ways(engine_labctl, stock_like):
-    """The same on Debian's Java, the wrapper class and two dynamic CDS archives."""
+def test_the_homework_on_an_image_like_apache_kafka_s(engine_labctl, stock_like):
+    """The same with Debian's Java, Kafka's wrapper class and two dynamic CDS archives."""
     the_homework(engine_labctl, STOCK_LIKE)
 
 
-def test_what_a_jvm_logs_is_no_record(engine_labctl, stock_like_java_25):
-    """An archive that does not fit makes Java 25 log among a consumer's records: not in the checks, nor in `exec`."""
+def test_a_jvm_s_log_is_not_taken_for_records(engine_labctl, stock_like_java_25):
+    """Java 25 logs to stdout where a CDS archive does not fit. Neither the checks nor `exec` take that for records."""
     engine_labctl.spec(compose_lab("java25", image="labctl-test/stock-like-java25").replace("quick", "full"))
     engine_labctl.run("up", check=True)
     read = engine_labctl.tool(
@@ -68,17 +68,17 @@ def the_homework(labctl, image):
         assert "runtime compose, as requested" in done.stderr
         assert "ready, verified" in done.stderr
         typed = ["bash", "-e", "-o", "pipefail", "-c", TYPED]
-        said = subprocess.run(typed, capture_output=True, text=True, timeout=180, check=False)
-        assert said.returncode == 0, said.stderr
-        assert said.stdout.splitlines()[0] == "Created topic t1."
+        result = subprocess.run(typed, capture_output=True, text=True, timeout=180, check=False)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[0] == "Created topic t1."
         server = ("--bootstrap-server", "localhost:9092")
         consumer = ("kafka-console-consumer.sh", "--topic", "orders", "--from-beginning", *server)
         read = labctl.tool(*consumer, "--max-messages", "4", "--timeout-ms", "20000").stdout.splitlines()
         order = '{"orderid":1001,"amount":599.99}'
         assert sorted(read) == sorted(["hello, kafka", order, '{"orderid":1002,"amount":300}', order])
-        assert len(set(said.stdout.splitlines()[1:]) & set(read)) >= 2, said.stdout
+        assert len(set(result.stdout.splitlines()[1:]) & set(read)) >= 2, result.stdout
         assert labctl.tool("kafka-topics.sh", "--list", *server).stdout.split()[-2:] == ["orders", "t1"]
-        is_locked_in(json.loads(docker("container", "inspect", "broker"))[0])
+        require_few_privileges(json.loads(docker("container", "inspect", "broker"))[0])
         removed = labctl.run("down", check=True).stderr
         assert "container broker, volume labctl-homework_broker-data, network labctl-homework" in removed
         assert docker("container", "inspect", "--format", "{{.State.Status}}", "broker-2").strip() == "running"
@@ -87,23 +87,25 @@ def the_homework(labctl, image):
         docker("rm", "--force", "--volumes", "broker-2")
 
 
-def is_locked_in(seen):
-    """What `docker inspect` tells of a node's container that may do no more than it must."""
-    assert seen["State"]["Health"]["Status"] == "healthy"
-    assert seen["HostConfig"]["CapDrop"] == ["ALL"]
-    assert seen["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"]
-    assert seen["HostConfig"]["Memory"] == 1536 << 20
-    assert {one["HostIp"] for ports in seen["HostConfig"]["PortBindings"].values() for one in ports} == {"127.0.0.1"}
+def require_few_privileges(container):
+    """Check in the output of `docker inspect` that the container has no more privileges than it needs."""
+    assert container["State"]["Health"]["Status"] == "healthy"
+    assert container["HostConfig"]["CapDrop"] == ["ALL"]
+    assert container["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"]
+    assert container["HostConfig"]["Memory"] == 1536 << 20
+    assert {binding["HostIp"] for ports in container["HostConfig"]["PortBindings"].values() for binding in ports} == {
+        "127.0.0.1"
+    }
 
 
-def seen_by_a_client(bootstrap):
-    """What a client that we did not write learns of the cluster."""
+def cluster_metadata(bootstrap):
+    """Return the cluster metadata that confluent-kafka gets."""
     return AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=30)
 
 
 @pytest.mark.gate
 def test_compose_alone_brings_up_the_same_node(engine_labctl):
-    """`docker compose up -d` on the rendered file, with no labctl around: the plan's node and addresses, both sides."""
+    """`docker compose up -d` on the rendered file starts the planned node, and checks on host and container pass."""
     engine_labctl.spec(compose_lab("alone").replace("port: auto", "port: 19394"))
     engine_labctl.run("render", "-o", "files", check=True)
     plan = engine_labctl.json("plan")
@@ -113,11 +115,11 @@ def test_compose_alone_brings_up_the_same_node(engine_labctl):
         names = ("quorum", "console-to-host", "host-to-console", "json-records")
         address = ("--bootstrap", "localhost:19394", "--container", "alone-broker")
         wait_for(lambda: engine_labctl.run("check", *names, *address).returncode == 0, seconds=100)
-        found = seen_by_a_client("localhost:19394")
+        metadata = cluster_metadata("localhost:19394")
         (node,) = plan["nodes"]
-        advertised = {one["name"]: one["advertised"] for one in node["listeners"]}
-        assert found.cluster_id == plan["cluster_id"]
-        assert {broker.id: f"{broker.host}:{broker.port}" for broker in found.brokers.values()} == {
+        advertised = {listener["name"]: listener["advertised"] for listener in node["listeners"]}
+        assert metadata.cluster_id == plan["cluster_id"]
+        assert {broker.id: f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()} == {
             node["id"]: advertised["EXTERNAL"]
         }
     finally:
@@ -126,7 +128,7 @@ def test_compose_alone_brings_up_the_same_node(engine_labctl):
 
 @pytest.mark.gate
 def test_stop_keeps_the_data(engine_labctl):
-    """The same records and cluster after `stop` and `up`, in a new container on the engine that it was made on."""
+    """After `stop` and `up` the lab has its records and cluster id, in a new container on the same engine."""
     text = compose_lab("stops").replace("runtime: compose", "runtime: auto")
     engine_labctl.spec(text)
     up = engine_labctl.run("up", check=True)
@@ -135,7 +137,7 @@ def test_stop_keeps_the_data(engine_labctl):
     assert f"runtime compose, {reason}" in up.stderr
     report = json.loads(engine_labctl.run("report", "--format", "json", check=True).stdout)
     assert report["runtime"] == {"name": "compose", "reason": reason}
-    before = seen_by_a_client(report["endpoints"]["external"]).cluster_id
+    before = cluster_metadata(report["endpoints"]["external"]).cluster_id
     producer = ("kafka-console-producer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092")
     engine_labctl.tool(*producer, input="kept\n")
     engine_labctl.run("stop", check=True)
@@ -143,14 +145,14 @@ def test_stop_keeps_the_data(engine_labctl):
     engine_labctl.spec(text.replace("kafka: {", "kafka: {heap: 384m, "))
     engine_labctl.run("up", check=True)
     assert engine_labctl.json("status", env={"DOCKER_HOST": NO_ENGINE})["state"] == "running"
-    assert seen_by_a_client(report["endpoints"]["external"]).cluster_id == before
+    assert cluster_metadata(report["endpoints"]["external"]).cluster_id == before
     consumer = ("kafka-console-consumer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092")
     read = engine_labctl.tool(*consumer, "--from-beginning", "--max-messages", "4", "--timeout-ms", "20000")
     assert "kept" in read.stdout.splitlines()
 
 
-def test_exec_passes_exit_code_and_signals_on(engine_labctl):
-    """The inner exit code; SIGTERM of labctl ends the program inside."""
+def test_exec_passes_on_exit_code_and_signals(engine_labctl):
+    """`exec` returns the exit code of the program, and a SIGTERM to labctl ends the program."""
     engine_labctl.spec(compose_lab("execs"))
     engine_labctl.run("up", "--checks", "none", check=True)
     assert engine_labctl.tool("sh", "-c", "exit 37", check=False).returncode == 37
@@ -164,7 +166,7 @@ def test_exec_passes_exit_code_and_signals_on(engine_labctl):
 
 @pytest.mark.gate
 def test_the_compose_runtime_keeps_the_contract(tmp_path, docker_engine):
-    """The same walk as the fake's and the local one's."""
+    """The same contract tests pass as for the fake and for the local runtime."""
     from labctl.runtime.access import render
 
     plan = a_plan(
@@ -182,7 +184,7 @@ def test_the_compose_runtime_keeps_the_contract(tmp_path, docker_engine):
 @pytest.mark.gate
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob(f"*/{COMPOSE_FILE}")), ids=lambda path: path.parent.name)
 def test_compose_accepts_every_golden_file(docker_engine, file):
-    """`docker compose config` reads it, without a warning."""
+    """`docker compose config` reads each file without a warning."""
     done = subprocess.run(
         ["docker", "compose", "-f", str(file), "config"], capture_output=True, text=True, timeout=60, check=False
     )
@@ -191,8 +193,8 @@ def test_compose_accepts_every_golden_file(docker_engine, file):
 
 
 @pytest.mark.gate
-def test_both_sides_of_a_compose_stack_that_someone_else_wrote(engine_labctl):
-    """check --container: the console tools inside are asked too."""
+def test_the_checks_run_on_a_compose_stack_that_labctl_did_not_create(engine_labctl):
+    """`check --container` also runs the console tools inside a container that labctl did not create."""
     homework = Path(__file__).parent.parent.parent / "bench" / "homework.yml"
     environment = os.environ | {"IMAGE": f"{OWN_IMAGE}:4.3.1", "PORT": "19595"}
     compose = ("compose", "-p", "labctl-test-foreign", "-f", str(homework))
@@ -200,14 +202,14 @@ def test_both_sides_of_a_compose_stack_that_someone_else_wrote(engine_labctl):
         docker(*compose, "up", "--detach", "--wait", env=environment)
         address = ("--bootstrap", "localhost:19595", "--container", "labctl-bench-broker")
         names = ("console-to-host", "host-to-console", "share-group", "quorum")
-        seen = engine_labctl.json("check", *names, *address)
-        found = docker("container", "inspect", "--format", "{{.Id}}", "labctl-bench-broker").strip()
-        by_id = engine_labctl.run("check", "host-to-console", *address[:-1], found[:12])
+        report = engine_labctl.json("check", *names, *address)
+        container_id = docker("container", "inspect", "--format", "{{.Id}}", "labctl-bench-broker").strip()
+        by_id = engine_labctl.run("check", "host-to-console", *address[:-1], container_id[:12])
         left = docker("exec", "labctl-bench-broker", "ls", "-A", "/tmp").split()
     finally:
         docker(*compose, "down", "--volumes", "--timeout", "0", env=environment)
-    status = {check["name"]: check["status"] for check in seen["checks"]}
-    assert status == dict.fromkeys(names[:2], "passed") | {"share-group": "skipped", "quorum": "passed"}, seen
+    status = {check["name"]: check["status"] for check in report["checks"]}
+    assert status == dict.fromkeys(names[:2], "passed") | {"share-group": "skipped", "quorum": "passed"}, report
     assert by_id.returncode == 0, by_id.stderr
     assert not [name for name in left if "labctl" in name], left
     wrong = engine_labctl.run("check", *address)
@@ -216,7 +218,7 @@ def test_both_sides_of_a_compose_stack_that_someone_else_wrote(engine_labctl):
 
 @pytest.mark.gate
 def test_a_wrong_advertised_address_fails_the_checks_of_clients_on_the_host(engine_labctl):
-    """Exactly those, and they say which address was advertised."""
+    """Exactly those checks fail, and they name the advertised address."""
     text = compose_lab("astray").replace("port: auto", "port: auto, advertise: 127.0.0.9")
     engine_labctl.spec(text + "timeout: 15\n")
     up = engine_labctl.run("up", "--keep")
@@ -225,11 +227,11 @@ def test_a_wrong_advertised_address_fails_the_checks_of_clients_on_the_host(engi
     assert "listeners.external.advertise" in up.stderr
     topic = ("--create", "--topic", "orders", "--partitions", "3", "--bootstrap-server", "broker:9092")
     engine_labctl.tool("kafka-topics.sh", *topic)
-    seen = engine_labctl.json("check")
-    status = {check["name"]: check["status"] for check in seen["checks"]}
-    assert {name for name, one in status.items() if one == "passed"} == {"quorum", "topics"}
-    assert {name for name, one in status.items() if one == "skipped"} == {"security", "ui"}
-    details = {check["detail"] for check in seen["checks"] if check["status"] == "failed"}
+    report = engine_labctl.json("check")
+    status = {check["name"]: check["status"] for check in report["checks"]}
+    assert {name for name, result in status.items() if result == "passed"} == {"quorum", "topics"}
+    assert {name for name, result in status.items() if result == "skipped"} == {"security", "ui"}
+    details = {check["detail"] for check in report["checks"] if check["status"] == "failed"}
     assert len(details) == 1
     assert details.pop().startswith("broker 1 advertises 127.0.0.9:")
 
@@ -237,42 +239,42 @@ def test_a_wrong_advertised_address_fails_the_checks_of_clients_on_the_host(engi
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("preset", ["cluster", "isolated"])
 def test_clusters(engine_labctl, preset):
-    """Every check, with a broker that goes and comes back; the memory of each node; nothing is left."""
+    """All checks of a cluster pass, including those that stop a broker, and each node reports its memory."""
     engine_labctl.spec(lab_yaml(preset).replace("brokers: 3", f"image: {OWN_IMAGE}\n  brokers: 3"))
-    done = engine_labctl.json("up", "--runtime", "compose", timeout=200)
-    status = {check["name"]: check["status"] for check in done["checks"]}
-    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "security": "skipped"}, done["checks"]
-    roles = {node["name"]: "+".join(node["roles"]) for node in done["nodes"]}
+    report = engine_labctl.json("up", "--runtime", "compose", timeout=200)
+    status = {check["name"]: check["status"] for check in report["checks"]}
+    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "security": "skipped"}, report["checks"]
+    roles = {node["name"]: "+".join(node["roles"]) for node in report["nodes"]}
     assert len(roles) == {"cluster": 3, "isolated": 6}[preset]
     assert roles["broker-2"] == {"cluster": "broker+controller", "isolated": "broker"}[preset]
-    assert all(node["memory"] for node in done["nodes"])
+    assert all(node["memory"] for node in report["nodes"])
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("image", [OWN_IMAGE, STOCK_LIKE])
 def test_a_secure_lab(engine_labctl, stock_like, image):
-    """Every check through the locked doors; no secret where the engine shows it; nothing is left."""
+    """All checks pass through the listeners that require authentication, and the engine shows no secret."""
     engine_labctl.spec(lab_yaml("secure").replace("  brokers: 1", f"  image: {image}\n  brokers: 1"))
     with sampled_arguments() as arguments:
-        done = engine_labctl.json("up", "--runtime", "compose", timeout=200)
-    status = {check["name"]: check["status"] for check in done["checks"]}
-    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "replication": "skipped"}, done["checks"]
-    found = secrets_of(engine_labctl)
-    shown = readable_by_others(engine_labctl.folder.parent) | {
+        report = engine_labctl.json("up", "--runtime", "compose", timeout=200)
+    status = {check["name"]: check["status"] for check in report["checks"]}
+    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "replication": "skipped"}, report["checks"]
+    secrets = secrets_of(engine_labctl)
+    texts = readable_by_others(engine_labctl.folder.parent) | {
         "arguments": "\n".join(arguments),
-        "report": json.dumps(done),
+        "report": json.dumps(report),
         "inspect": docker("container", "inspect", "secure-broker"),
         "top": docker("top", "secure-broker", "-o", "pid,args"),
         "logs": docker("logs", "secure-broker"),
         "volume": docker("volume", "inspect", "labctl-secure_broker-data"),
     }
-    assert "compose" in shown["arguments"]
-    assert leaks(found, shown) == []
-    assert leaks(found, shown | {"planted": f"x{min(found)}"}) == ["planted"]
+    assert "compose" in texts["arguments"]
+    assert leaks(secrets, texts) == []
+    assert leaks(secrets, texts | {"planted": f"x{min(secrets)}"}) == ["planted"]
 
 
 def test_three_nodes(engine_labctl):
-    """Each broker has its door; one is killed, the check says so."""
+    """Three nodes start. `quorum` reports the node that is killed."""
     engine_labctl.spec(compose_lab("three", more=", brokers: 3"))
     engine_labctl.run("up", check=True)
     docker("kill", "three-broker-3")

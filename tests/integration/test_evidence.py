@@ -1,4 +1,4 @@
-"""The folder to hand in, made on a real lab: each file shows what happened in this run."""
+"""The folder to hand in, created on a real lab: each file shows what happened in this run."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from labctl.constants import HOMEWORK_ORDERS
 from labctl.homework.evidence import TITLE
 from labctl.homework.screenshots import find_browser
 from labctl.kafka.broker_settings import environment_name
-from tests.integration.browser import opened
+from tests.integration.browser import open_page
 from tests.integration.labs import OWN_IMAGE, lab_yaml
 from tests.integration.notebooks import printed
 from tests.integration.other_clients import read_by_librdkafka
@@ -32,40 +32,40 @@ inter.broker.listener.name controller.quorum.voters controller.listener.names of
 transaction.state.log.replication.factor transaction.state.log.min.isr""".split()
 BROWSER = """#!{python}
 import subprocess, sys
-(picture,) = [one for one in sys.argv if one.startswith("--screenshot=")]
+(picture,) = [option for option in sys.argv if option.startswith("--screenshot=")]
 subprocess.run(["{real}", *sys.argv[1:]], check=True)
-instead = ["--dump-dom" if one == picture else one for one in sys.argv[1:]]
+instead = ["--dump-dom" if option == picture else option for option in sys.argv[1:]]
 with open("{folder}/" + picture.rpartition("/")[2], "wb") as text:
     subprocess.run(["{real}", *instead], stdout=text, check=True)
 """
 
 
 @pytest.fixture
-def shown(chromium, tmp_path):
-    """Pictures are taken with a browser that also writes down the text of what it shows: {picture: text}."""
-    folder = tmp_path / "shown"
+def screenshots(chromium, tmp_path):
+    """A browser for the screenshots that also writes the text of each page to a file."""
+    folder = tmp_path / "screenshots"
     folder.mkdir()
     program = tmp_path / "browser"
     program.write_text(BROWSER.format(python=sys.executable, real=find_browser(), folder=folder))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
-    class Shown:
+    class Screenshots:
         env = {"LABCTL_BROWSER": str(program)}
 
         def fits(self, picture, page):
-            """Whether all of the page is in the picture of it."""
+            """Return whether the picture shows the whole page."""
             width, height = struct.unpack(">II", (page.parent / picture).read_bytes()[16:24])
-            with opened(chromium, page.as_uri(), viewport={"width": width, "height": height}) as seen:
-                return seen.evaluate("document.documentElement.scrollHeight") <= height
+            with open_page(chromium, page.as_uri(), viewport={"width": width, "height": height}) as tab:
+                return tab.evaluate("document.documentElement.scrollHeight") <= height
 
         def text(self, picture):
             return re.sub(r"<[^>]+>", "", (folder / picture).read_text())
 
-    return Shown()
+    return Screenshots()
 
 
-def complete(folder, shown, settings, also=()):
-    """Every file is there, and shows this run's records, which librdkafka reads too."""
+def require_complete(folder, screenshots, settings, also=()):
+    """Check that every file exists and shows this run's records, and that librdkafka reads the same records."""
     files = FILES | set(also)
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == files
     readme = (folder / "README.md").read_text()
@@ -84,48 +84,48 @@ def complete(folder, shown, settings, also=()):
     assert re.search(r"^Topic: orders\t.*PartitionCount: 3", console, re.MULTILINE)
     assert hello in (folder / "console.html").read_text()
 
-    found = read_by_librdkafka(settings)
-    assert list(found.values()).count(hello) == 1
+    records = read_by_librdkafka(settings)
+    assert list(records.values()).count(hello) == 1
     cells = printed(folder / "kafka.ipynb")
     for value, partition, offset in re.findall(r"sent: (\{.*?\}) -> partition (\d+) offset (\d+)", cells):
         assert f"read: {value} <- partition {partition} offset {offset}" in cells
-        assert json.loads(found[(int(partition), int(offset))]) == json.loads(value.replace("'", '"'))
+        assert json.loads(records[(int(partition), int(offset))]) == json.loads(value.replace("'", '"'))
     assert cells.count("sent: ") == 2
 
     for name in PICTURES:
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
         assert (folder / name).stat().st_size > 5000
-    assert shown.fits("console.png", folder / "console.html")
-    assert console.replace("\t", " ") in shown.text("console.png").replace("&gt;", ">").replace("\t", " ")
-    assert hello in shown.text("page-topic.png")
-    assert "orders" in shown.text("page-overview.png")
-    assert "t1" in shown.text("page-overview.png")
+    assert screenshots.fits("console.png", folder / "console.html")
+    assert console.replace("\t", " ") in screenshots.text("console.png").replace("&gt;", ">").replace("\t", " ")
+    assert hello in screenshots.text("page-topic.png")
+    assert "orders" in screenshots.text("page-overview.png")
+    assert "t1" in screenshots.text("page-overview.png")
 
     settings = "".join((folder / name).read_text() for name in ("docker-compose.yml", *also))
     for setting in HOMEWORK_SETTINGS:
         assert (f"\n{setting}=" if also else f"{environment_name(setting)}:") in settings
-    assert "INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:" in settings  # as in a container, wherever the lab ran
+    assert "INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:" in settings  # as in a container, in either runtime
     report = (folder / "report.html").read_text()
     assert report.count("json-records") > 0
     assert "3 new records byte for byte" in report
 
 
 def librdkafka(labctl, *options):
-    """The settings with which an independent client reads the lab."""
-    told = labctl.run("env", *options, "--format", "librdkafka").stdout
-    return dict(line.split("=", 1) for line in told.splitlines())
+    """Return the settings with which another client reads the lab."""
+    output = labctl.run("env", *options, "--format", "librdkafka").stdout
+    return dict(line.split("=", 1) for line in output.splitlines())
 
 
 @pytest.mark.local
 @pytest.mark.browser
-def test_evidence_of_a_local_lab(labctl, shown):
-    """A folder, by the words of labctl; again only with --force, also over one that was not finished."""
+def test_evidence_of_a_local_lab(labctl, screenshots):
+    """`evidence` writes a folder whose commands use `labctl exec`, and replaces it only with --force."""
     labctl.spec(LAB)
     labctl.run("up", check=True)
-    done = labctl.run("evidence", timeout=200, env=shown.env, check=True)
+    done = labctl.run("evidence", timeout=200, env=screenshots.env, check=True)
     assert "! " not in done.stderr
     folder = labctl.folder / "evidence"
-    complete(folder, shown, librdkafka(labctl))
+    require_complete(folder, screenshots, librdkafka(labctl))
     console = (folder / "console.txt").read_text()
     assert "$ labctl exec broker -- /opt/kafka/bin/kafka-topics.sh" in console
     refused = labctl.run("evidence")
@@ -137,8 +137,8 @@ def test_evidence_of_a_local_lab(labctl, shown):
 
 
 @pytest.mark.local
-def test_evidence_that_is_interrupted(labctl):
-    """Exit 130: no kernel of the notebook is left, and what was there before is there still."""
+def test_an_interrupted_evidence(labctl):
+    """An interrupted `evidence` exits with 130, ends the notebook's kernel and keeps the earlier folder."""
     labctl.spec(LAB)
     labctl.run("up", "--checks", "none", check=True)
     (labctl.folder / "evidence").mkdir()
@@ -155,19 +155,19 @@ def test_evidence_that_is_interrupted(labctl):
 
 
 def _kernels(pid):
-    children = [one for one in psutil.process_iter(["ppid", "cmdline"]) if one.info["ppid"] == pid]
-    return [one for one in children if "ipykernel_launcher" in (one.info["cmdline"] or ())]
+    children = [process for process in psutil.process_iter(["ppid", "cmdline"]) if process.info["ppid"] == pid]
+    return [process for process in children if "ipykernel_launcher" in (process.info["cmdline"] or ())]
 
 
 @pytest.mark.local
 @pytest.mark.browser
-def test_evidence_of_a_secure_lab(labctl, shown):
-    """The page with a lock is in the pictures too, and the door that was there for them is gone."""
+def test_evidence_of_a_secure_lab(labctl, screenshots):
+    """The screenshots show the page that requires a login. Their login file is removed, and no file has a secret."""
     labctl.spec(lab_yaml("secure").replace("ui: {kind: none}", "ui: {kind: page, port: auto}"))
     labctl.run("up", check=True)
-    done = labctl.run("evidence", timeout=200, env=shown.env, check=True)
+    done = labctl.run("evidence", timeout=200, env=screenshots.env, check=True)
     assert "! " not in done.stderr, done.stderr
-    complete(labctl.folder / "evidence", shown, librdkafka(labctl), also=["broker/server.properties"])
+    require_complete(labctl.folder / "evidence", screenshots, librdkafka(labctl), also=["broker/server.properties"])
     assert not list(labctl.state.rglob("screenshot.html"))
     secrets = [
         path.read_bytes().strip() for path in labctl.state.rglob("secrets/*") if path.suffix in {".password", ".key"}
@@ -179,17 +179,17 @@ def test_evidence_of_a_secure_lab(labctl, shown):
 
 @pytest.mark.docker
 @pytest.mark.browser
-def test_evidence_of_a_lab_in_docker(engine_labctl, shown):
-    """A ZIP file, by the words of docker."""
+def test_evidence_of_a_lab_in_docker(engine_labctl, screenshots):
+    """`evidence` writes a ZIP file whose commands use `docker exec`."""
     engine_labctl.spec(f"name: proof\nruntime: compose\nkafka: {{image: {OWN_IMAGE}}}\n{LAB}")
     engine_labctl.run("up", check=True)
-    (engine_labctl.folder / "proof").mkdir()  # somebody else's: the ZIP file is not made in there
-    engine_labctl.run("evidence", "-o", "proof.zip", timeout=200, env=shown.env, check=True)
+    (engine_labctl.folder / "proof").mkdir()  # another folder: nothing is written into it
+    engine_labctl.run("evidence", "-o", "proof.zip", timeout=200, env=screenshots.env, check=True)
     assert not any((engine_labctl.folder / "proof").iterdir())
     with zipfile.ZipFile(engine_labctl.folder / "proof.zip") as packed:
         packed.extractall(engine_labctl.folder)
     folder = engine_labctl.folder / "proof"
-    complete(folder, shown, librdkafka(engine_labctl))
+    require_complete(folder, screenshots, librdkafka(engine_labctl))
     assert "$ docker exec -i proof-broker /opt/kafka/bin/kafka-topics.sh" in (folder / "console.txt").read_text()
     refused = engine_labctl.run("evidence", "-o", "proof.zip")
     assert refused.returncode == 2
@@ -197,8 +197,8 @@ def test_evidence_of_a_lab_in_docker(engine_labctl, shown):
 
 
 @pytest.mark.local
-def test_what_can_t_be_made_is_told(labctl, tmp_path):
-    """No browser, no page that answers, no libraries for the notebook: the rest is there, and why is said."""
+def test_what_can_t_be_created_is_reported(labctl, tmp_path):
+    """Without browser, page and the notebook's libraries, the other files are written and the reasons are reported."""
     labctl.spec(LAB)
     labctl.run("up", check=True)
     (pid_file,) = labctl.state.glob("labs/*/page/pid.json")
@@ -225,39 +225,39 @@ def test_what_can_t_be_made_is_told(labctl, tmp_path):
 
 
 @pytest.mark.local
-def test_where_nothing_may_be_written(labctl):
-    """A sentence that names the place, before anything is run; what is there stays as it is."""
+def test_a_path_that_can_t_be_written(labctl):
+    """A path that can't be written is reported before anything runs, and existing files are kept."""
     labctl.spec(LAB.replace("ui: {port: auto}", "ui: {kind: none}"))
     labctl.run("up", "--checks", "none", check=True)
     (labctl.folder / "mine.ipynb").write_text("mine")
     (labctl.folder / "mine").mkdir()
     (labctl.folder / "mine/thesis.tex").write_text("mine")
     for command in (["evidence"], ["notebook", "--run"], ["example", "go"]):
-        for place in ("mine.ipynb/deeper", "/sys/labctl", "/sys/labctl.zip", "x" * 300):
-            done = labctl.run(*command, "-o", place)
-            assert done.returncode == 3, (command, place, done.stderr)
+        for path in ("mine.ipynb/deeper", "/sys/labctl", "/sys/labctl.zip", "x" * 300):
+            done = labctl.run(*command, "-o", path)
+            assert done.returncode == 3, (command, path, done.stderr)
             assert re.fullmatch(
                 r"labctl: \S+ can't be written: [A-Z][a-z ]+\n  try: name another \w+: -o \w+\n", done.stderr
             ), done.stderr
-        for place in ("mine.ipynb", "mine"):
-            done = labctl.run(*command, "-o", place)
-            assert done.returncode == 2, (command, place, done.stderr)
-            assert f"{place} exists already" in done.stderr
+        for path in ("mine.ipynb", "mine"):
+            done = labctl.run(*command, "-o", path)
+            assert done.returncode == 2, (command, path, done.stderr)
+            assert f"{path} exists already" in done.stderr
             assert "--force" in done.stderr
     assert (labctl.folder / "mine.ipynb").read_text() == (labctl.folder / "mine/thesis.tex").read_text() == "mine"
 
 
 @pytest.mark.local
 def test_a_console_step_that_fails(labctl):
-    """What was typed until then is in the transcript, and why it ended is told. A lab without topics is no reason."""
+    """The transcript has the steps until the failure, and the cause is reported. A lab without topics does not fail."""
     labctl.spec(LAB.replace("ui: {port: auto}", "topics: []\nui: {kind: none}"))
     labctl.run("up", "--checks", "none", check=True)
     without = {"LABCTL_BROWSER": "/nowhere/chromium"}
     done = labctl.run("evidence", env=without, timeout=200, check=True)
     assert "✓ console.txt" in done.stderr
     labctl.tool("kafka-topics.sh", "--bootstrap-server", "broker:9092", "--delete", "--topic", "t1")
-    make = ("--create", "--topic", "t1", "--config", "max.message.bytes=5")
-    labctl.tool("kafka-topics.sh", "--bootstrap-server", "broker:9092", *make)
+    create = ("--create", "--topic", "t1", "--config", "max.message.bytes=5")
+    labctl.tool("kafka-topics.sh", "--bootstrap-server", "broker:9092", *create)
     done = labctl.run("evidence", "--force", env=without, timeout=200, check=True)
     assert re.search("^! console.txt: kafka-console-producer.sh failed: .*RecordTooLarge", done.stderr, re.MULTILINE)
     text = (labctl.folder / "evidence/console.txt").read_text()

@@ -1,4 +1,4 @@
-"""The projects of `labctl example`, built and run as their README says; another client finds their records."""
+"""The projects of `labctl example`, built and run as their README says. Another client reads their records."""
 
 import json
 import re
@@ -17,16 +17,16 @@ PLACE = r"(\{.*\}) %s partition (\d+) offset (\d+)"
 
 @pytest.fixture(scope="module", params=["homework", "secure"])
 def lab(request, tmp_path_factory):
-    """A running lab, open or locked, for the programs in all languages."""
-    one = make_labctl(tmp_path_factory.mktemp(request.param))
-    one.spec(lab_yaml(request.param))
-    one.run("up", "--checks", "none", check=True)
-    yield one
-    one.run("down", check=True)
+    """A running lab for all languages, without and with authentication."""
+    labctl = make_labctl(tmp_path_factory.mktemp(request.param))
+    labctl.spec(lab_yaml(request.param))
+    labctl.run("up", "--checks", "none", check=True)
+    yield labctl
+    labctl.run("down", check=True)
 
 
 def places(verb, arrow, text):
-    """What a program says that it sent or read: [(value, partition, offset)]."""
+    """Return what a program reports to have sent or read: [(value, partition, offset)]."""
     return [
         (value, int(partition), int(offset))
         for value, partition, offset in re.findall(rf"^{verb}: {PLACE % arrow}$", text, re.MULTILINE)
@@ -35,7 +35,7 @@ def places(verb, arrow, text):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_program_of_each_language(lab, language):
-    """It reads what it sent, librdkafka finds it where the program says; run again, it goes on behind that."""
+    """The program reads what it sent, and so does librdkafka. A second run continues after the first one's records."""
     installed(PROGRAMS[language])
     lab.run("example", language, check=True)
     folder = f"orders-{language}"
@@ -44,18 +44,18 @@ def test_a_program_of_each_language(lab, language):
     )
     assert commands.splitlines() == list(LANGUAGES[language].commands)
     runs = []
-    for typed in (commands, commands.splitlines()[-1]):
-        said = lab.shell(f"set -e\ncd {folder}\n{typed}", timeout=180)
-        (run,) = re.findall(r"^this run: (\w{8})$", said, re.MULTILINE)
-        runs.append((run, places("sent", "->", said), places("read", "<-", said)))
-    (again,) = re.findall(r"`(labctl example .*?)`", (lab.folder / folder / "README.md").read_text())
-    lab.shell(f"cd {folder} && {again}")  # by the lab's name: its lab.yaml is not here
+    for script in (commands, commands.splitlines()[-1]):
+        output = lab.shell(f"set -e\ncd {folder}\n{script}", timeout=180)
+        (run,) = re.findall(r"^this run: (\w{8})$", output, re.MULTILINE)
+        runs.append((run, places("sent", "->", output), places("read", "<-", output)))
+    (command,) = re.findall(r"`(labctl example .*?)`", (lab.folder / folder / "README.md").read_text())
+    lab.shell(f"cd {folder} && {command}")  # the command names the lab: this folder has no lab.yaml
     settings = dict(line.split("=", 1) for line in lab.run("env", "--format", "librdkafka").stdout.splitlines())
-    found = read_by_librdkafka(settings)
+    records = read_by_librdkafka(settings)
     for run, sent, read in runs:
         assert [json.loads(value)["orderid"] for value, _, _ in sent] == [3001, 3002, 3003]
-        assert sorted(sent) == sorted(place for place in read if run in place[0])
+        assert sorted(sent) == sorted(record for record in read if run in record[0])
         for value, partition, offset in sent:
-            assert found[(partition, offset)] == value
+            assert records[(partition, offset)] == value
     assert runs[0][0] != runs[1][0]
     assert not set(runs[0][2]) & set(runs[1][2])

@@ -1,4 +1,4 @@
-"""`labctl exec` for people: terminal, pipes, signals and exit codes as if the program had been started here."""
+"""`labctl exec` in a terminal: input, signals and exit codes work as if the program ran on the host."""
 
 import fcntl
 import os
@@ -19,12 +19,12 @@ SECONDS = 60
 
 @pytest.fixture
 def in_a_terminal(shared):
-    """Run a script inside the node in a terminal of 33 lines; how to see it, to type, to wait for its end."""
+    """Run a script inside the node in a terminal of 33 lines: functions to read it, to type and to wait for its end."""
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
     started = []
 
-    def lead():
+    def open_session():
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
@@ -34,22 +34,22 @@ def in_a_terminal(shared):
             command,
             cwd=shared.folder,
             env=shared.env,
-            preexec_fn=lead,  # noqa: PLW1509 - no threads here
+            preexec_fn=open_session,  # noqa: PLW1509 - no threads here
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
         )
         started.append(process)
 
-        def shown(until):
-            text, give_up = "", time.monotonic() + SECONDS
+        def wait_for_text(until):
+            text, deadline = "", time.monotonic() + SECONDS
             while until not in text:
-                assert time.monotonic() < give_up, text
+                assert time.monotonic() < deadline, text
                 if select.select([screen], [], [], 1)[0]:
                     text += os.read(screen, 4096).decode()
             return text
 
-        return shown, lambda keys: os.write(screen, keys), lambda: started[-1].wait(SECONDS)
+        return wait_for_text, lambda keys: os.write(screen, keys), lambda: started[-1].wait(SECONDS)
 
     yield start
     for process in started:
@@ -59,40 +59,42 @@ def in_a_terminal(shared):
     os.close(terminal)
 
 
-def test_a_terminal_is_a_terminal_inside_too(in_a_terminal):
-    """The program sees it and its size, what is typed arrives, and its exit code comes back."""
-    shown, typed, ended = in_a_terminal("tty; stty size; read line; echo got $line; exit 7")
-    assert "33 99" in shown("33 99")
-    typed(b"orders\r")
-    assert "got orders" in shown("got orders")
-    assert ended() == 7
+def test_a_program_in_the_node_gets_the_terminal(in_a_terminal):
+    """The program has a terminal of the same size, gets what is typed, and its exit code is returned."""
+    wait_for_text, type_keys, wait_for_exit = in_a_terminal("tty; stty size; read line; echo got $line; exit 7")
+    assert "33 99" in wait_for_text("33 99")
+    type_keys(b"orders\r")
+    assert "got orders" in wait_for_text("got orders")
+    assert wait_for_exit() == 7
 
 
-def test_ctrl_c_is_the_program_s(in_a_terminal):
-    """It decides what to do; labctl waits for it."""
-    shown, typed, ended = in_a_terminal("trap 'echo minded; exit 9' INT; echo ready; while true; do sleep 0.1; done")
-    shown("ready")
-    typed(b"\x03")
-    shown("minded")
-    assert ended() == 9
+def test_ctrl_c_is_passed_on_to_the_program(in_a_terminal):
+    """The program handles Ctrl-C itself, and labctl waits until it ends."""
+    wait_for_text, type_keys, wait_for_exit = in_a_terminal(
+        "trap 'echo trapped; exit 9' INT; echo ready; while true; do sleep 0.1; done"
+    )
+    wait_for_text("ready")
+    type_keys(b"\x03")
+    wait_for_text("trapped")
+    assert wait_for_exit() == 9
 
 
-def test_a_consumer_that_is_interrupted_ends_as_kafka_s_own(in_a_terminal):
-    """Ctrl-C of a console consumer: its closing words, exit code 130."""
+def test_an_interrupted_consumer_ends_like_kafka_s_own(in_a_terminal):
+    """After Ctrl-C a console consumer prints its summary, and the exit code is 130."""
     command = "kafka-console-consumer.sh --bootstrap-server broker:9092 --topic orders --from-beginning"
-    shown, typed, ended = in_a_terminal(f"exec {command}")
-    shown("hello, kafka")
-    typed(b"\x03")
-    shown("Processed a total of 3 messages")
-    assert ended() == 130
+    wait_for_text, type_keys, wait_for_exit = in_a_terminal(f"exec {command}")
+    wait_for_text("hello, kafka")
+    type_keys(b"\x03")
+    wait_for_text("Processed a total of 3 messages")
+    assert wait_for_exit() == 130
 
 
 def test_a_sigterm_is_passed_on(shared):
-    """The program inside has it, and its exit code comes back."""
-    inside = shared.start(
+    """The program gets the SIGTERM, and its exit code is returned."""
+    process = shared.start(
         "exec", "broker", "--", "bash", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"
     )
-    assert inside.stdout.readline() == "ready\n"
-    inside.terminate()
-    inside.communicate(timeout=SECONDS)
-    assert inside.returncode == 5
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 5

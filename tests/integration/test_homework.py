@@ -1,4 +1,4 @@
-"""The homework lab, as product.md section 2 says it, typed as it stands."""
+"""The homework lab: the commands of the homework run unchanged."""
 
 import json
 import shlex
@@ -17,11 +17,11 @@ from tests.integration.other_clients import ConfluentKafka
 
 pytestmark = [pytest.mark.local, pytest.mark.gate]
 
-QUIET = ("--timeout-ms", "20000", "--max-messages", "4")  # the three first records and one more
+QUIET = ("--timeout-ms", "20000", "--max-messages", "4")  # the three seed records and another one
 
 
-def test_the_console_commands_of_the_homework_work_as_they_stand(labctl):
-    """Through `labctl exec broker --`: the same script names, the same addresses, a pipe for stdin."""
+def test_the_console_commands_of_the_homework_work_unchanged(labctl):
+    """The commands work through `labctl exec broker --` with the same scripts, addresses and stdin."""
     labctl.run("up", "--checks", "none", "--ports", "auto", check=True)
     bin_ = "/opt/kafka/bin"
     server = "--bootstrap-server localhost:9092"
@@ -33,12 +33,12 @@ def test_the_console_commands_of_the_homework_work_as_they_stand(labctl):
     consume = f"{bin_}/kafka-console-consumer.sh --topic orders --from-beginning {server} --max-messages 3"
     first = labctl.tool(*shlex.split(consume)).stdout.splitlines()
     assert sorted(first) == ["hello, kafka", '{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount":300}']
-    again = labctl.tool(*shlex.split(consume.replace("orders", "t1").replace("localhost:9092", "broker:9092")))
-    assert sorted(again.stdout.splitlines()) == sorted(lines.splitlines())
+    copy = labctl.tool(*shlex.split(consume.replace("orders", "t1").replace("localhost:9092", "broker:9092")))
+    assert sorted(copy.stdout.splitlines()) == sorted(lines.splitlines())
 
 
-def test_a_client_of_somebody_else_s_passes_records_through_orders(shared):
-    """confluent-kafka, on a lab just brought up: what it sends is read by it and by the console consumer."""
+def test_another_client_writes_and_reads_records(shared):
+    """confluent-kafka and the console consumer read the record that confluent-kafka sent."""
     client = ConfluentKafka(shared.bootstrap)
     fresh = f"confluent-kafka-{uuid.uuid4()}"
     client.produce(fresh)
@@ -49,21 +49,21 @@ def test_a_client_of_somebody_else_s_passes_records_through_orders(shared):
 
 
 def test_scripts_work_without_their_folder_and_inside_a_shell(shared):
-    """`kafka-topics.sh` alone, and in `sh -c` with a pipe."""
+    """`kafka-topics.sh` works by its name alone, and in `sh -c` with a pipe."""
     assert "orders" in shared.tool("kafka-topics.sh", "--list", "--bootstrap-server", "broker:9092").stdout
     counted = shared.tool("sh", "-c", "kafka-topics.sh --list --bootstrap-server broker:9092 | wc -l")
     assert int(counted.stdout) >= 1
 
 
-def test_exec_passes_the_exit_code_on(shared):
-    """The inner code is labctl's; a script that Kafka does not have is exit 2."""
+def test_exec_returns_the_exit_code(shared):
+    """`exec` returns the exit code of the program, and 2 for a script that Kafka does not have."""
     assert shared.tool("sh", "-c", "exit 37", check=False).returncode == 37
     unknown = shared.tool("/opt/kafka/bin/kafka-nothing.sh", check=False)
     assert (unknown.returncode, "has no kafka-nothing.sh" in unknown.stderr) == (2, True)
 
 
 def test_the_report_of_up_has_every_step_and_check(shared):
-    """`labctl report` gives it again in each form; `up` on a running lab only checks it."""
+    """`up` on a running lab checks it, and `labctl report` prints the report in each format."""
     shared.run("up", check=True)
     document = json.loads(shared.run("report", "--format", "json").stdout)
     assert document["status"] == "passed"
@@ -74,8 +74,8 @@ def test_the_report_of_up_has_every_step_and_check(shared):
     assert "ready, verified" in shared.run("report").stdout
 
 
-def test_all_checks_pass_and_say_what_they_saw(shared):
-    """`check` runs them all; ui is skipped with its reason; nothing stays in the lab."""
+def test_all_checks_pass(shared):
+    """`check` runs all checks, gives the reason of a skipped one, and leaves no topic and no group in the lab."""
     document = shared.json("check")
     by_name = {check["name"]: check for check in document["checks"]}
     assert {name for name, check in by_name.items() if check["status"] != "passed"} == {
@@ -90,42 +90,42 @@ def test_all_checks_pass_and_say_what_they_saw(shared):
     assert "labctl-check" not in groups
 
 
-def test_one_check_can_be_asked_alone(shared):
-    """`check NAME…`; a wrong name is answered with the right ones."""
+def test_single_checks_can_be_selected(shared):
+    """`check NAME…` runs these checks only. An unknown name is reported with the known ones."""
     assert [check["name"] for check in shared.json("check", "quorum", "topics")["checks"]] == ["quorum", "topics"]
     wrong = shared.run("check", "quorums")
     assert (wrong.returncode, "there are console-to-host" in wrong.stderr) == (2, True)
 
 
-def test_a_foreign_kafka_is_asked_what_can_be_asked(shared):
-    """check --bootstrap: from outside alone, the console checks skipped with the reason."""
+def test_the_checks_of_a_kafka_that_labctl_did_not_create(shared):
+    """`check --bootstrap` runs the checks of clients on any Kafka, and skips the console checks."""
     document = shared.json("check", "--bootstrap", shared.bootstrap)
     status = {check["name"]: check["status"] for check in document["checks"]}
     assert status["quorum"] == status["transaction"] == status["consumer-group"] == status["keyed-order"] == "passed"
     assert status["console-to-host"] == status["host-to-console"] == "skipped"
     assert (shared.folder / ".labctl/_check/report.html").is_file()
-    nobody = shared.run("check", "--bootstrap", "127.0.0.1:9", "--json")
-    assert (nobody.returncode, json.loads(nobody.stdout)["status"]) == (4, "error")
+    unreachable = shared.run("check", "--bootstrap", "127.0.0.1:9", "--json")
+    assert (unreachable.returncode, json.loads(unreachable.stdout)["status"]) == (4, "error")
     expected = shared.spec("topics: [{name: orders, partitions: 5}]\n", "expected.yaml")
     wrong = shared.run("check", "--bootstrap", shared.bootstrap, "--expect", expected)
     assert (wrong.returncode, "orders has 3 partitions, planned are 5" in wrong.stderr) == (1, True)
 
 
 def test_the_client_keeps_the_contract(shared):
-    """What the fake of the unit tests does, on a real broker."""
+    """The same contract tests pass as for the fake client."""
     with KafkaClient(shared.bootstrap) as client:
         kafka_contract.keeps_the_contract(client)
 
 
-def test_client_settings_come_in_every_form(shared):
-    """`env` prints what a client needs."""
+def test_client_settings_in_every_format(shared):
+    """`env` prints the client settings in each format."""
     assert f"export KAFKA_BOOTSTRAP_SERVERS={shared.bootstrap}\n" in shared.run("env").stdout
     assert json.loads(shared.run("env", "--format", "json").stdout)["bootstrap.servers"] == shared.bootstrap
     assert "security.protocol=plaintext" in shared.run("env", "--format", "librdkafka").stdout
 
 
 def test_logs_follow(shared):
-    """--follow prints what is there and goes on."""
+    """`logs --follow` prints the last lines and keeps running."""
     following = shared.start("logs", "--follow", "--tail", "1")
     try:
         assert following.stdout.readline().startswith("[")
@@ -136,7 +136,7 @@ def test_logs_follow(shared):
 
 
 def test_stop_and_up_again_keep_the_records_and_the_cluster(labctl):
-    """The same cluster id, the same records, another process."""
+    """After `stop` and `up` the lab has the same records and the same time of creation."""
     labctl.run("up", "--checks", "none", "--ports", "auto", check=True)
     labctl.tool("kafka-console-producer.sh", "--topic", "orders", "--bootstrap-server", "broker:9092", input="kept\n")
     before = labctl.json("status")
@@ -152,9 +152,9 @@ def test_stop_and_up_again_keep_the_records_and_the_cluster(labctl):
 
 
 def test_the_local_runtime_keeps_the_contract(tmp_path):
-    """The same walk as the fake's."""
-    one = make_labctl(tmp_path)
-    one.run("plan", check=True)
+    """The same contract tests pass as for the fake runtime."""
+    labctl = make_labctl(tmp_path)
+    labctl.run("plan", check=True)
     from labctl.lab.reporter import NullReporter
     from labctl.plan.model import Decision, Identity
     from labctl.plan.planner import make_plan
@@ -163,8 +163,8 @@ def test_the_local_runtime_keeps_the_contract(tmp_path):
     from labctl.state.identity import internal_address, new_cluster_id
     from labctl.system.files import write_files
 
-    where = internal_address(1, FACTS)
-    identity = Identity(cluster_id=new_cluster_id(), state=str(tmp_path / "lab"), external_port=0, **where)
+    addresses = internal_address(1, FACTS)
+    identity = Identity(cluster_id=new_cluster_id(), state=str(tmp_path / "lab"), external_port=0, **addresses)
     port = _free_port()
     spec = parse_spec(f"name: contract\nlisteners: {{external: {{port: {port}}}}}\n")
     plan = make_plan(spec, Decision("local", "test"), FACTS, identity)
@@ -179,13 +179,13 @@ def test_the_local_runtime_keeps_the_contract(tmp_path):
 def _free_port():
     import socket
 
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
-def test_start_up_loads_nothing_heavy():
-    """`labctl --help` stays fast: none of the heavy libraries is loaded for it."""
+def test_help_loads_no_heavy_library():
+    """`labctl --help` loads none of the heavy libraries, so that it stays fast."""
     heavy = {"kafka", "pydantic", "jinja2", "rich", "tenacity", "requests", "psutil", "ruamel.yaml", "jgo", "filelock"}
     code = "import sys, labctl.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

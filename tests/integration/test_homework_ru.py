@@ -1,4 +1,4 @@
-"""docs/homework.ru.md, command by command, as it stands in the file."""
+"""The commands of docs/homework.ru.md, run as they are in the file."""
 
 import os
 import re
@@ -21,12 +21,12 @@ STOCK = "apache/kafka:4.3.1"
 
 @pytest.fixture
 def homework(engine_labctl):
-    """A folder in which the commands are typed; the image that they name is the project's own."""
+    """A function that runs commands in an empty folder, where the project's image has the name of the stock image."""
     installed("jq")
     docker("tag", f"{OWN_IMAGE}:4.3.1", STOCK)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
-    def typed(command):
+    def run(command):
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", command],
             cwd=engine_labctl.folder,
@@ -39,19 +39,19 @@ def homework(engine_labctl):
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    yield typed
+    yield run
     docker("image", "rm", STOCK)
 
 
-def test_every_block_is_one_of_the_two_ways():
-    """None is left out."""
-    assert {way for way, _commands in BLOCKS} == {"labctl", "docker"}
+def test_every_block_is_for_labctl_or_for_docker():
+    """Each shell block is for labctl or for Docker, so that the tests below run all of them."""
+    assert {tool for tool, _commands in BLOCKS} == {"labctl", "docker"}
     assert TEXT.count("\n```sh") == len(BLOCKS) == TEXT.count("\n```\n")
 
 
 def test_the_homework_with_labctl(homework):
-    """From nothing to nothing, in Docker, where labctl takes it."""
-    said = "".join(homework(commands) for way, commands in BLOCKS if way == "labctl")
+    """The blocks for labctl do the whole homework."""
+    output = "".join(homework(commands) for tool, commands in BLOCKS if tool == "labctl")
     for expected in (
         "PartitionCount: 3",
         '{"orderid":1001,"amount":599.99}',
@@ -59,14 +59,14 @@ def test_the_homework_with_labctl(homework):
         "http://localhost:8088",
         "localhost:9094",
     ):
-        assert expected in said
+        assert expected in output
 
 
 def test_the_homework_with_docker_alone(homework):
-    """The rendered file, and no labctl after that."""
+    """The blocks for Docker do the whole homework with the rendered file and without labctl."""
     homework("labctl render --runtime compose -o .")
     try:
-        said = "".join(homework(commands) for way, commands in BLOCKS if way == "docker")
+        output = "".join(homework(commands) for tool, commands in BLOCKS if tool == "docker")
     finally:
         homework("docker compose down --volumes")
     for expected in (
@@ -78,4 +78,4 @@ def test_the_homework_with_docker_alone(homework):
         "отправлено: раздел",
         '{"orderid":1003,"amount":12.5}',
     ):
-        assert expected in said
+        assert expected in output

@@ -1,4 +1,4 @@
-"""KAFKA_HOME: an unpacked Kafka as Apache ships it, with log4j behind slf4j, in place of the locked jars."""
+"""KAFKA_HOME: an unpacked Kafka as Apache ships it, with log4j behind slf4j, in place of the jars in the cache."""
 
 import shutil
 
@@ -12,7 +12,7 @@ from tests.integration.labs import lab_yaml
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
 
-OURS = ("slf4j-", "log4j-")  # what labctl's locks have behind slf4j
+OURS = ("slf4j-", "log4j-")  # the logging jars of labctl's version lock files
 LOGGING = {
     "3.9.2": ["ch/qos/reload4j/reload4j/1.2.25", "org/slf4j/slf4j-reload4j/1.7.36", "org/slf4j/slf4j-api/1.7.36"],
     "4.3.1": [
@@ -26,7 +26,7 @@ LOGGING = {
 
 @pytest.fixture(params=sorted(LOGGING))
 def home(request, tmp_path):
-    """An unpacked Kafka: libs/ with its own logging, and the scripts of bin/ with the class that each starts."""
+    """An unpacked Kafka: libs/ with its own logging jars, and bin/ with scripts that name their classes."""
     version = request.param
     lock, jars = ensure_jars(version, NullReporter())
     folder = tmp_path / "kafka"
@@ -37,16 +37,16 @@ def home(request, tmp_path):
             shutil.copyfile(jars / jar.file_name, folder / "libs" / jar.file_name)
     for path in LOGGING[version]:
         _group, artifact, number = path.rsplit("/", 2)
-        got = requests.get(f"{repository_url()}/{path}/{artifact}-{number}.jar", timeout=60)
-        got.raise_for_status()
-        (folder / "libs" / f"{artifact}-{number}.jar").write_bytes(got.content)
+        response = requests.get(f"{repository_url()}/{path}/{artifact}-{number}.jar", timeout=60)
+        response.raise_for_status()
+        (folder / "libs" / f"{artifact}-{number}.jar").write_bytes(response.content)
     for script, main_class in lock.scripts.items():
         (folder / "bin" / script).write_text(f'exec $(dirname $0)/kafka-run-class.sh {main_class} "$@"\n')
     return version, folder
 
 
 def test_an_unpacked_kafka(labctl, home):
-    """Verified from both sides; the node's log and the tools' warnings are where they are expected."""
+    """The checks pass, `logs` has the node's log, and a tool's error is on stderr."""
     version, folder = home
     labctl.spec(lab_yaml("homework").replace('"4.3.1"', f'"{version}"'))
     environment = {"KAFKA_HOME": str(folder)}
@@ -59,8 +59,8 @@ def test_an_unpacked_kafka(labctl, home):
     assert "InvalidTopicException" in refused.stderr or "INVALID_TOPIC_EXCEPTION" in refused.stderr, refused
 
 
-def test_another_version_than_the_lab_asks_for(labctl, home):
-    """Exit 2, with both versions."""
+def test_another_version_than_the_lab_requires(labctl, home):
+    """`up` exits with 2 and names the version of KAFKA_HOME."""
     version, folder = home
     labctl.spec(lab_yaml("homework").replace('"4.3.1"', '"4.1.2"'))
     done = labctl.run("up", "--runtime", "local", env={"KAFKA_HOME": str(folder)})

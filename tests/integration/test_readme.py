@@ -1,4 +1,4 @@
-"""README.md: each of its command blocks, run as it stands there, section by section."""
+"""README.md: each of its command blocks is run unchanged, section by section."""
 
 import os
 import re
@@ -24,21 +24,21 @@ STOCK = "apache/kafka:4.3.1"
 
 
 @dataclass(frozen=True)
-class Walk:
-    """What a section's reader has done before, what the commands must have said, and where they are typed."""
+class Section:
+    """What a reader has run before a section, what its commands must print, and where they run."""
 
     before: str = ""
-    said: tuple[str, ...] = ()
+    prints: tuple[str, ...] = ()
     engine: bool = False
     checkout: bool = False
 
 
-WALKS = {
-    "Start": Walk(said=("ready, verified", "removed"), checkout=True),
-    "The homework commands": Walk(before="labctl up --checks none", said=('{"orderid":1001,"amount":599.99}',)),
-    "In Docker": Walk(
+EXPECTED = {
+    "Start": Section(prints=("ready, verified", "removed"), checkout=True),
+    "The homework commands": Section(before="labctl up --checks none", prints=('{"orderid":1001,"amount":599.99}',)),
+    "In Docker": Section(
         before="labctl up --checks none",
-        said=(
+        prints=(
             "orders",
             "KAFKA_CONTROLLER_QUORUM_VOTERS",
             "built labctl/kafka:4.3.1",
@@ -46,26 +46,26 @@ WALKS = {
         ),
         engine=True,
     ),
-    "Clusters": Walk(said=("ready, verified", "removed node broker-1", "wrote cluster.yaml")),
-    "Security": Walk(said=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
-    "From your programs": Walk(
+    "Clusters": Section(prints=("ready, verified", "removed node broker-1", "wrote cluster.yaml")),
+    "Security": Section(prints=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
+    "From your programs": Section(
         before="labctl up --checks none",
-        said=("sent: {", "read: {", "wrote kafka.ipynb", "✓ kafka.ipynb", "✓ console.txt", "wrote evidence.zip"),
+        prints=("sent: {", "read: {", "wrote kafka.ipynb", "✓ kafka.ipynb", "✓ console.txt", "wrote evidence.zip"),
     ),
-    "In tests and CI": Walk(said=("1 passed", "localhost:")),
+    "In tests and CI": Section(prints=("1 passed", "localhost:")),
 }
 
 
 @pytest.fixture
 def run_commands(engine_labctl):
-    """A shell in a folder of its own, where `labctl` is on PATH."""
+    """A function that runs commands in an empty folder, with `labctl` on PATH."""
 
-    def run(commands, walk):
+    def run(commands, section):
         env = engine_labctl.env | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", commands],
-            cwd=SOURCE if walk.checkout else engine_labctl.folder,
-            env=env if walk.engine else env | {"DOCKER_HOST": NO_ENGINE},
+            cwd=SOURCE if section.checkout else engine_labctl.folder,
+            env=env if section.engine else env | {"DOCKER_HOST": NO_ENGINE},
             capture_output=True,
             text=True,
             timeout=300,
@@ -74,8 +74,8 @@ def run_commands(engine_labctl):
         assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    here = docker("image", "ls", "--quiet", STOCK).strip()
-    if here:
+    present = docker("image", "ls", "--quiet", STOCK).strip()
+    if present:
         yield run
         return
     docker("tag", f"{OWN_IMAGE}:4.3.1", STOCK)
@@ -83,38 +83,38 @@ def run_commands(engine_labctl):
     docker("image", "rm", STOCK)
 
 
-def test_no_section_is_left_out():
-    """Each one with a command is walked below; CI itself types the one that runs these tests."""
+def test_every_section_is_tested():
+    """Each section with a command is tested below, except the one that runs these tests, which CI runs."""
     with_commands = {title for title, blocks in SECTIONS.items() if any(kind in {"sh", "python"} for kind, _ in blocks)}
-    assert with_commands == {*WALKS, "Working on labctl"}
+    assert with_commands == {*EXPECTED, "Working on labctl"}
     assert SECTIONS["Working on labctl"] == [("sh", "make test\n")]
     assert "make test" in (SOURCE / ".ci/run").read_text()
 
 
-@pytest.mark.parametrize("title", WALKS)
+@pytest.mark.parametrize("title", EXPECTED)
 def test_a_section_s_commands(run_commands, title):
-    """Each block does what the text around it says."""
-    walk = WALKS[title]
-    said = run_commands(walk.before, walk) if walk.before else ""
+    """Each block of a section succeeds, and together they print what is expected."""
+    section = EXPECTED[title]
+    output = run_commands(section.before, section) if section.before else ""
     for kind, block in SECTIONS[title]:
         if kind == "sh":
-            said += run_commands(block, walk)
+            output += run_commands(block, section)
         if kind == "python":
             command = ["-m pytest -q -p no:cacheprovider -c /dev/null --rootdir ."] if "def test" in block else []
             script = f"cat > test_block.py <<'EOF'\n{block}\nEOF\npython {' '.join(command)} test_block.py"
-            said += run_commands(script, walk)
-    for words in walk.said:
-        assert words in said
+            output += run_commands(script, section)
+    for text in section.prints:
+        assert text in output
 
 
 def test_the_homework_lab_as_lab_yaml():
-    """What README shows as lab.yaml is the homework lab."""
+    """The lab.yaml in README is the homework lab."""
     ((_kind, text),) = [block for block in SECTIONS["lab.yaml"] if block[0] == "yaml"]
     assert parse_spec(text).model_dump() | {"topics": []} == default_spec().model_dump() | {"topics": []}
 
 
-def test_the_mistake_is_told_as_shown(engine_labctl):
-    """The example's place and sentence are what labctl says of the lab.yaml above it."""
+def test_the_error_is_reported_as_shown(engine_labctl):
+    """labctl reports the error of README's lab.yaml as the example shows it."""
     shown = dict(SECTIONS["lab.yaml"])
     engine_labctl.spec(shown["yaml"].replace("replication_factor: 1", "replication_factor: 3"))
     assert shown["text"].strip() in engine_labctl.run("plan").stderr.splitlines()[0]

@@ -1,4 +1,4 @@
-"""`labctl reset`: a pristine lab without a restart."""
+"""`labctl reset`: a lab as new, without a restart."""
 
 import time
 
@@ -12,12 +12,12 @@ from tests.integration.polling import wait_for
 pytestmark = pytest.mark.local
 
 LAB = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
-FIRST = [b"hello, kafka", b'{"orderid":1001,"amount":599.99}', b'{"orderid":1002,"amount":300}']
+SEED_RECORDS = [b"hello, kafka", b'{"orderid":1001,"amount":599.99}', b'{"orderid":1002,"amount":300}']
 
 
 @pytest.fixture
 def used(labctl):
-    """A lab that was worked in: a group with a member, one without, an open transaction, records, a topic more."""
+    """A lab with another topic and an open transaction."""
     labctl.spec(LAB)
     labctl.run("up", check=True)
     bootstrap = labctl.json("status")["endpoints"]["external"]
@@ -33,7 +33,7 @@ def used(labctl):
 
 
 def member(bootstrap, group, protocol):
-    """A consumer that has its partitions."""
+    """Return a consumer that has its partitions."""
     consumer = Consumer(
         {"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": protocol, "auto.offset.reset": "earliest"}
     )
@@ -47,8 +47,8 @@ def member(bootstrap, group, protocol):
     return consumer
 
 
-def test_what_was_in_the_lab_is_gone(used, record_property):
-    """As another client sees it; the lab's own topic has its first records, the nodes are the same processes."""
+def test_reset_removes_what_was_in_the_lab(used, record_property):
+    """Topics, groups and transactions are removed, the seed records are written again, and the nodes keep running."""
     labctl, bootstrap, admin = used
     consumer = member(bootstrap, "live", "classic")
     member(bootstrap, "left", "consumer").close()
@@ -61,17 +61,17 @@ def test_what_was_in_the_lab_is_gone(used, record_property):
     assert {name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")} == {"orders"}
     reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "r", "isolation.level": "read_committed"})
     reader.assign([TopicPartition("orders", number, 0) for number in range(3)])
-    assert [message.value() for message in reader.consume(3, timeout=30)] == FIRST
+    assert [message.value() for message in reader.consume(3, timeout=30)] == SEED_RECORDS
     assert reader.consume(1, timeout=1) == []
     reader.close()
     after = labctl.json("status")["nodes"]
-    assert [(one["name"], one["id"]) for one in before] == [(one["name"], one["id"]) for one in after]
+    assert [(node["name"], node["id"]) for node in before] == [(node["name"], node["id"]) for node in after]
     assert labctl.json("check", "transaction", "consumer-group", "topics")["status"] == "passed"
     consumer.close()
 
 
-def test_a_group_that_can_t_be_emptied_is_named(used):
-    """A member by the new protocol can be taken out by nobody else: exit 4, what to do, and its topic is there."""
+def test_a_group_that_can_t_be_emptied_is_reported(used):
+    """`reset` exits with 4 where a group has a member of the new protocol, gives the remedy, and keeps the topics."""
     labctl, bootstrap, admin = used
     consumer = member(bootstrap, "newcomer", "consumer")
     refused = labctl.run("reset")

@@ -1,4 +1,4 @@
-"""A secure lab: who has what `labctl env` printed gets in, nobody else; a weakened one is named; no secret gets out."""
+"""A secure lab: clients connect only with the output of `labctl env`, weaknesses are reported, secrets stay hidden."""
 
 import contextlib
 import os
@@ -30,22 +30,22 @@ REFUSED = "invalid credentials"
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
-    """A running secure lab; `arguments` are those of every process that ran meanwhile."""
-    one = make_labctl(tmp_path_factory.mktemp("secure"))
-    one.spec(lab_yaml("secure"))
+    """A running secure lab. `arguments` has the command lines of all processes that ran during `up`."""
+    labctl = make_labctl(tmp_path_factory.mktemp("secure"))
+    labctl.spec(lab_yaml("secure"))
     with sampled_arguments() as arguments:
-        one.up = one.run("up", "--runtime", "local", check=True)
-    one.arguments = arguments
-    yield one
-    one.run("down", check=True)
+        labctl.up = labctl.run("up", "--runtime", "local", check=True)
+    labctl.arguments = arguments
+    yield labctl
+    labctl.run("down", check=True)
 
 
-def env_of(one, form):
-    return one.run("env", "--format", form, check=True).stdout
+def env_of(labctl, form):
+    return labctl.run("env", "--format", form, check=True).stdout
 
 
-def password_of(one):
-    return (one.state / "labs/secure/secrets/student.password").read_text().strip()
+def password_of(labctl):
+    return (labctl.state / "labs/secure/secrets/student.password").read_text().strip()
 
 
 def mismatched(password):
@@ -53,14 +53,14 @@ def mismatched(password):
 
 
 def test_every_check_passes(secure):
-    """All earlier checks through the secured door, and the security check."""
-    seen = secure.json("check")
-    status = {check["name"]: check["status"] for check in seen["checks"]}
-    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "replication": "skipped"}, seen["checks"]
+    """All checks that apply to one broker pass, including `security`."""
+    report = secure.json("check")
+    status = {check["name"]: check["status"] for check in report["checks"]}
+    assert status == dict.fromkeys(status, "passed") | {"ui": "skipped", "replication": "skipped"}, report["checks"]
 
 
 def test_the_printed_tool_lines_work(secure):
-    """What `up` prints to produce and consume is typed as it stands."""
+    """The commands to produce and consume that `up` prints work unchanged."""
     lines = dict(re.findall(r"^  (produce|consume): (.*)$", secure.up.stderr, re.MULTILINE))
     words = lines["consume"].replace("labctl exec --name secure broker -- ", "").split()
     secure.tool(*lines["produce"].partition(" -- ")[2].split(), input="typed\n")
@@ -68,8 +68,8 @@ def test_the_printed_tool_lines_work(secure):
 
 
 @pytest.mark.parametrize("form", ["properties", "librdkafka"])
-def test_a_check_from_outside_with_a_client_s_file(secure, form):
-    """`check --bootstrap --client-config` gets in with what `env` printed, and not with another password."""
+def test_a_check_with_a_client_s_file(secure, form):
+    """`check --bootstrap --client-config` connects with the output of `env`, and not with another password."""
     address = secure.json("status")["endpoints"]["external"]
     config = secure.folder / f"admin.{form}"
     config.write_text(secure.run("env", "--user", "admin", "--format", form, check=True).stdout)
@@ -81,8 +81,8 @@ def test_a_check_from_outside_with_a_client_s_file(secure, form):
 
 
 @pytest.mark.parametrize("wrong", [False, True])
-def test_confluent_kafka_with_librdkafka_s_form(secure, wrong):
-    """librdkafka gets in with the settings as printed, and not with one character of the password changed."""
+def test_confluent_kafka_with_the_librdkafka_format(secure, wrong):
+    """librdkafka connects with the printed settings, and not where one character of the password is changed."""
     from confluent_kafka import Producer
 
     settings = dict(line.split("=", 1) for line in env_of(secure, "librdkafka").splitlines())
@@ -104,7 +104,7 @@ def test_confluent_kafka_with_librdkafka_s_form(secure, wrong):
 
 @pytest.mark.network
 def test_kcat(labctl, tmp_path):
-    """Debian's kcat, on the oldest Kafka: its librdkafka 2.0 can't do SCRAM with Kafka 4 (mended in 2.6.1)."""
+    """kcat connects to the oldest Kafka: Debian's librdkafka 2.0 can't do SCRAM with Kafka 4 (fixed in 2.6.1)."""
     program = installed("kcat")
     labctl.spec(lab_yaml("secure"))
     labctl.run("up", "--runtime", "local", "--kafka", "3.9.2", "--checks", "none", timeout=200, check=True)
@@ -119,8 +119,8 @@ def test_kcat(labctl, tmp_path):
 
 
 @pytest.mark.network
-def test_kafkajs_with_the_shell_s_form(secure, tmp_path):
-    """A Node.js program in a shell that evaluated `labctl env`."""
+def test_kafkajs_with_the_shell_format(secure, tmp_path):
+    """A Node.js program connects in a shell that evaluated `labctl env`, and not with another password."""
     npm = installed("npm")
     install = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path), KAFKAJS]
     subprocess.run(install, check=True, capture_output=True, timeout=110)
@@ -128,16 +128,16 @@ def test_kafkajs_with_the_shell_s_form(secure, tmp_path):
     environment = os.environ | {"NODE_PATH": str(tmp_path / "node_modules"), "KAFKAJS_NO_PARTITIONER_WARNING": "1"}
     for wrong in (False, True):
         change = f"KAFKA_SASL_PASSWORD={mismatched(password_of(secure))}\n" if wrong else ""
-        typed = f"{env_of(secure, 'shell')}{change}node {script} 'by kafkajs'"
+        script_text = f"{env_of(secure, 'shell')}{change}node {script} 'by kafkajs'"
         done = subprocess.run(
-            ["sh", "-c", typed], capture_output=True, text=True, timeout=SECONDS, check=False, env=environment
+            ["sh", "-c", script_text], capture_output=True, text=True, timeout=SECONDS, check=False, env=environment
         )
         assert done.returncode == int(wrong), done.stdout + done.stderr
         assert not wrong or REFUSED in done.stdout
 
 
-def test_java_s_console_tools_with_the_properties_form(secure, tmp_path):
-    """Kafka's own consumer on the host, with the printed file; the password lies in another one."""
+def test_java_s_console_tools_with_the_properties_format(secure, tmp_path):
+    """Kafka's console consumer on the host connects with the printed file, which refers to a password file."""
     lock, jars = ensure_jars("4.3.1", NullReporter())
     classpath = ":".join(str(jars / jar.file_name) for jar in lock.jars)
     settings = tmp_path / "client.properties"
@@ -167,7 +167,7 @@ def test_java_s_console_tools_with_the_properties_form(secure, tmp_path):
 
 @contextlib.contextmanager
 def weakened(secure, monkeypatch, old, new):
-    """The lab with another text in its broker's settings, as somebody would have edited the file."""
+    """Restart the lab with edited broker settings, and restore them after the block."""
     monkeypatch.setenv("XDG_STATE_HOME", secure.env["XDG_STATE_HOME"])
     monkeypatch.setenv("HOME", str(REAL_HOME))
     lab = open_lab("secure", LabStore(), NullReporter())
@@ -203,52 +203,60 @@ WEAKENED = {
         "allow.everyone.if.no.acl.found=true\nsuper.users=",
         "the authorizer allowed the user student to write to a topic without an ACL",
     ),
-    "a user who may everything": (
+    "a user with all permissions": (
         "super.users=",
         "super.users=User:student;",
         "the authorizer allowed the user student",
     ),
-    "no certificate asked": (
+    "no certificate required": (
         "listener.name.controller.ssl.client.auth=required",
         "listener.name.controller.ssl.client.auth=requested",
         "listener CONTROLLER of broker:9093 rejected a client without a certificate for the wrong reason: ",
     ),
-    "no encryption outside": ("EXTERNAL:SASL_SSL", "EXTERNAL:SASL_PLAINTEXT", "is open: Kafka responds without TLS"),
-    "no encryption inside": ("INTERNAL:SASL_SSL", "INTERNAL:SASL_PLAINTEXT", "INTERNAL:SASL_PLAINTEXT"),
+    "no external encryption": (
+        "EXTERNAL:SASL_SSL",
+        "EXTERNAL:SASL_PLAINTEXT",
+        "is open: Kafka responds without TLS",
+    ),
+    "no internal encryption": (
+        "INTERNAL:SASL_SSL",
+        "INTERNAL:SASL_PLAINTEXT",
+        "INTERNAL:SASL_PLAINTEXT",
+    ),
 }
 
 
 @pytest.mark.parametrize("weakness", WEAKENED)
-def test_a_weakened_lab_is_named(secure, monkeypatch, weakness):
-    """`check security` fails and says which listener is open."""
-    old, new, said = WEAKENED[weakness]
+def test_a_weakened_lab_is_reported(secure, monkeypatch, weakness):
+    """`check security` fails and reports the weakness."""
+    old, new, detail = WEAKENED[weakness]
     with weakened(secure, monkeypatch, old, new):
-        seen = secure.json("check", "security")
-    (check,) = seen["checks"]
+        report = secure.json("check", "security")
+    (check,) = report["checks"]
     assert check["status"] == "failed", check
-    assert said in check["detail"], check
+    assert detail in check["detail"], check
     assert secure.run("check", "security").returncode == 0
 
 
-def test_an_acl_that_nobody_planned_is_named(secure, monkeypatch):
-    """One ACL more, by Kafka's own tool; taken away again all is well."""
+def test_an_acl_that_is_not_planned_is_reported(secure, monkeypatch):
+    """`check security` fails for an ACL that is not in lab.yaml, and passes once it is removed."""
     admin = ("--bootstrap-server", "broker:9092", "--command-config", "/etc/kafka/secrets/admin.properties")
     acl = ("--allow-principal", "User:student", "--operation", "Delete", "--topic", "orders")
     secure.tool("kafka-acls.sh", *admin, "--add", *acl)
     try:
-        seen = secure.json("check", "security")
+        report = secure.json("check", "security")
     finally:
         secure.tool("kafka-acls.sh", *admin, "--remove", "--force", *acl)
-    assert seen["checks"][0]["detail"] == "an ACL that is not in lab.yaml allows student delete topic orders"
+    assert report["checks"][0]["detail"] == "an ACL that is not in lab.yaml allows student delete topic orders"
     assert secure.run("check", "security").returncode == 0
 
 
 # -- secrets ---------------------------------------------------------------
 
 
-def test_no_secret_gets_out(secure):
-    """Reports, rendered files, logs, arguments, environments, prints and files that others can read hold none."""
-    found = secrets_of(secure)
+def test_no_secret_is_readable(secure):
+    """No secret is in reports, rendered files, logs, arguments, environments, output or files that others can read."""
+    secrets = secrets_of(secure)
     state = secure.state / "labs"
     texts = {f"rendered {path.name}": path.read_text() for path in secure.folder.rglob("*") if path.is_file()}
     texts |= {"up": secure.up.stderr + secure.up.stdout, "log": secure.run("logs", "broker").stdout}
@@ -261,18 +269,18 @@ def test_no_secret_gets_out(secure):
     texts |= readable_by_others(secure.folder.parent)
     assert "kafka.Kafka" in texts["arguments"]
     assert "StorageTool" in texts["arguments"]
-    assert leaks(found, texts) == []
+    assert leaks(secrets, texts) == []
     planted = secure.folder / "planted.txt"
     planted.write_text(f"note to myself: {password_of(secure)}")
     try:
-        texts = readable_by_others(secure.folder.parent) | {"in base64": min(found)}
-        assert leaks(found, texts) == [str(planted), "in base64"]
+        texts = readable_by_others(secure.folder.parent) | {"in base64": min(secrets)}
+        assert leaks(secrets, texts) == [str(planted), "in base64"]
     finally:
         planted.unlink()
 
 
 def test_only_the_owner_can_enter(secure):
-    """The folders of the lab and of its secrets are closed to others; the CA's own key is nowhere."""
+    """Other users can't enter the folders of the lab and its secrets, and the CA's own key is not kept."""
     folder = secure.state / "labs" / "secure"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "secrets").stat().st_mode) == 0o700

@@ -1,4 +1,4 @@
-"""What labctl accepts, Kafka accepts: rendered settings of many labs, read by Kafka's own class, oldest and newest."""
+"""Kafka accepts what labctl accepts: Kafka's own class, oldest and newest, reads the settings of generated labs."""
 
 import json
 import subprocess
@@ -86,7 +86,7 @@ LABS = st.fixed_dictionaries(
 
 
 class Kafka:
-    """Kafka's KafkaConfig of one version, in a JVM that stays."""
+    """KafkaConfig of one Kafka version, in a JVM that keeps running."""
 
     def __init__(self, version):
         self.version = version
@@ -119,15 +119,15 @@ class Kafka:
 
 @pytest.fixture
 def kafkas():
-    made = [Kafka(locked_versions()[0]), Kafka(locked_versions()[-1])]
-    yield made
-    for one in made:
-        one.close()
+    kafkas = [Kafka(locked_versions()[0]), Kafka(locked_versions()[-1])]
+    yield kafkas
+    for kafka in kafkas:
+        kafka.close()
 
 
 @pytest.fixture
 def state(tmp_path):
-    """A state folder with the secrets that the settings of any lab name."""
+    """A state folder with the secrets that the settings of secure labs refer to."""
     for node in ["broker", *(f"{role}-{number}" for role in ("broker", "controller") for number in range(1, 6))]:
         folder = tmp_path / "secrets" / "nodes" / node
         folder.mkdir(parents=True)
@@ -136,7 +136,7 @@ def state(tmp_path):
 
 
 def test_kafka_accepts_what_labctl_accepts(kafkas, state):
-    """At least 300 accepted labs; every node's settings read by the oldest and the newest KafkaConfig."""
+    """The oldest and the newest KafkaConfig accept the settings of every node of at least 300 labs."""
     accepted = []
 
     @settings(max_examples=1500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -150,8 +150,8 @@ def test_kafka_accepts_what_labctl_accepts(kafkas, state):
             return
         for kafka, plan in zip(kafkas, plans, strict=True):
             for node in plan.nodes:
-                told = node_settings(plan, node)
-                assert kafka.refusal(told) == "", (kafka.version, node.name, told)
+                rendered = node_settings(plan, node)
+                assert kafka.refusal(rendered) == "", (kafka.version, node.name, rendered)
         accepted.append(lab)
 
     each()
@@ -159,7 +159,7 @@ def test_kafka_accepts_what_labctl_accepts(kafkas, state):
 
 
 def test_kafka_refuses_what_is_wrong(kafkas, state):
-    """The same question finds a setting that Kafka does not take."""
+    """The same method finds a setting that Kafka refuses."""
     plan = _plan({"kafka": {"brokers": 1, "config": {"num.network.threads": 0}}}, locked_versions()[-1], state)
     assert "num.network.threads" in kafkas[1].refusal(node_settings(plan, plan.nodes[0]))
 

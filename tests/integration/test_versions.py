@@ -1,4 +1,4 @@
-"""The ready labs on every version of Kafka that has a lock; a whole run writes docs/versions.md."""
+"""The preset labs on every Kafka version that has a version lock file. A run of all writes docs/versions.md."""
 
 import re
 from pathlib import Path
@@ -18,19 +18,19 @@ LABS = {"homework": VERSIONS, "cluster": VERSIONS, "isolated": [NEWEST], "secure
 INTRODUCTION = """\
 # Tested versions of Kafka
 
-Written by a run of the tests (tests/integration/test_versions.py): each lab brought up in the local runtime with each
-version that has a lock, and every check asked.
+Written by a run of the tests (tests/integration/test_versions.py), which start each lab in the local runtime with each
+version that has a version lock file, and run every check.
 """
 RUNS = [(lab, version) for lab, tested in LABS.items() for version in tested]
 
 
 @pytest.fixture(scope="module")
 def table():
-    """What each run found: {(lab, version): its checks}. Written into the docs where every run was there."""
-    found = {}
-    yield found
-    if set(found) == set(RUNS):
-        cells = {run: _cell(checks) for run, checks in found.items()}
+    """The checks of each run: {(lab, version): checks}. A complete table is written into the docs."""
+    runs = {}
+    yield runs
+    if set(runs) == set(RUNS):
+        cells = {run: _cell(checks) for run, checks in runs.items()}
         rows = [
             f"| {version} | " + " | ".join(cells.get((lab, version), "not tested") for lab in LABS) + " |"
             for version in VERSIONS
@@ -41,47 +41,47 @@ def table():
 
 def _cell(checks):
     status = {check["name"]: check["status"] for check in checks}
-    passed = sum(one == "passed" for one in status.values())
-    skipped = [name for name, one in status.items() if one == "skipped"]
-    return f"{passed} checks passed; not asked: {', '.join(skipped)}"
+    passed = sum(result == "passed" for result in status.values())
+    skipped = [name for name, result in status.items() if result == "skipped"]
+    return f"{passed} checks passed; skipped: {', '.join(skipped)}"
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("lab", "version"), RUNS)
 def test_each_lab_on_each_version(labctl, table, lab, version):
-    """`up --kafka V` just works: every check passes that the version and the lab have."""
+    """`up --kafka VERSION` succeeds, and every check passes that applies to the version and the lab."""
     labctl.spec(lab_yaml(lab))
     up = labctl.run("up", "--kafka", version, "--checks", "none", timeout=280)
     assert up.returncode == 0, up.stderr
-    seen = labctl.json("check")
-    assert seen["kafka_version"] == version
-    status = {check["name"]: check["status"] for check in seen["checks"]}
-    not_asked = {"ui"}
+    report = labctl.json("check")
+    assert report["kafka_version"] == version
+    status = {check["name"]: check["status"] for check in report["checks"]}
+    skipped = {"ui"}
     if not has(version, "share groups"):
-        not_asked.add("share-group")
+        skipped.add("share-group")
     if lab not in {"cluster", "isolated"}:
-        not_asked.add("replication")
+        skipped.add("replication")
     if lab != "secure":
-        not_asked.add("security")
-    wanted = dict.fromkeys(status, "passed") | dict.fromkeys(not_asked, "skipped")
-    assert status == wanted, [(one["name"], one["detail"]) for one in seen["checks"]]
-    assert all(node["memory"] for node in seen["nodes"])
-    node = next(name for name in (one["name"] for one in seen["nodes"]) if name.startswith("broker"))
+        skipped.add("security")
+    expected = dict.fromkeys(status, "passed") | dict.fromkeys(skipped, "skipped")
+    assert status == expected, [(check["name"], check["detail"]) for check in report["checks"]]
+    assert all(node["memory"] for node in report["nodes"])
+    node = next(name for name in (node["name"] for node in report["nodes"]) if name.startswith("broker"))
     if lab != "secure":
-        server = ("--bootstrap-server", seen["endpoints"]["internal"])
+        server = ("--bootstrap-server", report["endpoints"]["internal"])
         left = set(labctl.tool("kafka-topics.sh", "--list", *server, node=node).stdout.split())
         assert {name for name in left if not name.startswith("__")} == {"orders"}
-    table[lab, version] = seen["checks"]
+    table[lab, version] = report["checks"]
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 def test_every_script_finds_its_classes(labctl, version):
-    """The locks leave Kafka Connect out: no script may miss it."""
+    """Every script starts, although the version lock files leave out Kafka Connect."""
     labctl.spec(lab_yaml("homework"))
     labctl.run("up", "--kafka", version, "--checks", "none", check=True)
     missing = {}
     for script in load_lock(version).scripts:
-        said = labctl.tool(script, "--help", check=False)
-        if re.search("NoClassDefFound|ClassNotFound|[Cc]ould not find or load", said.stdout + said.stderr):
-            missing[script] = said.stderr
+        result = labctl.tool(script, "--help", check=False)
+        if re.search("NoClassDefFound|ClassNotFound|[Cc]ould not find or load", result.stdout + result.stderr):
+            missing[script] = result.stderr
     assert missing == {}

@@ -1,4 +1,4 @@
-"""The built wheel, as a user gets it: all that a lab needs is inside, and nothing of the source tree is needed."""
+"""The built wheel has everything that a lab needs, and works without the source tree."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ CODE = "from labctl.rendering import templates; print(templates.__file__, templa
 
 
 def test_the_wheel_brings_up_a_lab(labctl, tmp_path):
-    """Built, unpacked elsewhere, run from there: a verified lab with its page, and the files of one in Docker."""
+    """From an unpacked wheel labctl starts a lab with its page, all checks pass, and `render` works."""
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(SOURCE)]
     subprocess.run(build, check=True, capture_output=True, timeout=100)
     (wheel,) = tmp_path.glob("kafka_labctl-*.whl")
@@ -28,6 +28,6 @@ def test_the_wheel_brings_up_a_lab(labctl, tmp_path):
     assert "KAFKA_PROCESS_ROLES" in labctl.run("render", "-o", "-", "--runtime", "compose", check=True).stdout
     up = labctl.run("up", "--runtime", "local", check=True)
     assert "ready, verified" in up.stderr
-    told = json.loads(labctl.run("report", "--format", "json", check=True).stdout)
-    checks = {check["name"]: check["status"] for check in told["checks"]}
+    report = json.loads(labctl.run("report", "--format", "json", check=True).stdout)
+    checks = {check["name"]: check["status"] for check in report["checks"]}
     assert checks["ui"] == "passed", checks

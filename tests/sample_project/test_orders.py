@@ -1,4 +1,4 @@
-"""A project's tests with the plugin: they know fixtures and no more."""
+"""The tests of a project that uses labctl's pytest plugin: they use its fixtures alone."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 
-def passed_through(bootstrap, topic, value):
+def send_and_receive(bootstrap, topic, value):
     producer = KafkaProducer(bootstrap_servers=bootstrap)
     producer.send(topic, value).get(timeout=10)
     producer.close()
@@ -23,11 +23,11 @@ def passed_through(bootstrap, topic, value):
 @pytest.mark.parametrize("number", range(12))
 def test_a_record_goes_through(kafka_bootstrap, kafka_topic, number):
     value = f"order {number}".encode()
-    assert passed_through(kafka_bootstrap, kafka_topic, value) == value
+    assert send_and_receive(kafka_bootstrap, kafka_topic, value) == value
 
 
 def test_a_worker_dies_once(kafka_lab):
-    """With KILLED naming a file that is not there yet, this worker is killed."""
+    """This worker is killed once, where KILLED names a file that does not exist yet."""
     killed = os.environ.get("KILLED")
     if killed and not Path(killed).exists():
         Path(killed).touch()

@@ -49,7 +49,7 @@ def connection_error(address: str, seconds: float = 1) -> str | None:
 def map_errors(what: str) -> Iterator[None]:
     """Turn the errors that kafka-python raises in the block into labctl's, whose messages start with `what`.
 
-    Raises AccessDenied where Kafka's authorizer rejects the request, KafkaFailed for every other one.
+    Raises AccessDenied where Kafka's authorizer rejects the request, KafkaFailed for every other error.
     """
     from kafka.errors import AuthorizationError, KafkaError
 

@@ -159,7 +159,7 @@ class AdminRead(Connection):
     def offset_ranges(self, partitions: Mapping[str, Collection[int]]) -> dict[str, dict[int, tuple[int, int]]]:
         """Return {topic: {partition: (first offset, offset after the last record)}} for {topic: partitions}.
 
-        Raises KafkaFailed where one of them has no leader.
+        Raises KafkaFailed where a partition has no leader.
         """
         from kafka import TopicPartition
 

@@ -84,7 +84,7 @@ class AdminWrite(Connection):
 
     @with_timeout
     def abort_transaction(self, transactional_id: str) -> None:
-        """Abort the open transaction of the id: a new producer with the same id fences the old one."""
+        """Abort the open transaction of the id: a new producer with the same id fences the old producer."""
         with map_errors(f"transaction of {transactional_id}"):
             producer = self._make_producer(transactional_id=transactional_id)
             try:
@@ -131,7 +131,7 @@ class AdminWrite(Connection):
 
     @with_timeout
     def create_acls(self, acls: Collection[AclPlan]) -> None:
-        """Create ACLs; one that exists already stays."""
+        """Create ACLs; an existing ACL stays."""
         new = [_kafka_acl(acl) for acl in sorted(acls)]
         with map_errors("create ACLs"):
             response = self._connected().create_acls(new)
@@ -140,7 +140,7 @@ class AdminWrite(Connection):
 
     @with_timeout
     def delete_acls(self, acls: Collection[AclPlan]) -> None:
-        """Delete ACLs; one that does not exist is no error."""
+        """Delete ACLs; a missing ACL is no error."""
         with map_errors("delete ACLs"):
             self._connected().delete_acls([_kafka_acl(acl) for acl in acls])
 

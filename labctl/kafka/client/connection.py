@@ -33,7 +33,7 @@ class Connection:
         from kafka.cluster import ClusterMetadata
 
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
-        # kafka-python passes retry_backoff_ms to all its parts except this one, which pauses 100 ms for each new topic
+        # kafka-python passes retry_backoff_ms to all its parts but this class, which pauses 100 ms for each new topic
         ClusterMetadata.DEFAULT_CONFIG["retry_backoff_ms"] = METADATA_MILLISECONDS
         self.bootstrap = bootstrap
         self.addresses = tuple(bootstrap.split(","))
@@ -67,7 +67,8 @@ class Connection:
         """Close the connections; the next method connects again."""
         producer, admin, reader = self._producer, self._admin, self._reader
         self._admin = self._producer = self._reader = None
-        self._opening, self._reading = threading.Lock(), threading.Lock()  # a call that timed out may hold the old ones
+        # a call that timed out may hold the old locks
+        self._opening, self._reading = threading.Lock(), threading.Lock()
         close_all(
             [
                 *([functools.partial(end_producer, producer)] if producer else []),

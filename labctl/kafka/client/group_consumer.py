@@ -40,7 +40,7 @@ class GroupConsumer:
         close_all([functools.partial(self._consumer.close, autocommit=False)])
 
     def poll(self, seconds: float = POLL_SECONDS) -> list[Record]:
-        """Return the records that arrived, as soon as there is one; none after `seconds`.
+        """Return the records that arrived, as soon as there are any; none after `seconds`.
 
         A poll that ends while the member joins or the group rebalances may leave it without partitions forever.
         """

@@ -65,7 +65,7 @@ class Records(AdminRead):
         """Return every record of `topic` that exists now, without a group, sorted by partition and offset.
 
         With `until`, wait up to `seconds` (the client's where None) for that many records. Where `partitions` says how
-        many partitions there are, the cluster is not asked: it reports that a forbidden topic does not exist.
+        many partitions there are, the cluster is not queried: it reports that a forbidden topic does not exist.
         """
         from kafka import KafkaConsumer, TopicPartition
 

@@ -81,7 +81,7 @@ class Container:
     def internal_listener(self, external: str) -> tuple[str, str]:
         """Return the address by which clients inside reach its Kafka, and that listener's protocol. Raises LabError.
 
-        It is the first advertised address that is not in `external`; a plaintext one before others.
+        It is the first advertised address that is not in `external`; a plaintext address before others.
         """
         variables = self._variables()
         protocols = dict(re.findall(r"(\w+):(\w+)", variables.get("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "")))

@@ -206,12 +206,12 @@ class Engine:
     def end_commands(self) -> None:
         """End the docker processes with this mark: those of a labctl that was interrupted or killed go on.
 
-        One that creates objects may finish: the engine would create them all the same, only later. Raises RuntimeFailed
+        A command that creates objects may finish: the engine would create them anyway, only later. Raises RuntimeFailed
         where it does not finish.
         """
         processes.kill(processes.with_environment(MARK, self._mark))
-        if still := processes.wait(processes.with_environment(CREATOR_MARK, self._mark), CREATE_SECONDS):
-            pids = " ".join(str(one.pid) for one in still)
+        if running := processes.wait(processes.with_environment(CREATOR_MARK, self._mark), CREATE_SECONDS):
+            pids = " ".join(str(process.pid) for process in running)
             raise RuntimeFailed(
                 "docker compose",
                 None,

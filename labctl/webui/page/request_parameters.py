@@ -16,7 +16,7 @@ MOST_RECORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class RecordQuery:
-    """Which records to show: the newest, or from the beginning or an offset on; of one partition or of all."""
+    """Which records to show: the newest, or from the beginning or an offset on; of a partition or of all partitions."""
 
     start: str  # newest, oldest, offset
     partition: int | None
@@ -58,7 +58,7 @@ def read_number(text: str, what: str, lowest: int, highest: int) -> int:
 
 
 async def read_form(request: Request, origins: set[str], token: str) -> dict[str, str]:
-    """Return the fields of a form of this page: from one of `origins`, with the `token`. Raises HTTPException."""
+    """Return the fields of a form of this page: sent from `origins`, with the `token`. Raises HTTPException."""
     if request.headers.get("origin") not in origins:
         raise HTTPException(403, "this form was not sent by the lab page")
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":

@@ -1,0 +1,88 @@
+"""The plan: nodes, addresses, ports, replication, and Kafka's settings."""
+
+import json
+
+from labctl.kafka.broker_settings import node_settings
+from labctl.plan.model import HostFacts
+from tests.fakes import a_plan
+
+THREE = "name: three\nkafka: {brokers: 3, config: {log.retention.hours: 1}}\nlisteners: {external: {port: 19094}}\n"
+
+
+def test_the_replication_factor_follows_the_number_of_brokers():
+    """Kafka's internal topics have min(3, brokers) replicas; min ISR is one less."""
+    plan = a_plan(THREE)
+    settings = node_settings(plan, plan.nodes[0])
+    assert settings["offsets.topic.replication.factor"] == "3"
+    assert settings["share.coordinator.state.topic.min.isr"] == "2"
+    assert plan.topics[0].replication_factor == 3
+
+
+def test_isolated_controllers_have_no_listener_for_clients():
+    """A broker has the controllers' addresses, and neither has settings that Kafka would reject."""
+    plan = a_plan("kafka: {brokers: 2, controllers: 3}\ntopics: []\n")
+    assert [(node.name, node.id) for node in plan.nodes] == [
+        *(("broker-1", 1), ("broker-2", 2)),
+        *(("controller-1", 101), ("controller-2", 102), ("controller-3", 103)),
+    ]
+    broker, controller = (node_settings(plan, node) for node in (plan.nodes[0], plan.nodes[-1]))
+    assert broker["listeners"] == "INTERNAL://broker-1:9092,EXTERNAL://127.0.0.1:9094"
+    assert broker["listener.security.protocol.map"] == "INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"
+    assert broker["controller.quorum.voters"] == "101@controller-1:9093,102@controller-2:9093,103@controller-3:9093"
+    assert controller["listeners"] == "CONTROLLER://controller-3:9093"
+    assert "advertised.listeners" not in controller
+    assert "inter.broker.listener.name" not in controller
+    assert (broker["offsets.topic.replication.factor"], plan.internal_replication_factor) == ("2", 2)
+
+
+def test_an_acknowledged_record_of_a_cluster_is_on_two_brokers():
+    """min.insync.replicas follows the replication factor, unless lab.yaml sets it."""
+    assert dict(a_plan(THREE).topics[0].config) == {"min.insync.replicas": "2"}
+    assert a_plan("kafka: {brokers: 3, config: {min.insync.replicas: 1}}").topics[0].config == ()
+    explicit = (
+        "kafka: {brokers: 3}\ntopics: [{name: a, config: {min.insync.replicas: 1}}, {name: b, replication_factor: 1}]"
+    )
+    assert [dict(topic.config) for topic in a_plan(explicit).topics] == [{"min.insync.replicas": "1"}, {}]
+
+
+def test_extra_settings_of_lab_yaml_win():
+    """kafka.config takes precedence over labctl's settings."""
+    plan = a_plan("kafka: {config: {num.partitions: 7, auto.create.topics.enable: false}}")
+    settings = node_settings(plan, plan.nodes[0])
+    assert (settings["num.partitions"], settings["auto.create.topics.enable"]) == ("7", "false")
+
+
+def test_each_broker_has_its_own_ports_and_addresses():
+    """External ports count up from the first; each node has its own address in the lab's loopback network."""
+    plan = a_plan(THREE)
+    assert plan.bootstrap == "localhost:19094,localhost:19095,localhost:19096"
+    assert plan.internal_bootstrap == "broker-1:9092,broker-2:9092,broker-3:9092"
+    assert [node.address for node in plan.nodes] == ["127.77.1.1", "127.77.1.2", "127.77.1.3"]
+
+
+def test_auto_ports_come_from_the_lab_s_identity():
+    """`port: auto` is the port that was free when the lab was created."""
+    assert a_plan("listeners: {external: {port: auto}}").bootstrap == "localhost:20000"
+
+
+def test_each_node_has_its_own_ports_on_macos():
+    """127.0.0.1 is the only loopback address there, so the internal ports count up by two."""
+    mac = HostFacts(system="Darwin", cpus=2, memory_total=16 << 30, memory_available=8 << 30)
+    plan = a_plan("kafka: {brokers: 3}", facts=mac)
+    assert [node.address for node in plan.nodes] == ["127.0.0.1"] * 3
+    ports = [[listener.port for listener in node.listeners] for node in plan.nodes]
+    assert ports == [[9092, 9093, 9094], [9094, 9095, 9095], [9096, 9097, 9096]]
+
+
+def test_a_tag_or_digest_of_the_image_is_kept():
+    """The version is the tag only where kafka.image has none."""
+    assert a_plan("").image == "apache/kafka:4.3.1"
+    assert a_plan("kafka: {image: 'localhost:5000/kafka'}").image == "localhost:5000/kafka:4.3.1"
+    assert a_plan("kafka: {image: 'mine:v1'}").image == "mine:v1"
+
+
+def test_a_plan_is_a_json_document():
+    """`labctl plan --json` prints it unchanged."""
+    from dataclasses import asdict
+
+    assert json.loads(json.dumps(asdict(a_plan(""))))["nodes"][0]["name"] == "broker"

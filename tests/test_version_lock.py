@@ -1,0 +1,27 @@
+"""The version lock files in labctl/runtime/jvm/version_locks."""
+
+import json
+
+import pytest
+
+from labctl.errors import SpecError
+from labctl.runtime.jvm.version_lock import FOLDER, load_lock, locked_versions
+
+
+@pytest.mark.parametrize("version", locked_versions())
+def test_the_version_lock_files_are_complete(version):
+    """Each has Kafka's broker, its tools and a checksum for every jar."""
+    lock = load_lock(version)
+    names = {jar.file_name for jar in lock.jars}
+    assert {f"kafka_2.13-{version}.jar", f"kafka-tools-{version}.jar", f"kafka-clients-{version}.jar"} <= names
+    assert len(names) == len(lock.jars)
+    assert all(len(jar.sha256) == 64 and jar.bytes > 0 for jar in lock.jars)
+    assert lock.scripts["kafka-topics.sh"].endswith("TopicCommand")
+    assert json.loads((FOLDER / f"{version}.json").read_text())["kafka"] == version
+
+
+def test_a_version_without_a_lock_file_is_refused():
+    """The error has exit code 2 and the locked versions; the remedy is how to add a version."""
+    with pytest.raises(SpecError, match=r"no version lock file for Kafka 1\.0\.0; there are .*4\.3\.1") as refused:
+        load_lock("1.0.0")
+    assert "scripts/lock_kafka.py" in refused.value.hint
