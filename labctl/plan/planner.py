@@ -5,7 +5,7 @@ Nothing here examines the machine.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT, MIN_ISR
 from labctl.errors import SpecError
@@ -149,37 +149,38 @@ def _min_isr_config(replication_factor: int, spec: LabSpec) -> dict[str, Scalar]
     return {} if as_kafka else {MIN_ISR: min_isr(replication_factor)}
 
 
+class _Member(NamedTuple):
+    """A node of the cluster. `place` counts the lab's nodes from 1, and decides addresses and ports."""
+
+    name: str
+    id: int
+    roles: tuple[str, ...]
+    place: int
+
+
 def _nodes(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity) -> tuple[NodePlan, ...]:
     """The brokers, then the controllers where they are isolated."""
     combined = spec.kafka.controllers == "combined"
     roles = (BROKER, CONTROLLER) if combined else (BROKER,)
     brokers = spec.kafka.brokers
     names = ["broker"] if brokers == 1 else [f"broker-{number}" for number in range(1, brokers + 1)]
-    members = [(name, number, roles) for number, name in enumerate(names, 1)]
-    controllers = range(1, spec.kafka.nodes - brokers + 1)
-    members += [(f"controller-{number}", CONTROLLER_IDS + number, (CONTROLLER,)) for number in controllers]
-    return tuple(_node(spec, traits, facts, identity, place, *member) for place, member in enumerate(members, 1))
+    members = [_Member(name, number, roles, number) for number, name in enumerate(names, 1)]
+    members += [
+        _Member(f"controller-{number}", CONTROLLER_IDS + number, (CONTROLLER,), brokers + number)
+        for number in range(1, spec.kafka.nodes - brokers + 1)
+    ]
+    return tuple(_node(spec, traits, facts, identity, member) for member in members)
 
 
-def _node(
-    spec: LabSpec,
-    traits: RuntimeTraits,
-    facts: HostFacts,
-    identity: Identity,
-    place: int,
-    name: str,
-    number: int,
-    roles: tuple[str, ...],
-) -> NodePlan:
-    """One node; `place` counts the lab's nodes from 1, and decides addresses and ports."""
-    container = prefixed_name(spec.name, name)
-    values = {"state": identity.state, "node": name, "container": container}
+def _node(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity, member: _Member) -> NodePlan:
+    container = prefixed_name(spec.name, member.name)
+    values = {"state": identity.state, "node": member.name, "container": container}
     return NodePlan(
-        name=name,
-        id=number,
-        roles=roles,
-        address=f"{identity.loopback}.{place}" if facts.has_loopback_net else "127.0.0.1",
-        listeners=_listeners(spec, traits, facts, identity, place, name, roles),
+        name=member.name,
+        id=member.id,
+        roles=member.roles,
+        address=f"{identity.loopback}.{member.place}" if facts.has_loopback_net else "127.0.0.1",
+        listeners=_listeners(spec, traits, facts, identity, member),
         data_folder=traits.data_folder.format(**values),
         secrets_folder=traits.secrets_folder.format(**values),
         container=container,
@@ -188,14 +189,9 @@ def _node(
 
 
 def _listeners(
-    spec: LabSpec,
-    traits: RuntimeTraits,
-    facts: HostFacts,
-    identity: Identity,
-    place: int,
-    name: str,
-    roles: tuple[str, ...],
+    spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity, member: _Member
 ) -> tuple[Listener, ...]:
+    name, place = member.name, member.place
     external, profile = spec.listeners.external, spec.security.profile
     external_port = (identity.external_port if external.port == "auto" else external.port) + place - 1
     host = external.advertise if external.advertise != "localhost" else identity.engine_host or "localhost"
@@ -212,7 +208,7 @@ def _listeners(
         CONTROLLER: Listener("CONTROLLER", bind, controller_port, None, profile.controller_protocol),
     }
     for_host = Listener("EXTERNAL", external_bind, external_port, f"{host}:{external_port}", client_protocol)
-    return (*(by_role[role] for role in roles), *((for_host,) if BROKER in roles else ()))
+    return (*(by_role[role] for role in member.roles), *((for_host,) if BROKER in member.roles else ()))
 
 
 def _refuse_unreachable_engine(spec: LabSpec, engine_host: str) -> None:

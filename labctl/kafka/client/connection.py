@@ -15,7 +15,7 @@ from labctl.kafka.client.adapter import close_all, end_producer, map_errors, ope
 REQUEST_SECONDS = 10
 CONNECT_SECONDS = 5
 GRACE_SECONDS = 2.0  # for the library's own message on why no response came
-RETRY_MILLISECONDS = 20
+RETRY_MILLISECONDS = 20  # kafka-python: 100, and up to 30 s between two attempts to connect
 METADATA_MILLISECONDS = 5  # each new consumer waits for it once
 
 

@@ -172,7 +172,7 @@ class Records(AdminRead):
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,
                 fetch_max_wait_ms=FETCH_MILLISECONDS,
-                heartbeat_interval_ms=50,
+                heartbeat_interval_ms=50,  # a member joins at a heartbeat: 3.1 s with the default, 0.65 s with 500
             )
             # kafka-python joins without knowing the partitions and has to join again. If its poll ends meanwhile, it
             # never joins again and never reads anything.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.constants import TOOLS_FOLDER
 from labctl.kafka.broker_settings import COMMENTS, environment_name, node_settings
 from labctl.kafka.security_settings import host_secrets
 from labctl.plan.model import LabPlan, NodePlan
@@ -53,7 +54,7 @@ def _service(plan: LabPlan, node: NodePlan) -> dict[str, object]:
 def _format_first(secrets: str) -> str:
     """The image's own launcher formats without users; it skips that where the storage is formatted already."""
     return (
-        f'/opt/kafka/bin/kafka-storage.sh format --cluster-id="$CLUSTER_ID" -g -c {MOUNTED_PROPERTIES} '
+        f'{TOOLS_FOLDER}/kafka-storage.sh format --cluster-id="$CLUSTER_ID" -g -c {MOUNTED_PROPERTIES} '
         f"@{secrets}/format.args >/dev/null; exec {LAUNCHER}"
     )
 
