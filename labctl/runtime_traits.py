@@ -22,7 +22,7 @@ class RuntimeTraits:
     containers: bool  # nodes are containers of an engine: they need an image, and other containers can run beside them
     data_folder: str  # where a node keeps its data, as it sees it
     secrets_folder: str  # where a node reads its secrets, as it sees it
-    exec_prefix: tuple[str, ...] = ()  # what a person types before a command in a node, without labctl
+    native_prefix: tuple[str, ...] = ()  # what a person types before a command in a node, without labctl
 
 
 RUNTIMES = {
@@ -32,7 +32,7 @@ RUNTIMES = {
         containers=True,
         data_folder="/var/lib/kafka/data",  # the volume that apache/kafka's image declares
         secrets_folder=SECRETS_FOLDER,  # a volume that apache/kafka's image declares
-        exec_prefix=("docker", "exec", "-i", "{container}"),
+        native_prefix=("docker", "exec", "-i", "{container}"),
     ),
     "local": RuntimeTraits(
         module="labctl.runtime.jvm.entry",

@@ -67,12 +67,32 @@ def test_a_lock_file_of_another_user_is_reported(tmp_path):
     assert not store.is_free("lab")
 
 
-def test_an_incomplete_record_is_no_lab(tmp_path):
-    """An incomplete lab.json is treated like a missing file."""
+@pytest.mark.parametrize(("old", "new"), [("}", ""), ('"brokers": 1', '"brokers": "one"'), ('"kafka":', '"other":')])
+def test_an_incomplete_record_is_no_lab(tmp_path, old, new):
+    """A lab.json that can't be used is treated like a missing file."""
     store = LabStore(tmp_path / "s")
     create_record(store)
-    (store.lab_folder("lab") / "lab.json").write_text('{"name": ')
+    path = store.lab_folder("lab") / "lab.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
     assert store.load("lab") is None
+
+
+@pytest.mark.parametrize("method", ["names", "remove"])
+def test_an_error_of_the_file_system_has_a_remedy(tmp_path, monkeypatch, method):
+    """The store raises HostError with the path, not OSError."""
+    store = LabStore(tmp_path / "s")
+    create_record(store)
+
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
+    with pytest.raises(HostError, match=r"labs.* can't be written: Permission denied") as failed:
+        getattr(store, method)(*(["lab"] if method == "remove" else []))
+    assert failed.value.hint
 
 
 def test_the_same_name_from_another_file_is_refused(tmp_path):

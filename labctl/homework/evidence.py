@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labctl import report
-from labctl.errors import LabError, SpecError, unwritable
+from labctl.errors import LabError, SpecError
 from labctl.homework.console_session import FIRST_TOPIC, run_session
 from labctl.homework.notebook import make_notebook, run_notebook, write_notebook
 from labctl.homework.screenshots import take_screenshot
@@ -21,7 +21,7 @@ from labctl.rendering.templates import render_template
 from labctl.runtime.access import render
 from labctl.runtime.base import Runtime
 from labctl.runtime.docker.compose_file import COMPOSE_FILE
-from labctl.system.files import is_taken, is_there, write_files, write_private
+from labctl.system.files import file_errors, is_taken, is_there, write_files, write_private
 from labctl.webui import kafbat
 from labctl.webui.http_client import page_text
 from labctl.webui.page.access import page_key, page_opener
@@ -99,7 +99,7 @@ def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: 
     `in_docker` is the same lab planned for the compose runtime. An earlier `target` is replaced at the end.
     """
     target = target.resolve()
-    try:
+    with file_errors(target, ELSEWHERE):
         target.parent.mkdir(parents=True, exist_ok=True)
         # beside it, and not hidden: a Chromium that is a snap can read neither /tmp nor hidden folders
         with TemporaryDirectory(dir=target.parent, prefix=f"{target.stem}-", ignore_cleanup_errors=True) as work:
@@ -110,8 +110,6 @@ def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: 
             if is_there(target):
                 target.replace(Path(work, f"{target.name}.before"))
             created.replace(target)
-    except OSError as error:
-        raise unwritable(error.filename or target, error, ELSEWHERE) from None
     return artifacts
 
 

@@ -10,6 +10,7 @@ from labctl.errors import HostError, LabError
 from labctl.kafka.client_settings import login_as
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template
+from labctl.system.files import file_errors
 from labctl.system.parallel import run_with_timeout
 
 CELL_SECONDS = 120
@@ -62,9 +63,8 @@ def run_notebook(notebook: Any, folder: Path) -> None:
             config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
         )
         try:
-            run_with_timeout(
-                client.execute, RUN_SECONDS
-            )  # in a thread: in the main thread nbclient handles the signals itself
+            # in a thread: in the main thread nbclient handles the signals itself
+            run_with_timeout(client.execute, RUN_SECONDS)
         except CellExecutionError as error:
             last = str(error).strip().splitlines()[-1]
             raise NotebookFailed(f"a cell of the notebook failed: {last}", "is the lab up? labctl status") from None
@@ -85,7 +85,5 @@ def write_notebook(notebook: Any, path: Path) -> None:
     """Write the notebook as .ipynb. Raises HostError."""
     import nbformat
 
-    try:
+    with file_errors(path, "name another file: -o FILE"):
         nbformat.write(notebook, path)
-    except OSError as error:
-        raise HostError(f"{path} can't be written: {error.strerror}", "name another file: -o FILE") from None

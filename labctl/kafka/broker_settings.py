@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from labctl.kafka.security_settings import node_security
 from labctl.plan.model import LabPlan, NodePlan
-from labctl.plan.planner import min_isr
 from labctl.plan.sizes import MEBIBYTE
+from labctl.replication import min_isr
 from labctl.versions import has
 
 # The settings that a reader of docker-compose.yml should understand, for the homework.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl.constants import ADMIN, INTER_BROKER
-from labctl.errors import HostError, unwritable
+from labctl.errors import HostError
 from labctl.kafka.certificates import expires_soon, make_certificates, write_readable
 from labctl.kafka.security_settings import (
     ANONYMOUS_CLIENT,
@@ -23,7 +23,7 @@ from labctl.kafka.security_settings import (
     user_files,
 )
 from labctl.plan.model import LabPlan, NodePlan, SecurityPlan
-from labctl.system.files import write_private
+from labctl.system.files import file_errors, write_private
 
 PASSWORD_BYTES = 24
 SHORT_TIMEOUTS = "request.timeout.ms=4000\ndefault.api.timeout.ms=8000\n"  # of the client that must be rejected
@@ -37,7 +37,7 @@ def make_credentials(plan: LabPlan, *, renew: bool) -> None:
     if plan.security is None:
         return
     folder = secrets_folder(plan)
-    try:
+    with file_errors(folder, "free some space, or fix the folder"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         passwords = {user: _create_password(plan, user) for user in (INTER_BROKER, ADMIN, *plan.security.users)}
         created = [ca_file(plan), *(host_secrets(plan, node) / "node.pem" for node in plan.nodes)]
@@ -49,8 +49,6 @@ def make_credentials(plan: LabPlan, *, renew: bool) -> None:
             write_private(files.properties, text)
         for node in plan.nodes:
             _write_node_secrets(plan.security, node, host_secrets(plan, node), passwords)
-    except OSError as error:
-        raise unwritable(error.filename or folder, error, "free some space, or fix the folder") from None
 
 
 def password(plan: LabPlan, user: str) -> str:

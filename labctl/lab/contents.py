@@ -15,7 +15,7 @@ def add_users(plan: LabPlan, client: KafkaClient) -> None:
     The users are in the storage since it was formatted; lab.yaml may have more since then.
     """
     if plan.security:
-        client.add_users({user: password(plan, user) for user in plan.security.users})
+        client.add_users({user: password(plan, user) for user in plan.security.users}, plan.security.mechanism)
         client.create_acls(plan.security.acls)
 
 

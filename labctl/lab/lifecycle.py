@@ -91,9 +91,8 @@ def down(
 ) -> list[str]:
     """Remove everything of the lab but its reports and lab.yaml, and return what was removed. Safe to repeat.
 
-    `only_if` examines its record when no other labctl can be at work on it. Raises HostError, for
-    example where another labctl holds the lab; RuntimeFailed where the runtime fails; SpecError or LabError where the
-    lab's record can't be used.
+    `only_if` examines its record when no other labctl can be at work on it. Raises HostError, for example where another
+    labctl holds the lab; RuntimeFailed where the runtime fails; SpecError or LabError where its record can't be used.
     """
     with store.locked(name, doing="down", seconds=LOCK_SECONDS, note=reporter.note):
         record = store.load(name)
@@ -221,7 +220,7 @@ def _refuse_other_lab(request: LabRequest, record: LabRecord, owner: ProcessId |
 
 
 def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> None:
-    """Refuse what can't work, then download or pull, and make the credentials."""
+    """Refuse what can't work, then download or pull, and create the credentials."""
     log.plan = lab.plan
     state = lab.state()
     refuse_changes(lab, state)

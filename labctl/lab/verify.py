@@ -28,8 +28,8 @@ from labctl.lab.existing import (
 from labctl.lab.reporter import Reporter
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
-from labctl.plan.model import default_replication_factor
 from labctl.plan.planner import plan_topics
+from labctl.replication import default_replication_factor
 from labctl.results import RunResult
 from labctl.runtime.access import open_container
 from labctl.spec.model import LabSpec, default_spec

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labctl.constants import DEFAULT_NAME, HOMEWORK_TOPIC
+from labctl.replication import default_replication_factor
 from labctl.security_profiles import SecurityProfile
 
 BROKER, CONTROLLER = "broker", "controller"  # process.roles
@@ -84,7 +85,7 @@ class NodePlan:
     data_folder: str  # as the node sees it
     secrets_folder: str  # as the node sees it
     container: str  # its name in Docker
-    exec_prefix: tuple[str, ...]  # what a person types before a command in the node, without labctl; (): not possible
+    native_prefix: tuple[str, ...]  # what a person types before a command in the node, without labctl; (): not possible
 
     def listener(self, name: str) -> Listener:
         """Return the listener called `name`. Raises StopIteration where the node has none."""
@@ -238,11 +239,6 @@ def host_ports(bind: str, external: Sequence[int], page: int | None) -> list[Hos
     if page:
         ports.append(HostPort(PAGE_ADDRESS, page, "ui.port", f"port {page} of the lab page"))
     return ports
-
-
-def default_replication_factor(brokers: int) -> int:
-    """Return the replication factor where lab.yaml sets none: as Kafka's own internal topics, 3 where possible."""
-    return min(3, brokers)
 
 
 def prefixed_name(lab: str, name: str) -> str:

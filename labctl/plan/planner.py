@@ -23,16 +23,18 @@ from labctl.plan.model import (
     SecurityPlan,
     TopicPlan,
     UiPlan,
-    default_replication_factor,
     host_ports,
     prefixed_name,
 )
+from labctl.replication import default_replication_factor, min_isr
 from labctl.runtime_traits import RUNTIMES, RuntimeTraits
 
 if TYPE_CHECKING:  # a process that only receives a plan needs no pydantic: the lab page loads in half the time
     from labctl.spec.model import AclSpec, LabSpec, Scalar
 
 CONTROLLER_IDS = 100  # isolated controllers count from 101, brokers from 1: an added node renames no other node
+LAB_PAGE = Decision("page", "the lab page")
+KAFBAT_REQUESTED = Decision("kafbat", "Kafbat UI, as requested")
 KAFBAT_SERVICE = "kafka-ui"
 KAFBAT_PORT = 8080  # inside its container
 
@@ -91,13 +93,8 @@ def fixed_host_ports(spec: LabSpec) -> list[HostPort]:
     return host_ports(external.bind, ports, None if spec.ui.kind == "none" or spec.ui.port == "auto" else spec.ui.port)
 
 
-def min_isr(replication_factor: int) -> int:
-    """Return min.insync.replicas for a replication factor: one replica may be missing."""
-    return max(1, replication_factor - 1)
-
-
 def _ui(spec: LabSpec, traits: RuntimeTraits, identity: Identity) -> UiPlan:
-    chosen = identity.ui or Decision("page", "the lab page")
+    chosen = identity.ui or LAB_PAGE
     if spec.ui.kind == "none":
         return UiPlan("none", None, "the lab has no web page")
     port = identity.ui_port if spec.ui.port == "auto" else spec.ui.port
@@ -107,12 +104,12 @@ def _ui(spec: LabSpec, traits: RuntimeTraits, identity: Identity) -> UiPlan:
         return UiPlan(
             "kafbat",
             port,
-            chosen.reason if spec.ui.kind == "auto" else "Kafbat UI, as requested",
+            chosen.reason if spec.ui.kind == "auto" else KAFBAT_REQUESTED.reason,
             spec.ui.image,
             kafbat_container(spec.name),
             KAFBAT_PORT,
         )
-    return UiPlan("page", port, "the lab page", host="127.0.0.1" if secure else "localhost")
+    return UiPlan(LAB_PAGE.name, port, LAB_PAGE.reason, host="127.0.0.1" if secure else "localhost")
 
 
 def kafbat_container(lab: str) -> str:
@@ -184,7 +181,7 @@ def _node(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Iden
         data_folder=traits.data_folder.format(**values),
         secrets_folder=traits.secrets_folder.format(**values),
         container=container,
-        exec_prefix=tuple(word.format(**values) for word in traits.exec_prefix),
+        native_prefix=tuple(word.format(**values) for word in traits.native_prefix),
     )
 
 

@@ -6,7 +6,7 @@ import contextlib
 
 from labctl.errors import LabError, SpecError
 from labctl.plan.model import Decision
-from labctl.plan.planner import kafbat_container
+from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, kafbat_container
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
 from labctl.system.parallel import run_pair
@@ -14,7 +14,6 @@ from labctl.system.parallel import run_pair
 ENGINE_SECONDS = 1.0
 MANIFEST_SECONDS = 5.0
 REQUESTED = "as requested"
-LAB_PAGE = Decision("page", "the lab page")
 
 
 def choose(wanted: str, image: str, *, pull: str = "missing", ask_registry: bool = True) -> Decision:
@@ -36,7 +35,7 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
             raise SpecError(
                 [f"ui.kind: kafbat would be reachable on {host} alone, where the engine is"], "set kind page"
             )
-        return Decision("kafbat", f"Kafbat UI, {REQUESTED}")
+        return KAFBAT_REQUESTED
     possible = containers and not host and not spec.security.profile.requires_login
     reason = _kafbat_available(spec, ask_registry=ask_registry) if kind == "auto" and possible else ""
     return Decision("kafbat", f"Kafbat UI, auto: {reason}") if reason else LAB_PAGE

@@ -10,24 +10,34 @@ from labctl.versions import OLDEST, version_tuple
 VOTERS = (1, 3, 5)
 
 
-def lab_name(value: str) -> str:
-    """Return the name of a lab. Raises ValueError."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}", value):
-        raise ValueError("a lab's name is 1 to 40 letters, digits and -, and starts with a letter or digit")
-    return value
+def matching(pattern: str, rule: str) -> Callable[[str], str]:
+    """Return a validator of text that `pattern` matches as a whole. It raises ValueError with `rule` for other text."""
+
+    def validate(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(rule)
+        return value
+
+    return validate
+
+
+lab_name = matching(
+    r"[A-Za-z0-9][A-Za-z0-9-]{0,39}",
+    "a lab's name is 1 to 40 letters, digits and -, and starts with a letter or digit",
+)
+heap_size = matching(r"[1-9][0-9]{0,6}[mg]", "a heap is a whole number with m or g, like 512m or 2g")
+record_line = matching(r"[^\n]*", "a record is one line of text")
+host_name = matching(
+    r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a host is a name or an IPv4 address, without scheme or port"
+)
+setting_name = matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", "a setting's name is letters, digits, '.', '_' and '-'")
+resource_pattern = matching(r"[A-Za-z0-9._-]{1,248}\*?|\*", "a name, a prefix followed by *, or * alone")
 
 
 def topic_name(value: str) -> str:
     """Return the name of a topic, by Kafka's own rule (org.apache.kafka.common.internals.Topic). Raises ValueError."""
     if value in {".", ".."} or not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", value):
         raise ValueError("a topic's name is 1 to 249 letters, digits, '.', '_' and '-'")
-    return value
-
-
-def heap_size(value: str) -> str:
-    """Return the size of a Java heap. Raises ValueError."""
-    if not re.fullmatch(r"[1-9][0-9]{0,6}[mg]", value):
-        raise ValueError("a heap is a whole number with m or g, like 512m or 2g")
     return value
 
 
@@ -52,20 +62,6 @@ def even_voters(voters: int) -> str:
     return f": {voters} voters tolerate no more failures than {voters - 1}" if voters in {2, 4} else ""
 
 
-def record_line(value: str) -> str:
-    """Return a seed record. Raises ValueError where it is more than one line."""
-    if "\n" in value:
-        raise ValueError("a record is one line of text")
-    return value
-
-
-def host_name(value: str) -> str:
-    """Return a host name or an IPv4 address. Raises ValueError."""
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", value):
-        raise ValueError("a host is a name or an IPv4 address, without scheme or port")
-    return value
-
-
 def ipv4_address(value: str) -> str:
     """Return an IPv4 address. Raises ValueError."""
     parts = value.split(".")
@@ -80,20 +76,6 @@ def user_name(value: str) -> str:
         raise ValueError("a user's name is 1 to 40 letters, digits, '_' and '-', and starts with a letter")
     if re.fullmatch(r"(broker|controller)(-[0-9]+)?|admin|nobody|ANONYMOUS", value):
         raise ValueError("the lab itself has a user of this name; choose another name")
-    return value
-
-
-def resource_pattern(value: str) -> str:
-    """Return the name of a resource, a prefix and `*`, or `*`. Raises ValueError."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]{0,248}\*?", value) or not value:
-        raise ValueError("a name, a prefix followed by *, or * alone")
-    return value
-
-
-def setting_name(value: str) -> str:
-    """Return the name of a setting. Raises ValueError."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", value):
-        raise ValueError("a setting's name is letters, digits, '.', '_' and '-'")
     return value
 
 

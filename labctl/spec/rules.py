@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT, MIN_ISR
+from labctl.replication import default_replication_factor
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.formats import VOTERS, even_voters
 from labctl.spec.model import HIGHEST_PORT, LabSpec, Scalar
@@ -109,7 +110,7 @@ def _replicas(spec: LabSpec) -> list[Problem]:
     for place, topic in enumerate(spec.topics):
         if topic.replication_factor is not None and topic.replication_factor > brokers:
             found.append((("topics", place, "replication_factor"), _too_many(topic.replication_factor, brokers)))
-        replicas = topic.replication_factor or min(3, brokers)
+        replicas = topic.replication_factor or default_replication_factor(brokers)
         isr = _number(topic.config.get(MIN_ISR))
         if isr > replicas:
             what = f"{isr} in-sync replicas need a replication factor of {isr}, this topic has {replicas}"

@@ -20,8 +20,8 @@ def hold_lock(
 ) -> Iterator[None]:
     """Hold the lock file in the block. Where another process holds it, report `holder()` and wait `seconds` at most.
 
-    The file stays: deleting it could let two processes hold the lock. Raises HostError where it is
-    still held then, or can't be written.
+    The file stays: deleting it could let two processes hold the lock. Raises HostError where it is still held then, or
+    can't be written.
     """
     from filelock import FileLock, Timeout
 

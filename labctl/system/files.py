@@ -48,7 +48,7 @@ def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | N
             target.write_text(text, encoding="utf-8")
             if mode is not None:
                 target.chmod(mode)
-        except OSError as error:
+        except OSError as error:  # not `file_errors`: the file is what the user knows, not the folder above it
             raise unwritable(target, error, hint) from None
         targets.append(target)
     return targets

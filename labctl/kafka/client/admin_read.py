@@ -1,4 +1,4 @@
-"""AdminRead a Kafka: what it is, what it has."""
+"""Reading from a Kafka's admin API: its quorum, brokers, topics, groups, ACLs."""
 
 from __future__ import annotations
 

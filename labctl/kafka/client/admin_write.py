@@ -1,4 +1,4 @@
-"""AdminWrite a Kafka: topics, groups, users, permissions."""
+"""Changing a Kafka by its admin API: topics, groups, users, ACLs."""
 
 from __future__ import annotations
 
@@ -145,14 +145,17 @@ class AdminWrite(Connection):
             self._connected().delete_acls([_kafka_acl(acl) for acl in acls])
 
     @with_timeout
-    def add_users(self, passwords: Mapping[str, str]) -> None:
-        """Add SCRAM-SHA-512 credentials for those of {user: password} that the cluster does not have yet."""
+    def add_users(self, passwords: Mapping[str, str], mechanism: str) -> None:
+        """Add SCRAM credentials for those of {user: password} that the cluster does not have yet.
+
+        `mechanism` is SCRAM-SHA-256 or SCRAM-SHA-512.
+        """
         from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
         with map_errors("add users"):
             known = self._connected().describe_user_scram_credentials()
             new = [
-                UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, password)
+                UserScramCredentialUpsertion(user, ScramMechanism[mechanism.replace("-", "_")], password)
                 for user, password in passwords.items()
                 if user not in known
             ]

@@ -17,7 +17,7 @@ from labctl.errors import HostError, LabError, SpecError, unwritable
 from labctl.runtime.base import Progress
 from labctl.runtime.jvm import aot_training, download
 from labctl.runtime.jvm.checksums import mismatched, sha256
-from labctl.runtime.jvm.java import find_java
+from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.jvm_options import QUICK_START, SUMS, USES, LocalKafka
 from labctl.runtime.jvm.version_lock import VersionLock, load_lock
 from labctl.system.file_lock import hold_lock
@@ -57,8 +57,11 @@ def require_version(version: str) -> None:
     home = os.environ.get("KAFKA_HOME")
     if not home:
         load_lock(version)
-    elif main := _main_jar(Path(home)):
-        _refuse_other_version(Path(home), main, version)
+    elif (main := _main_jar(Path(home))) and (found := main.stem.rpartition("-")[2]) != version:
+        raise SpecError(
+            [f"kafka.version: the lab requires {version}, KAFKA_HOME={home} has {found}"],
+            f'write version: "{found}" in lab.yaml, or unset KAFKA_HOME',
+        )
 
 
 def prepare(version: str, progress: Progress) -> LocalKafka:
@@ -71,8 +74,7 @@ def prepare(version: str, progress: Progress) -> LocalKafka:
     java = find_java()
     home = os.environ.get("KAFKA_HOME")
     if home:
-        kafka, folder = _from_home(Path(home), version, java_folder=cache_root())
-        kafka = replace(kafka, java=java)
+        kafka, folder = _from_home(Path(home), version, java)
     else:
         lock, jars_folder = ensure_jars(version, progress)
         folder = jars_folder.parent
@@ -141,10 +143,8 @@ def _ensure_complete(lock: VersionLock, folder: Path, progress: Progress) -> Non
             return
         partial = folder.with_name(folder.name + ".partial")
         download.fetch(lock.jars, partial / "jars", progress=progress.download)
-        try:
+        with file_errors(folder, OTHER_CACHE):
             partial.replace(folder)
-        except OSError as error:
-            raise unwritable(folder, error, OTHER_CACHE) from None
 
 
 def _main_jar(home: Path) -> Path | None:
@@ -153,35 +153,24 @@ def _main_jar(home: Path) -> Path | None:
     return next((jar for jar in jars if re.fullmatch(r"kafka_2\.1[23]-[0-9.]+\.jar", jar.name)), None)
 
 
-def _refuse_other_version(home: Path, main: Path, version: str) -> None:
-    found = main.stem.rpartition("-")[2]
-    if found != version:
-        raise SpecError(
-            [f"kafka.version: the lab asks for {version}, KAFKA_HOME={home} has {found}"],
-            f'write version: "{found}" in lab.yaml, or unset KAFKA_HOME',
-        )
-
-
-def _from_home(home: Path, version: str, java_folder: Path) -> tuple[LocalKafka, Path]:
-    """The unpacked Kafka that KAFKA_HOME names."""
+def _from_home(home: Path, version: str, java: Java) -> tuple[LocalKafka, Path]:
+    """The unpacked Kafka that KAFKA_HOME names, whose version is that of the lab, and its folder in the cache."""
     jars = sorted((home / "libs").glob("*.jar"))
-    main = _main_jar(home)
-    if main is None:
+    if _main_jar(home) is None:
         raise HostError(
             f"KAFKA_HOME={home} contains no Kafka: it has no libs/kafka_2.13-VERSION.jar",
             "name the folder that Kafka's archive unpacks to, or unset KAFKA_HOME",
             "no-kafka-home",
         )
-    _refuse_other_version(home, main, version)
     scripts = {}
     for script in sorted((home / "bin").glob("kafka-*.sh")):
         found = re.search(r"kafka-run-class\.sh\S*\s+([\w.]+)\s", script.read_text(encoding="utf-8", errors="replace"))
         if found:
             scripts[script.name] = found[1]
     stamp = "\n".join(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars)
-    folder = java_folder / f"{version}-home-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    folder = cache_root() / f"{version}-home-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
     logging = next((name for jar in jars for part, name in LOGGING_JARS.items() if jar.name.startswith(part)), "jdk")
-    kafka = LocalKafka(version, str(home), find_java(), tuple(map(str, jars)), scripts, logging)
+    kafka = LocalKafka(version, str(home), java, tuple(map(str, jars)), scripts, logging)
     return kafka, folder
 
 
@@ -189,12 +178,9 @@ def _with_storage(kafka: LocalKafka, folder: Path, progress: Progress) -> LocalK
     storage = folder / "storage"
     checkpoint = storage / "bootstrap.checkpoint"
     if not checkpoint.is_file():
-        with _locked(note=progress.note):
+        with _locked(note=progress.note), file_errors(storage, OTHER_CACHE):
             if not checkpoint.is_file():
-                try:
-                    aot_training.make_storage_template(kafka, storage)
-                except OSError as error:
-                    raise unwritable(error.filename or storage, error, OTHER_CACHE) from None
+                aot_training.make_storage_template(kafka, storage)
     return replace(kafka, storage=str(storage))
 
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from labctl.errors import unwritable
 from labctl.kafka.credentials import PASSWORD_BYTES, read_secret
 from labctl.kafka.security_settings import secrets_folder
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template
-from labctl.system.files import write_private
+from labctl.system.files import file_errors, write_private
 
 
 def make_page_access(plan: LabPlan) -> None:
     """Create the key of the page, and the file that opens it, where a login is required. Raises HostError."""
     if plan.security is None:
         return
-    try:
+    with file_errors(secrets_folder(plan), "free some space, or fix the folder"):
         if not _key_file(plan).is_file():
             write_private(_key_file(plan), secrets.token_urlsafe(PASSWORD_BYTES) + "\n")
         if plan.ui.url:
             text = render_template("page/opener.html.j2", lab=plan.name, address=f"{plan.ui.url}/", key=page_key(plan))
             write_private(page_opener(plan), text)
-    except OSError as error:
-        raise unwritable(error.filename or secrets_folder(plan), error, "free some space, or fix the folder") from None
 
 
 def page_key(plan: LabPlan) -> str | None:

@@ -13,7 +13,7 @@ from typing import IO
 
 import psutil
 
-from labctl.errors import HostError, unwritable
+from labctl.errors import HostError
 from labctl.plan.model import PAGE_ADDRESS, LabPlan
 from labctl.runtime.base import NodeState
 from labctl.system import processes
@@ -32,7 +32,7 @@ def start_page(plan: LabPlan, reports: Path) -> None:
     if plan.ui.kind != "page" or plan.ui.port is None or _running(plan):
         return
     folder = _folder(plan)
-    try:
+    with file_errors(folder, "free some space, or name another folder in XDG_STATE_HOME"):
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "page.log").open("wb") as log, tempfile.TemporaryFile(dir=folder) as pickled:
             pickle.dump(plan, pickled)
@@ -40,8 +40,6 @@ def start_page(plan: LabPlan, reports: Path) -> None:
             process = _start(plan, reports, pickled, log)
         if identity := ProcessId.of(process.pid):
             identity.save(folder / "pid.json")
-    except OSError as error:
-        raise unwritable(folder, error, "free some space, or name another folder in XDG_STATE_HOME") from None
 
 
 def _start(plan: LabPlan, reports: Path, pickled: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -101,8 +101,8 @@ def shown_commands(plan: LabPlan, topic: str) -> list[SampleCommands]:
     """Return what a person types to use `topic`; where that is possible without labctl too."""
     node = plan.brokers[0]
     ways = [("a terminal", exec_prefix(plan.name, node.name), "")]
-    if node.exec_prefix:
-        ways.append((f"{node.exec_prefix[0].capitalize()} alone", node.exec_prefix, f"{TOOLS_FOLDER}/"))
+    if node.native_prefix:
+        ways.append((f"{node.native_prefix[0].capitalize()} alone", node.native_prefix, f"{TOOLS_FOLDER}/"))
     options = {"config": tool_config(plan), "kafka_version": plan.kafka_version}
     return [
         SampleCommands(where, *sample_commands(prefix, folder, plan.internal_bootstrap, topic, **options))
