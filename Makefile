@@ -50,7 +50,7 @@ soak: $(BIN)/.dev ## kill labctl 208 times at any moment; writes docs/soak.md (n
 	$(BIN)/python -m tests.integration.soak -o docs/soak.md
 
 clean: ## delete the virtual environment and the caches of the development tools
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -49,7 +49,7 @@ def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
         Case("the same inside a program", labctl.reset_inside, goals={"s": 0.1}),
         Case("labctl down", partial(labctl.timed, "down"), goals={"s": 1}),
         Case(
-            "Ctrl-C in the middle of labctl up: until all is taken away",
+            "Ctrl-C in the middle of labctl up: until everything is removed",
             partial(labctl.interrupted, cycle(MOMENTS), *up, "full"),
             goals={"s": 5},
         ),

@@ -86,7 +86,7 @@ def page_cases(folder: Path, at_end: ExitStack, peer: str) -> list[Case]:
     paged = PagedLab(folder, at_end)
     return [
         Case(f"{peer}, with the lab page", paged.up, peer=peer, goals={"s more": 0.15}),
-        Case("the lab page: first answer after up", paged.first_response),
+        Case("the lab page: first response after up", paged.first_response),
         Case(
             "the lab page: first view of 100,000 records in Chromium, and its memory",
             paged.view,

@@ -72,7 +72,7 @@ def _internal_topics(plan: LabPlan) -> dict[str, str]:
     replicas = str(plan.internal_replication_factor)
     partitions = str(len(plan.brokers))
     return {
-        "num.partitions": "3",
+        "num.partitions": "3",  # as a topic of lab.yaml gets by default
         "default.replication.factor": replicas,
         "offsets.topic.replication.factor": replicas,
         "offsets.topic.num.partitions": partitions,

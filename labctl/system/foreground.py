@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from labctl.errors import Interrupted, SpecError
 from labctl.system.signals import install_handlers
 
-GRACE_SECONDS = 10  # after a SIGTERM that was passed on
+GRACE_SECONDS = 10  # after a SIGTERM that was passed on: as `docker stop` gives a container
 
 
 def require_program(program: str) -> None:

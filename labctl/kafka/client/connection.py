@@ -12,6 +12,7 @@ from typing import Any, Self
 from labctl.errors import KafkaFailed
 from labctl.kafka.client.adapter import close_all, end_producer, map_errors, open_client
 
+# kafka-python waits 30 s for each of both; a broker of this machine that does not respond in these is reported sooner
 REQUEST_SECONDS = 10
 CONNECT_SECONDS = 5
 GRACE_SECONDS = 2.0  # for the library's own message on why no response came

@@ -18,7 +18,7 @@ from labctl.kafka.client.types import Record
 
 T = TypeVar("T")
 
-BROWSE_SECONDS = 2.0
+BROWSE_SECONDS = 2.0  # until a person who looks at a topic sees what was read so far
 FETCH_MILLISECONDS = 20  # how long the broker may delay a fetch that finds nothing: a client that closes waits for it
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from requests import RequestException, Session
 
 WORKERS = 8
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 10  # TCP repeats a lost SYN after 1, 3 and 7 s (RFC 6298)
 STALL_SECONDS = 60  # without a byte
 ATTEMPTS = 4  # for one jar
 MIRROR = "LABCTL_MAVEN_URL"

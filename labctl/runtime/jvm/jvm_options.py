@@ -12,7 +12,7 @@ from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, Java
 # What a JVM is started for. Each use has a cache of its own; other tools use the consumer's.
 USES = ("broker", "storage", "producer", "consumer")
 CACHED_SCRIPTS = {"kafka-console-producer.sh": "producer", "kafka-storage.sh": "storage"}
-TOOL_HEAP = "256m"
+TOOL_HEAP = "256m"  # as kafka-run-class.sh gives its tools
 
 # C1 and the serial collector start fastest, and are enough for a lab's load: docs/design/local-runtime.md
 QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true"]

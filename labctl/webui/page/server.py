@@ -16,6 +16,7 @@ from labctl.webui.page.access import page_key
 from labctl.webui.page.app import make_app
 
 LAB_CHECK_SECONDS = 2.0
+# a person waits for the answer: shorter than for a command, which asks once
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 
