@@ -16,9 +16,9 @@ import psutil
 
 from labctl.runtime.jvm.download import fetch
 from labctl.runtime.jvm.jvm_options import LocalKafka
-from labctl.runtime.jvm.version_lock import Jar
 from labctl.state.identity import new_cluster_id
 from labctl.system.ports import free_ports
+from labctl.version_lock import Jar
 
 LIMIT = 120  # seconds for one command
 # bin/kafka-run-class.sh

@@ -1,7 +1,7 @@
-"""Write the version lock files in labctl/runtime/jvm/version_locks, by Maven: `python scripts/lock_kafka.py 4.3.1 …`.
+"""Write the version lock files in labctl/version_locks, by Maven and Java: `python scripts/lock_kafka.py 4.3.1 …`.
 
-Needs Maven on PATH. A version lock file lists the jars of a Kafka version, by coordinates, size and sha256, and the
-class that each of Kafka's scripts starts.
+Needs Maven and a JDK on PATH. A version lock file lists the jars of a Kafka version, by coordinates, size and sha256,
+the class that each of Kafka's scripts starts, and the settings that this version knows: SettingNames.java prints them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-LOCKS = Path(__file__).parent.parent / "labctl" / "runtime" / "jvm" / "version_locks"
+LOCKS = Path(__file__).parent.parent / "labctl" / "version_locks"
+SETTING_NAMES = Path(__file__).with_name("SettingNames.java")
 
 # Kafka logs through slf4j. The JDK's own logging starts 0.2 s faster than log4j (docs/design/local-runtime.md), needs
 # no settings by Kafka version, and limits its files. But it loses what a tool logs while it ends, so the tools use
@@ -129,7 +130,19 @@ def resolve(version: str) -> dict[str, Any]:
         for script, candidates in SCRIPTS.items()
         if any(name in classes for name in candidates)
     }
-    return {"kafka": version, "jars": jars, "scripts": scripts}
+    paths = [path for _group, _artifact, _number, path in found]
+    return {"kafka": version, "jars": jars, "scripts": scripts, "settings": settings(paths)}
+
+
+def settings(jars: list[str]) -> dict[str, dict[str, str]]:
+    """Return {broker, topic, producer or consumer: {name of a setting: its type}} of the Kafka in `jars`."""
+    command = ["java", "-cp", ":".join(jars), str(SETTING_NAMES)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found: dict[str, dict[str, str]] = {}
+    for line in printed.splitlines():
+        kind, name, type_name = line.split()
+        found.setdefault(kind, {})[name] = type_name
+    return found
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from labctl.errors import HostError
 from labctl.runtime.jvm import download
-from labctl.runtime.jvm.version_lock import Jar, VersionLock
+from labctl.version_lock import Jar, VersionLock
 
 
 class Repository(http.server.BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def repository(monkeypatch, tmp_path):
         jar = Jar(f"org.example:{name}:1.0", len(data), hashlib.sha256(data).hexdigest())
         Repository.files[f"/maven2/{jar.repository_path}"] = data
         jars.append(jar)
-    yield VersionLock("1.0.0", tuple(jars), {})
+    yield VersionLock("1.0.0", tuple(jars), {}, {})
     server.shutdown()
     server.server_close()
 

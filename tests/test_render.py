@@ -59,14 +59,14 @@ def test_compose_text_is_yaml_with_every_port_on_loopback():
 
 def test_a_dollar_in_a_setting_is_not_expanded_by_compose():
     """Compose expands $X as a variable, so labctl doubles the dollar."""
-    text = render(a_plan("kafka: {config: {a.b: 'x$HOME'}}", "compose"))["docker-compose.yml"]
-    assert 'KAFKA_A_B: "x$$HOME"' in text
+    text = render(a_plan("kafka: {config: {broker.rack: 'x$HOME'}}", "compose"))["docker-compose.yml"]
+    assert 'KAFKA_BROKER_RACK: "x$$HOME"' in text
 
 
 def test_special_characters_in_server_properties_are_escaped():
     r"""java.util.Properties reads \ as an escape and the file as Latin-1."""
-    text = render(a_plan("kafka: {config: {a.b: 'c:\\d é'}}"))["broker/server.properties"]
-    assert r"a.b=c:\\d \u00e9" in text
+    text = render(a_plan("kafka: {config: {broker.rack: 'c:\\d é'}}"))["broker/server.properties"]
+    assert r"broker.rack=c:\\d \u00e9" in text
 
 
 @pytest.mark.parametrize(

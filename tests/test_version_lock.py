@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labctl.errors import SpecError
-from labctl.runtime.jvm.version_lock import FOLDER, load_lock, locked_versions
+from labctl.version_lock import FOLDER, load_lock, locked_versions
 
 
 @pytest.mark.parametrize("version", locked_versions())

@@ -63,6 +63,11 @@ def plan_options(command: F) -> F:
         click.option("--preset", type=PRESET, help="A ready-made lab instead of lab.yaml."),
         click.option("--ports", type=click.Choice(["auto"]), help="Free ports instead of fixed ones."),
         click.option("--kafka", metavar="VERSION", help="The version of Kafka."),
+        click.option(
+            "--trust",
+            is_flag=True,
+            help="Accept a lab.yaml that others can change, and settings that load code or read files.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -82,18 +87,21 @@ def run_options(command: F) -> F:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
-def lab_request(file: Path | None, name: str | None, **overrides: Any) -> LabRequest:
-    """Return the lab that the options mean. Raises SpecError."""
+def lab_request(file: Path | None, name: str | None, *, trust: bool = False, **overrides: Any) -> LabRequest:
+    """Return the lab that the options mean; `trust` accepts any lab.yaml. Raises SpecError."""
     from labctl.errors import SpecError
     from labctl.lab.request import LabRequest, preset_spec
     from labctl.spec.loader import load_spec, with_overrides
+    from labctl.system.ownership import require_own
 
     preset = overrides.pop("preset", None)
     if preset and file:
         raise SpecError(["--preset and -f exclude each other: use only one of them"])
     path = file or (Path("lab.yaml") if Path("lab.yaml").is_file() and not preset else None)
-    spec = load_spec(path) if path else preset_spec(preset) if preset else _recorded_spec(name)
-    spec = with_overrides(spec, name=name, **overrides)
+    if path and not trust:
+        require_own(path)
+    spec = load_spec(path, trusted=trust) if path else preset_spec(preset) if preset else _recorded_spec(name)
+    spec = with_overrides(spec, name=name, trusted=trust, **overrides)
     source = str(path.resolve()) if path else ""
     return LabRequest(spec, source, lab_folder(path, spec.name))
 
@@ -110,7 +118,7 @@ def lab_name(file: Path | None, name: str | None) -> str:
 
     if name:
         return checked_name(name)
-    request = lab_request(file, None)
+    request = lab_request(file, None, trust=True)  # for its name alone
     record = lab_store().load(request.spec.name)
     if record and request.source:
         refuse_other_source(record, request.source)

@@ -26,13 +26,13 @@ from labctl.runtime.docker.errors import require_engine_version
 from labctl.runtime.jvm.cache import cache_root
 from labctl.runtime.jvm.download import corrupt_jars
 from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, find_java
-from labctl.runtime.jvm.version_lock import load_lock
 from labctl.runtime.selection import REQUESTED
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
 from labctl.state.store import LabStore
 from labctl.system import host, ports
 from labctl.system.parallel import run_all
+from labctl.version_lock import load_lock
 
 ENGINE_SECONDS = 3.0
 FILES_NEEDED = 512  # hard limit of open files, to which Java raises its own. A broker of a lab has 250 open (measured)

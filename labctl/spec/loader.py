@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from labctl.errors import SpecError
 from labctl.spec.formats import lab_name
-from labctl.spec.model import LabSpec
-from labctl.spec.rules import KeyPath, Problem, validate
+from labctl.spec.model import KeyPath, LabSpec, Problem
+from labctl.spec.rules import validate
 
 Mark = tuple[int, int]
 
@@ -35,8 +35,12 @@ def with_overrides(
     kafka: str | None = None,
     timeout: int | None = None,
     checks: str | None = None,
+    trusted: bool = False,
 ) -> LabSpec:
-    """Return `spec` with the values of the command line in place of its own. Raises SpecError."""
+    """Return `spec` with the values of the command line in place of its own; `trusted` as for `load_spec`.
+
+    Raises SpecError.
+    """
     data = spec.model_dump()
     given = {"name": name, "runtime": runtime, "timeout": timeout, "checks": checks}
     data |= {key: value for key, value in given.items() if value is not None}
@@ -49,14 +53,14 @@ def with_overrides(
     except ValidationError as error:
         problems = [("kafka" if "kafka" in path else path[-1], what) for path, what in _reworded(error, data)]
         raise SpecError([f"--{option}: {what}" for option, what in problems]) from None
-    wrong = validate(changed)
+    wrong = validate(changed, trusted=trusted)
     if wrong:
         raise SpecError([f"{_dotted(path)}: {what}" for path, what in wrong])
     return changed
 
 
-def load_spec(path: Path) -> LabSpec:
-    """Read lab.yaml and return its spec.
+def load_spec(path: Path, *, trusted: bool = False) -> LabSpec:
+    """Read lab.yaml and return its spec; with `trusted` it may have settings that load code or read files.
 
     Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`.
     """
@@ -66,11 +70,14 @@ def load_spec(path: Path) -> LabSpec:
         raise SpecError([f"{path}: no such file"], "`labctl init` writes one") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError([f"{path}: can't be read: {error}"]) from None
-    return parse_spec(text, str(path))
+    return parse_spec(text, str(path), trusted=trusted)
 
 
-def parse_spec(text: str, source: str = "lab.yaml") -> LabSpec:
-    """Read the text of a lab.yaml and return its spec; `source` is its name in messages. Raises SpecError."""
+def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) -> LabSpec:
+    """Read the text of a lab.yaml and return its spec; `source` is its name in messages, `trusted` as for `load_spec`.
+
+    Raises SpecError.
+    """
     tree = _parse_yaml(text, source)
     data = _plain(tree)
     if data is None:
@@ -92,7 +99,7 @@ def parse_spec(text: str, source: str = "lab.yaml") -> LabSpec:
         removed = [path for path, _ in problems]
         problems += [
             (path, what)
-            for path, what in validate(spec)
+            for path, what in validate(spec, trusted=trusted)
             if not any(path[: len(prefix)] == prefix for prefix in removed)
         ]
     if problems or spec is None:

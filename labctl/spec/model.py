@@ -30,6 +30,8 @@ MOST_BROKERS = 5
 Settings = dict[Annotated[str, AfterValidator(setting_name)], str | int | float | bool]
 PortNumber = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 Scalar = str | int | float | bool
+KeyPath = tuple[str | int, ...]  # of a key or list item
+Problem = tuple[KeyPath, str]  # where, and what is wrong
 
 
 RuntimeName = Annotated[

@@ -8,47 +8,19 @@ from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT, MIN_ISR
 from labctl.replication import default_replication_factor
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.formats import VOTERS, even_voters
-from labctl.spec.model import HIGHEST_PORT, LabSpec, Scalar
+from labctl.spec.kafka_settings import setting_problems
+from labctl.spec.model import HIGHEST_PORT, KeyPath, LabSpec, Problem, Scalar
 
-KeyPath = tuple[str | int, ...]
-Problem = tuple[KeyPath, str]
-
-# What labctl itself decides for every node: with these in `kafka.config`, the lab would not be the lab of the plan.
-OWN_SETTINGS = frozenset(
-    {
-        "advertised.listeners",
-        "broker.id",
-        "controller.listener.names",
-        "controller.quorum.bootstrap.servers",
-        "controller.quorum.voters",
-        "inter.broker.listener.name",
-        "listener.security.protocol.map",
-        "listeners",
-        "log.dir",
-        "log.dirs",
-        "metadata.log.dir",
-        "node.id",
-        "process.roles",
-        "security.inter.broker.protocol",
-    }
-)
-# the same where a login is required: names, or the start of names
-OWN_SECURITY_SETTINGS = (
-    "allow.everyone.if.no.acl.found",
-    "authorizer.",
-    "config.providers",
-    "listener.name.",
-    "sasl.",
-    "ssl.",
-    "super.users",
-)
 # the ends of broker settings that need as many brokers: of topics, and of Kafka's own topics
 REPLICA_SETTINGS = ("replication.factor", MIN_ISR, "state.log.min.isr", "state.topic.min.isr")
 
 
-def validate(spec: LabSpec) -> list[Problem]:
-    """Return the combinations in `spec` that can't work: (path of the key, what is wrong and what to do)."""
-    return [problem for rule in RULES for problem in rule(spec)]
+def validate(spec: LabSpec, *, trusted: bool) -> list[Problem]:
+    """Return what can't work in `spec`, and what it may not have: (path of the key, what is wrong and what to do).
+
+    `trusted` is whether the user accepts every setting of Kafka.
+    """
+    return [problem for rule in RULES for problem in rule(spec)] + setting_problems(spec, trusted=trusted)
 
 
 def _nodes(spec: LabSpec) -> list[Problem]:
@@ -88,15 +60,6 @@ def _ui(spec: LabSpec) -> list[Problem]:
         what = "kafbat would have a password in its environment, which others can read; set kind page"
         found.append((("ui", "kind"), what))
     return found
-
-
-def _own_settings(spec: LabSpec) -> list[Problem]:
-    secure = spec.security.profile.requires_login
-    return [
-        (("kafka", "config", key), "labctl sets this setting itself; remove it")
-        for key in sorted(spec.kafka.config)
-        if key in OWN_SETTINGS or (secure and key.startswith(OWN_SECURITY_SETTINGS))
-    ]
 
 
 def _replicas(spec: LabSpec) -> list[Problem]:
@@ -183,4 +146,4 @@ def _ports(spec: LabSpec) -> list[Problem]:
     return found
 
 
-RULES = (_nodes, _topics, _ui, _own_settings, _replicas, _security, _ports)
+RULES = (_nodes, _topics, _ui, _replicas, _security, _ports)

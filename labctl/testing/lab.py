@@ -42,9 +42,11 @@ class Lab:
         owner: ProcessId | None = None,
     ) -> None:
         self.name = name or f"test-{uuid.uuid4().hex[:10]}"
-        spec = load_spec(file) if file else preset_spec(preset)
+        spec = load_spec(file, trusted=True) if file else preset_spec(preset)  # its tests are code anyway
         spec = spec.model_copy(update={"ui": UiSpec(kind="none")})
-        self._spec = with_overrides(spec, name=self.name, ports="auto", kafka=kafka, runtime=runtime, checks=checks)
+        self._spec = with_overrides(
+            spec, name=self.name, ports="auto", kafka=kafka, runtime=runtime, checks=checks, trusted=True
+        )
         self._owner = owner or ProcessId.of(os.getpid())
         self._store = LabStore()
         self._plan: LabPlan | None = None

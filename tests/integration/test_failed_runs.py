@@ -172,7 +172,7 @@ def test_no_secret_is_in_a_report_or_in_the_bundle(labctl):
         re.sub(r"^(kafka:\n)", rf"\1  config: {{my.plugin.password: {PLANTED['setting']}}}\n", text, flags=re.MULTILINE)
     )
     env = {"MY_SERVICE_TOKEN": PLANTED["variable"]}
-    labctl.run("up", "--runtime", "local", "--checks", "none", env=env, check=True)
+    labctl.run("up", "--trust", "--runtime", "local", "--checks", "none", env=env, check=True)
     secrets = {*PLANTED.values(), *(secret for secret in secrets_of(labctl) if " " not in secret)}
     log = next(labctl.state.glob("labs/*/nodes/broker/logs/server.log.0"))
     with log.open("a") as file:
@@ -197,7 +197,7 @@ def test_no_secret_is_in_the_bundle_of_a_lab_in_docker(engine_labctl, derived):
     image = derived("teller", f"CMD {json.dumps(['bash', '-c', f'{echo}; exec /etc/kafka/docker/run'])}")
     engine_labctl.spec(compose_lab("secrets", more=config, image=image).replace("checks: quick", "checks: none"))
     env = {"MY_SERVICE_TOKEN": PLANTED["variable"]}
-    engine_labctl.run("up", env=env, check=True)
+    engine_labctl.run("up", "--trust", env=env, check=True)
     assert PLANTED["setting"] in docker("container", "inspect", "secrets-broker")
 
     engine_labctl.tool("kafka-topics.sh", "--bootstrap-server", "broker:9092", "--delete", "--topic", "orders")

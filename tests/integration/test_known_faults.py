@@ -17,8 +17,8 @@ from filelock import FileLock
 from labctl.diagnostics.diagnosis import NodeTrace, diagnose
 from labctl.known_faults import KNOWN_FAULTS
 from labctl.runtime.docker.errors import docker_error
-from labctl.runtime.jvm.version_lock import load_lock
 from labctl.spec.model import default_spec
+from labctl.version_lock import load_lock
 from tests.integration import docker_known_faults as faults
 from tests.integration.docker_command import a_docker_on_path, docker, docker_as_nobody
 from tests.integration.fault_kit import AUTO, Kit, flip_a_byte
@@ -118,11 +118,11 @@ def bad_setting_value(kit):
 
 
 def class_not_found(kit):
-    return kit.up(text=with_config(**{"metric.reporters": "no.such.Reporter"}))
+    return kit.up("--trust", text=with_config(**{"metric.reporters": "no.such.Reporter"}))
 
 
 def class_not_found_authorizer(kit):
-    return kit.up(text=with_config(**{"authorizer.class.name": "no.such.Authorizer"}))
+    return kit.up("--trust", text=with_config(**{"authorizer.class.name": "no.such.Authorizer"}))
 
 
 def heap_too_small(kit):

@@ -18,8 +18,8 @@ import pytest
 
 from labctl import report
 from labctl.diagnostics import bundle
-from labctl.runtime.jvm.version_lock import locked_versions
 from labctl.spec.model import default_spec
+from labctl.version_lock import locked_versions
 from tests.integration import snapshot
 from tests.integration.fault_kit import flip_a_byte
 from tests.integration.polling import wait_for

@@ -15,7 +15,7 @@ from labctl.kafka.broker_settings import node_settings
 from labctl.lab.reporter import NullReporter
 from labctl.runtime.jvm.cache import ensure_jars
 from labctl.runtime.jvm.java import find_java
-from labctl.runtime.jvm.version_lock import locked_versions
+from labctl.version_lock import locked_versions
 from tests.fakes import HUGE, IDENTITY, a_plan
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.runtime.jvm.version_lock import load_lock, locked_versions
+from labctl.version_lock import load_lock, locked_versions
 from labctl.versions import has
 from tests.integration.labs import lab_yaml
 

@@ -12,7 +12,7 @@ from labctl.runtime.docker.engine import Engine
 from labctl.runtime.jvm.cache import ensure_jars
 from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.jvm_options import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
-from labctl.runtime.jvm.version_lock import VersionLock, load_lock
+from labctl.version_lock import VersionLock, load_lock
 
 DEFAULT_BASE = "debian:bookworm-slim"
 REPOSITORY = "labctl/kafka"

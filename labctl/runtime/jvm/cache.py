@@ -19,10 +19,10 @@ from labctl.runtime.jvm import aot_training, download
 from labctl.runtime.jvm.checksums import mismatched, sha256
 from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.jvm_options import QUICK_START, SUMS, USES, LocalKafka
-from labctl.runtime.jvm.version_lock import VersionLock, load_lock
 from labctl.system.file_lock import hold_lock
 from labctl.system.files import file_errors
 from labctl.system.processes import kill, nodes_of_lab
+from labctl.version_lock import VersionLock, load_lock
 
 LOCK_SECONDS = 600  # another labctl may be downloading
 LISTED = 3  # names of corrupt files in a message

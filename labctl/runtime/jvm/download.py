@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from labctl.errors import HostError, unwritable
 from labctl.runtime.jvm.checksums import mismatched, sha256
-from labctl.runtime.jvm.version_lock import Jar, VersionLock
 from labctl.system.parallel import run_all
 from labctl.system.waiting import NotReady, retry
+from labctl.version_lock import Jar, VersionLock
 
 if TYPE_CHECKING:
     from requests import RequestException, Session

@@ -1,4 +1,4 @@
-"""The version lock files: which jars a version of Kafka consists of. scripts/lock_kafka.py writes them."""
+"""The version lock files: the jars, scripts and settings of a version of Kafka. scripts/lock_kafka.py writes them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,15 @@ class Jar:
 
 @dataclass(frozen=True, slots=True)
 class VersionLock:
-    """A version of Kafka: its jars in the order of the classpath, and the class that each script of its bin/ starts."""
+    """A version of Kafka: its jars in the order of the classpath, and the class that each script of its bin/ starts.
+
+    `settings` are those that it knows: {broker, topic, producer or consumer: {name: type}}.
+    """
 
     kafka: str
     jars: tuple[Jar, ...]
     scripts: Mapping[str, str]
+    settings: Mapping[str, Mapping[str, str]]
 
     @property
     def bytes(self) -> int:
@@ -71,4 +75,4 @@ def load_lock(version: str) -> VersionLock:
             "use one of these, add one with scripts/lock_kafka.py, or name an unpacked Kafka in KAFKA_HOME",
         )
     data = json.loads(path.read_text(encoding="utf-8"))
-    return VersionLock(data["kafka"], tuple(Jar(**jar) for jar in data["jars"]), data["scripts"])
+    return VersionLock(data["kafka"], tuple(Jar(**jar) for jar in data["jars"]), data["scripts"], data["settings"])
