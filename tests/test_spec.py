@@ -57,3 +57,53 @@ def test_the_command_line_wins():
     """--ports auto, --checks and --kafka replace the values of the file."""
     spec = with_overrides(LabSpec(), ports="auto", checks="quick", kafka="4.2.1", name="b")
     assert (spec.listeners.external.port, spec.checks, spec.kafka.version, spec.name) == ("auto", "quick", "4.2.1", "b")
+
+
+BOMB = "a: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"b{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10)
+)
+HOSTILE = {
+    "aliases that stand for a billion values": (BOMB, "more than 50,000 values"),
+    "aliases of keys": (BOMB.replace("x,", "{y: 1},"), "more than 50,000 values"),
+    "20,000 lists, one inside another": ("[" * 20_000, "1:51: more than 50 levels"),
+    "20,000 maps, one inside another": ("{a: " * 20_000, "more than 50 levels"),
+    "lists without brackets": ("- " * 3_000, "1:101: more than 50 levels"),
+    "keys of keys": ("? " * 3_000, "more than 50 levels"),
+    "blocks": ("\n".join(" " * level + "a:" for level in range(500)), "50:50: more than 50 levels"),
+    "a number of 10,000 digits": (f"timeout: {'9' * 10_000}", "1:10: not YAML: Exceeds the limit"),
+    "a hexadecimal number": (f"timeout: 0x{'9' * 10_000}", "timeout: should be"),
+    "an exponent": (f"timeout: 1e{'9' * 10_000}", "timeout: should be"),
+    "a date that does not exist": ("name: 2001-99-99", "1:7: not YAML: month must be in"),
+    "a list that contains itself": ("topics: &a [*a]", "topics[0]: should contain keys"),
+    "a map that contains itself": ("kafka: &a {config: *a}", "kafka.config: should be"),
+    "merged keys": ("a: &a {x: 1}\nkafka: {<<: *a}", "kafka.x: unknown key"),
+    "a tag of Python": ("name: !!python/object/apply:os.system [id]", "name: should be a valid string"),
+    "a million characters": (f"name: {'x' * 1_000_000}", "name: a lab's name is"),
+    "a key of a million characters": (f"? {'x' * 1_000_000}\n: 1", "unknown key"),
+    "more than a million characters": ("#" * 2_000_000, "larger than 1,048,576 characters"),
+    "3,000 unknown keys": ("".join(f"key{number}: 1\n" for number in range(3_000)), "and 2950 more problems"),
+    "3,000 topics of one name": (
+        f"topics: [{', '.join(['{name: a}'] * 3_000)}]",
+        "topics[1].name: topics[0] has this name already",
+    ),
+    "3,000 unknown settings": (
+        "kafka:\n  config:\n" + "".join(f"    mesage.{number}: 1\n" for number in range(3_000)),
+        "no broker setting of this name",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_file_ends_with_an_error(case):
+    """Whatever is in the file, there is a short error with its place, no traceback and no endless work."""
+    text, expected = HOSTILE[case]
+    with pytest.raises(SpecError, match=re.escape(expected)) as refused:
+        parse_spec(text)
+    assert len(refused.value.problems) <= 51
+    assert all(len(line) < 1000 and line.startswith("lab.yaml:") for line in refused.value.problems)
+
+
+def test_an_endless_file_ends_with_an_error():
+    """Not more is read than a lab.yaml may have."""
+    with pytest.raises(SpecError, match="larger than"):
+        load_spec(Path("/dev/zero"))

@@ -1,5 +1,6 @@
 """What a lab.yaml of somebody else can't do: load code, read files, be changed by another user of the machine."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -233,6 +234,17 @@ def test_commands_that_need_only_the_name_accept_any_lab_yaml(command, lab_yaml,
     result = CliRunner().invoke(cli, command)
     assert "--trust" not in result.output
     assert result.exit_code != 2
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x9b2J", "a\rlabctl: verified", "\u202egnp.exe"])
+def test_a_text_of_somebody_else_does_not_control_the_terminal(text, lab_yaml, monkeypatch):
+    """Escape sequences, carriage returns and characters that turn text around are shown, not sent."""
+    monkeypatch.chdir(lab_yaml.parent)
+    lab_yaml.write_text(f'"{json.dumps(text)[1:-1]}": 1\n')
+    refused = CliRunner().invoke(cli, ["plan"])
+    assert refused.exit_code == 2
+    assert not set(text) & set(refused.output) & {"\x1b", "\x9b", "\r", "\u202e"}
+    assert "unknown key" in refused.output
 
 
 def test_the_trusted_file_of_a_test_session_needs_no_option(lab_yaml):

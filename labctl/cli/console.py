@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labctl.cli.printable import printable
 from labctl.errors import LabError
 from labctl.results import CheckResult, RunResult, StepResult
 
@@ -44,7 +45,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self.line(f"  {text}")
+        self.line(f"  {printable(text)}")
 
     def step_begins(self, step: str) -> None:
         """A step begins: draw it with its time, where stderr is a terminal."""
@@ -58,7 +59,7 @@ class Console:
             self._step = ""
         text = f"{sign(step.status)} {step.name:<12} {step.seconds:>6.2f} s"
         if layer or self.verbosity > 1:
-            text += f"  {step.detail}" + (f" ({step.attempts} attempts)" if step.attempts > 1 else "")
+            text += f"  {printable(step.detail)}" + (f" ({step.attempts} attempts)" if step.attempts > 1 else "")
         self.line(("  " if layer else "") + text.rstrip(), at=2 if layer else 1)
 
     def check(self, check: CheckResult) -> None:
@@ -66,7 +67,7 @@ class Console:
         from labctl.report.summary import SIGNS
         from labctl.report.terminal import check_line
 
-        text = check_line(check).replace(SIGNS[check.status], sign(check.status), 1)
+        text = printable(check_line(check)).replace(SIGNS[check.status], sign(check.status), 1)
         self.line(text, at=2 if check.status == "skipped" else 1)
 
     def download(self, done: int, total: int) -> None:
@@ -100,7 +101,7 @@ class Console:
 
     def failed(self, error: LabError) -> None:
         """Print what stopped labctl, its cause where that is known, and a remedy: also with -q."""
-        self.line(f"labctl: {error.message}", at=0)
+        self.line(f"labctl: {printable(error.message)}", at=0)
         self._explain(printed=error.message, hint=error.hint)
 
     def not_verified(self) -> None:
@@ -112,12 +113,12 @@ class Console:
         """Print the cause unless it is in what was `printed`, the remedy, and the folder of the failure bundle."""
         diagnosis = self.run.diagnosis[-1] if self.run and self.run.diagnosis else None
         if diagnosis and diagnosis.cause not in printed:
-            self.line(f"  cause: {diagnosis.cause}", at=0)
+            self.line(f"  cause: {printable(diagnosis.cause)}", at=0)
         if diagnosis and not diagnosis.fault:
             for line in diagnosis.evidence:
-                self.line(f"  {line}", at=0)
+                self.line(f"  {printable(line)}", at=0)
         if remedy := diagnosis.remedy if diagnosis else hint:
-            self.line(f"  try: {remedy}", at=0)
+            self.line(f"  try: {printable(remedy)}", at=0)
         if self.run and self.run.bundle:
             self.line(f"  logs and details: {self.run.bundle}", at=0)
 

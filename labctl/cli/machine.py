@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.commands import Command, CommandGroup
-from labctl.cli.options import json_option, lab_options, lab_request, lab_store, print_json
+from labctl.cli.options import json_option, lab_options, lab_request, lab_store, print_json, print_text
 
 if TYPE_CHECKING:
     from labctl.cli.console import Console
@@ -27,7 +27,7 @@ def doctor(file: Path | None, name: str | None, as_json: bool) -> None:
     from labctl.diagnostics.doctor import examine, probe_text
 
     probes = examine(lab_request(file, name, trust=True).spec, lab_store())  # nothing of it is started
-    print_json([asdict(probe) for probe in probes]) if as_json else click.echo(probe_text(probes), nl=False)
+    print_json([asdict(probe) for probe in probes]) if as_json else print_text(probe_text(probes))
     if any(probe.status == "fail" for probe in probes):
         click.get_current_context().exit(3)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from labctl.cli.printable import printable
 from labctl.runtime_traits import RUNTIMES
 
 if TYPE_CHECKING:
@@ -137,6 +138,11 @@ def lab_store() -> LabStore:
     from labctl.state.store import LabStore
 
     return LabStore()
+
+
+def print_text(text: str) -> None:
+    """Print `text` on stdout for people, without what would control a terminal."""
+    click.echo(printable(text), nl=False)
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labctl.cli.commands import Command
-from labctl.cli.options import PRESET, json_option, lab_options, lab_request, lab_store, plan_options, print_json
+from labctl.cli.options import (
+    PRESET,
+    json_option,
+    lab_options,
+    lab_request,
+    lab_store,
+    plan_options,
+    print_json,
+    print_text,
+)
 
 if TYPE_CHECKING:
     from labctl.cli.console import Console
@@ -60,7 +69,7 @@ def plan(file: Path | None, name: str | None, as_json: bool, **overrides: Any) -
     from labctl.lab.preview import preview_plan
 
     decided = preview_plan(lab_request(file, name, **overrides), lab_store())
-    print_json(asdict(decided)) if as_json else click.echo(plan_text(decided), nl=False)
+    print_json(asdict(decided)) if as_json else print_text(plan_text(decided))
 
 
 @click.command(cls=Command)

@@ -18,6 +18,7 @@ from labctl.cli.options import (
     lab_store,
     opened_lab,
     print_json,
+    print_text,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def status(file: Path | None, name: str | None, as_json: bool) -> None:
     from labctl.lab.status import lab_status
 
     document = lab_status(lab_name(file, name), lab_store())
-    print_json(document) if as_json else click.echo(status_text(document), nl=False)
+    print_json(document) if as_json else print_text(status_text(document))
     if document["state"] != "running":
         click.get_current_context().exit(4)
 
@@ -63,7 +64,7 @@ def ls(as_json: bool) -> None:
     from labctl.lab.status import lab_list
 
     labs = lab_list(lab_store())
-    print_json(labs) if as_json else click.echo(list_text(labs), nl=False)
+    print_json(labs) if as_json else print_text(list_text(labs))
 
 
 @click.command(cls=Command)
@@ -79,10 +80,10 @@ def logs(
     lab = opened_lab(file, name, console)
     chosen = node or lab.plan.nodes[0].name
     if not follow:
-        click.echo(lab.runtime.logs(chosen, tail=tail), nl=False)
+        print_text(lab.runtime.logs(chosen, tail=tail))
         return
     for line in lab.runtime.follow_logs(chosen, tail=tail):
-        click.echo(line, nl=False)
+        print_text(line)
 
 
 @click.command(cls=Command)
@@ -114,7 +115,7 @@ def report(file: Path | None, name: str | None, form: str, output: Path | None) 
         raise LabStopped(f"there is no report of the lab {lab}", "labctl up writes one")
     text = FORMATS[form](last)
     if not output:
-        click.echo(text, nl=False)
+        print_text(text) if form == "terminal" else click.echo(text, nl=False)
         return
     with file_errors(output, "name another file: -o FILE"):
         output.write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from labctl.spec.model import KeyPath, LabSpec, Problem, Scalar
 from labctl.version_lock import VersionLock, load_lock, locked_versions
@@ -121,6 +122,7 @@ HARMLESS_CLASSES = {
         "org.apache.kafka.common.replica.RackAwareReplicaSelector",
     },
 }
+MOST_PROBLEMS = 100  # the search for the nearest name takes a while
 NEEDS_TRUST = "can load code, read a file, run a program or call a server; labctl accepts it only with --trust"
 
 
@@ -133,7 +135,8 @@ def setting_problems(spec: LabSpec, *, trusted: bool) -> list[Problem]:
     if not trusted and (spec.kafka.config or any(topic.config for topic in spec.topics)):
         lock = _nearest_lock(spec.kafka.version)
         own = {path for path, _what in problems}
-        problems += [problem for problem in _untrusted_settings(spec, lock) if problem[0] not in own]
+        untrusted = (problem for problem in _untrusted_settings(spec, lock) if problem[0] not in own)
+        problems += islice(untrusted, MOST_PROBLEMS)
     return problems
 
 

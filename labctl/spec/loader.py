@@ -12,9 +12,12 @@ from labctl.errors import SpecError
 from labctl.spec.formats import lab_name
 from labctl.spec.model import KeyPath, LabSpec, Problem
 from labctl.spec.rules import validate
+from labctl.spec.yaml_text import LARGEST, parse_yaml, plain_data
 
 Mark = tuple[int, int]
 
+MOST_REPORTED = 50  # problems
+LONGEST = 300  # characters of a key, or of what is wrong with it
 MOST_ROUNDS = 20  # removing what is wrong and validating the rest: pydantic reports one level at a time
 
 
@@ -65,7 +68,8 @@ def load_spec(path: Path, *, trusted: bool = False) -> LabSpec:
     Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise SpecError([f"{path}: no such file"], "`labctl init` writes one") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -78,8 +82,8 @@ def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) ->
 
     Raises SpecError.
     """
-    tree = _parse_yaml(text, source)
-    data = _plain(tree)
+    tree = parse_yaml(text, source)
+    data = plain_data(tree, source)
     if data is None:
         data = {}
     if not isinstance(data, dict):
@@ -103,35 +107,15 @@ def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) ->
             if not any(path[: len(prefix)] == prefix for prefix in removed)
         ]
     if problems or spec is None:
-        located = sorted((_position(tree, path), path, what) for path, what in problems)
-        lines = [f"{source}:{line}:{column}: {_dotted(path)}: {what}" for (line, column), path, what in located]
+        located = sorted((_position(tree, path), _dotted(path), what) for path, what in problems)
+        lines = [
+            f"{source}:{line}:{column}: {_brief(key)}: {_brief(what)}"
+            for (line, column), key, what in located[:MOST_REPORTED]
+        ]
+        if len(located) > MOST_REPORTED:
+            lines.append(f"{source}: and {len(located) - MOST_REPORTED} more problems")
         raise SpecError(lines, "all keys: labctl schema lab; an example with comments: labctl init")
     return spec
-
-
-def _parse_yaml(text: str, source: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    try:
-        return YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise SpecError([f"{source}:{where}: not YAML: {error.problem or error.context}"]) from None
-    except YAMLError as error:
-        raise SpecError([f"{source}:1:1: not YAML: {error}"]) from None
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node if node is None else str(node)
 
 
 def _reworded(error: ValidationError, data: Any) -> list[Problem]:
@@ -215,8 +199,10 @@ def _position(tree: Any, path: KeyPath) -> Mark:
         marks = getattr(tree, "lc", None)
         if marks is None or (step not in tree if isinstance(step, str) else step >= len(tree)):
             break
-        where = marks.item(step) if isinstance(step, int) else marks.key(step)
-        tree = tree[step]
+        mark = marks.item(step) if isinstance(step, int) else marks.key(step)
+        if mark is None:  # a key that `<<` merged has no place of its own
+            break
+        where, tree = mark, tree[step]
     return where[0] + 1, where[1] + 1
 
 
@@ -225,3 +211,7 @@ def _dotted(path: KeyPath) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text or "lab"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -32,21 +32,18 @@ def _nodes(spec: LabSpec) -> list[Problem]:
 
 def _topics(spec: LabSpec) -> list[Problem]:
     found: list[Problem] = []
+    places: dict[str, int] = {}
     for place, topic in enumerate(spec.topics):
         policy = topic.config.get("cleanup.policy", spec.kafka.config.get("log.cleanup.policy"))
         if topic.records and "compact" in str(policy):
             what = "a compacted topic accepts only records with a key, and seed records have none; remove one of both"
             found.append((("topics", place, "records"), what))
-        first = next(other for other, earlier in enumerate(spec.topics) if _collide(earlier.name, topic.name))
+        # Topic.hasCollision: metric names don't distinguish '.' from '_'
+        first = places.setdefault(topic.name.replace(".", "_"), place)
         if first < place:
             what = f"topics[{first}] has this name already ('.' and '_' count as the same)"
             found.append((("topics", place, "name"), what))
     return found
-
-
-def _collide(name: str, other: str) -> bool:
-    # Topic.hasCollision: metric names don't distinguish '.' from '_'
-    return name.replace(".", "_") == other.replace(".", "_")
 
 
 def _ui(spec: LabSpec) -> list[Problem]:
@@ -109,10 +106,12 @@ def _security(spec: LabSpec) -> list[Problem]:
     if "kafka-native" in spec.kafka.image:
         what = "kafka-native can't do this: it has no tools, and SASL fails; use apache/kafka"
         found.append((("kafka", "image"), what))
-    topics = [topic.name for topic in spec.topics]
+    topics = dict.fromkeys(topic.name for topic in spec.topics)
+    names: set[str] = set()
     for place, user in enumerate(users):
-        if user.name in [earlier.name for earlier in users[:place]]:
+        if user.name in names:
             found.append((("security", "users", place, "name"), "another user has this name already"))
+        names.add(user.name)
         for number, acl in enumerate(user.acls or []):
             where: KeyPath = ("security", "users", place, "acls", number)
             if len(acl.resources) != 1:
