@@ -1,5 +1,7 @@
 """Kafka's jars from a Maven repository: downloaded, resumed and verified."""
 
+import contextlib
+import gzip
 import hashlib
 import http.server
 import os
@@ -26,11 +28,28 @@ class Repository(http.server.BaseHTTPRequestHandler):
         if isinstance(fault, int) or data is None:
             self.send_error(fault or 404)
             return
+        if fault in {"endless", "bomb"}:
+            self.send_without_end(packed=fault == "bomb")
+            return
         start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         self.wfile.write(data[start : len(data) // 2] if fault == "cut" else data[start:])
+
+    def send_without_end(self, *, packed):
+        """Send far more than was asked for: zeros, or a few bytes that unpack to 100 MB."""
+        self.send_response(200)
+        if packed:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        zeros = bytes(1 << 20)
+        data = gzip.compress(zeros * 100) if packed else zeros
+        with contextlib.suppress(OSError):  # the client has had enough
+            for _ in range(1000):
+                self.wfile.write(data)
+                if packed:
+                    break
 
     def log_message(self, *_):
         pass
@@ -99,6 +118,16 @@ def test_another_content_is_refused(repository, tmp_path):
     with pytest.raises(HostError, match=r"one-1.0.jar has wrong content: sha256 .* its version lock file has"):
         fetch(repository, tmp_path / "jars")
     assert not (tmp_path / "jars" / "one-1.0.jar").exists()
+
+
+@pytest.mark.parametrize("fault", ["endless", "bomb"])
+def test_a_download_ends_at_the_size_in_the_lock_file(repository, tmp_path, fault):
+    """A repository that sends without an end, or a few bytes that unpack to 100 MB, does not fill the disk."""
+    Repository.faults[f"/maven2/{repository.jars[0].repository_path}"] = [fault]
+    with pytest.raises(HostError, match=r"one-1.0.jar has wrong content: more than the 300000 bytes") as refused:
+        fetch(repository, tmp_path / "jars")
+    assert refused.value.fault == "wrong-download"
+    assert sum(path.stat().st_size for path in (tmp_path / "jars").glob("one*")) == 0
 
 
 def test_a_missing_jar_names_the_mirror_setting(repository, tmp_path):

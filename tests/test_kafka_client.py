@@ -3,10 +3,13 @@
 import threading
 
 import pytest
+from kafka.protocol.admin import DescribeQuorumResponse
 
-from labctl.errors import KafkaFailed
-from labctl.kafka.client import GroupConsumer, KafkaClient
+from labctl.errors import AccessDenied, KafkaFailed
+from labctl.kafka.client import GroupConsumer, KafkaClient, admin_read
 from labctl.system.parallel import run_with_timeout
+
+CLUSTER_AUTHORIZATION_FAILED = 31
 
 
 @pytest.fixture
@@ -42,6 +45,15 @@ def test_a_call_that_never_returns_ends_at_its_timeout(hung_client, method, argu
     """The error names the method and the seconds."""
     with pytest.raises(KafkaFailed, match=rf"{method.replace('_', ' ')}: no response within 0 s"):
         getattr(hung_client, method)(*arguments)
+
+
+def test_a_user_who_may_not_describe_the_quorum_is_reported():
+    """Kafka's response has an error in place of partitions."""
+    response = DescribeQuorumResponse(error_code=CLUSTER_AUTHORIZATION_FAILED, error_message="no", topics=[], nodes=[])
+    with pytest.raises(AccessDenied, match="metadata quorum: ClusterAuthorizationFailedError"):
+        admin_read._quorum(response)
+    with pytest.raises(KafkaFailed, match="the response has no partition"):
+        admin_read._quorum(DescribeQuorumResponse(error_code=0, error_message=None, topics=[], nodes=[]))
 
 
 def test_a_member_whose_poll_never_returns_ends_at_its_timeout(never_set):

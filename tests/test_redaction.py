@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from labctl.diagnostics.redaction import HIDDEN, Redactor, is_secret, secrets_in
+from labctl.diagnostics.redaction import HIDDEN, Redactor, is_secret, secrets_in, without_login
 from labctl.results import CheckResult
 
 SECRET = "tulips/and+daisies"
@@ -27,6 +27,38 @@ def test_a_known_secret_in_base64_at_any_place(before, after):
 def test_a_known_secret_literal_or_quoted(quote):
     """The forms in JSON and in a URL are hidden too."""
     assert Redactor([SECRET]).text(f"x {quote(SECRET)} y").strip('"') in {f"x {HIDDEN} y", f'x "{HIDDEN}" y'}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:tulips-and-daisies@proxy:3128",
+        "me:tulips-and-daisies@proxy:3128",
+        "https://me:tulips-and-daisies@mirror.example.org/maven2/",
+        "http://:tulips-and-daisies@proxy",
+        "postgres://me:tulips%2Dand-daisies@db/x",
+    ],
+)
+def test_the_password_in_an_address(address):
+    """Of a proxy or mirror, in whatever form people write it: it is a secret, and never shown."""
+    found = secrets_in({"HTTPS_PROXY": address})
+    assert "tulips-and-daisies" in found
+    message = f"can't connect to {address}: tulips-and-daisies was rejected"
+    assert "tulips" not in Redactor(found).text(message)
+    assert "tulips" not in without_login(address)
+    assert without_login(address).endswith(address.rpartition("@")[2])
+
+
+def test_a_short_password_in_an_address():
+    """It may be part of another word, so that it is hidden together with its user alone."""
+    assert Redactor(secrets_in({"PROXY": "me:pw@proxy:1"})).text("me:pw@proxy:1 pw") == f"{HIDDEN}proxy:1 pw"
+
+
+@pytest.mark.parametrize("address", ["localhost:9092", "1@broker-1:9093,2@broker-2:9093", "kafka:4.10.1@sha256:abc"])
+def test_an_address_without_a_password(address):
+    """Ports, quorum voters and digests are no passwords."""
+    assert secrets_in({"ADDRESS": address}) == []
+    assert Redactor().text(address) == address
 
 
 @pytest.mark.parametrize(

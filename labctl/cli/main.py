@@ -63,6 +63,9 @@ class MainGroup(CommandGroup):
         try:
             return super().invoke(ctx)
         except LabError as error:
+            from labctl.diagnostics.redaction import Redactor, secrets_in
+
+            error.message, error.hint = Redactor(secrets_in(os.environ)).of((error.message, error.hint))
             ctx.obj.failed(error)
             ctx.exit(error.exit_code)
 
@@ -82,9 +85,11 @@ def cli(ctx: click.Context, verbose: bool, quiet: bool, no_color: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command `labctl`, and exit."""
+    from labctl.system.open_files import raise_limit
     from labctl.system.signals import install_handlers
 
     install_handlers()
+    raise_limit()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

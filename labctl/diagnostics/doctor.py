@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from labctl.diagnostics.redaction import Redactor
+from labctl.diagnostics.redaction import without_login
 from labctl.errors import HostError, LabError
 from labctl.plan.model import Decision
 from labctl.plan.planner import fixed_host_ports, image_name
@@ -235,7 +235,7 @@ def _proxies(_spec: LabSpec, _store: LabStore) -> Probe:
     proxies = {scheme: url for scheme, url in getproxies().items() if scheme in {"http", "https", "all"}}
     if not proxies:
         return Probe("proxies", "ok", "none")
-    text = Redactor().text(", ".join(f"{scheme} by {url}" for scheme, url in sorted(proxies.items())))
+    text = ", ".join(f"{scheme} by {without_login(url)}" for scheme, url in sorted(proxies.items()))
     if not proxy_bypass("localhost") or not proxy_bypass("127.0.0.1"):
         return Probe("proxies", "warn", f"{text}, for localhost too", "export NO_PROXY=localhost,127.0.0.1")
     return Probe("proxies", "ok", text)

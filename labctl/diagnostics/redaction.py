@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 T = TypeVar("T")
 
@@ -17,6 +17,7 @@ SHORTEST = 6  # a shorter value is too likely to be part of another word
 _SECRET_NAME = re.compile(
     r"passw|secret|token$|credential|api[._-]?key|private[._-]?key|access[._-]?key", re.IGNORECASE
 )
+_LOGIN_IN_ADDRESS = re.compile(r"(?:^|//)([^/\s:@]*):([^\s/]+)@(?!sha256:)")
 _WORDS = r"(?:passw(?:or)?d|passphrase|secret|token|api[._-]?key|private[._-]?key|access[._-]?key)"
 _LOOKS_SECRET = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
@@ -39,8 +40,19 @@ def is_secret(name: str) -> bool:
 
 
 def secrets_in(settings: Mapping[str, str]) -> list[str]:
-    """Return the values of those settings that hold secrets."""
-    return [value for name, value in settings.items() if is_secret(name) and not value.startswith("${")]
+    """Return the values of those settings or variables that hold secrets, and the passwords in all their addresses.
+
+    An address of a proxy or of a mirror may have no scheme: `user:password@host`.
+    """
+    named = [value for name, value in settings.items() if is_secret(name) and not value.startswith("${")]
+    logins = [login for value in settings.values() for login in _LOGIN_IN_ADDRESS.findall(value)]
+    return named + [form for user, word in logins for form in dict.fromkeys([word, unquote(word), f"{user}:{word}@"])]
+
+
+def without_login(address: str) -> str:
+    """Return the address of a proxy or mirror without its user and password."""
+    scheme, separator, rest = address.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 class Redactor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,9 +12,10 @@ from labctl.errors import HostError, LabError
 from labctl.kafka.client_settings import login_as
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template
-from labctl.system.files import file_errors
+from labctl.system.files import file_errors, write_files
 from labctl.system.parallel import run_with_timeout
 
+KERNEL = "labctl"
 CELL_SECONDS = 120
 RUN_SECONDS = 400
 EXTRA = "pip install 'kafka-labctl[notebook]'"
@@ -48,20 +51,23 @@ def make_notebook(plan: LabPlan) -> Any:
 def run_notebook(notebook: Any, folder: Path) -> None:
     """Run all cells in `folder`, and put their output into the notebook. Raises NotebookFailed, HostError."""
     try:
+        from jupyter_client.kernelspec import KernelSpecManager
         from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError
         from traitlets.config import Config
     except ImportError:
         raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
     # every user of this machine could connect to a kernel on a TCP port
-    with TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as sockets:
+    with TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as private:
+        write_files({f"kernels/{KERNEL}/kernel.json": _kernel_spec()}, Path(private), "free some space in it")
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
-            kernel_name="python3",
+            kernel_name=KERNEL,
             resources={"metadata": {"path": str(folder)}},
-            config=Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"}),
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{private}/kernel"}),
         )
+        client.create_kernel_manager().kernel_spec_manager = KernelSpecManager(kernel_dirs=[f"{private}/kernels"])
         try:
             # in a thread: in the main thread nbclient handles the signals itself
             run_with_timeout(client.execute, RUN_SECONDS)
@@ -72,6 +78,12 @@ def run_notebook(notebook: Any, folder: Path) -> None:
             raise NotebookFailed(f"the notebook did not finish: {error}", "run it again") from None
         finally:
             _end_kernel(client)
+
+
+def _kernel_spec() -> str:
+    """The command of the kernel, for Jupyter."""
+    command = [sys.executable, "-P", "-m", "labctl.homework.kernel", "-f", "{connection_file}"]
+    return json.dumps({"argv": command, "display_name": "Python 3", "language": "python"})
 
 
 def _end_kernel(client: Any) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -44,3 +46,27 @@ def test_a_notebook_without_its_lab(labctl):
     assert "a cell of the notebook failed: " in done.stderr
     assert "labctl status" in done.stderr
     assert "this run:" in (labctl.folder / "kafka.ipynb").read_text()
+
+
+RUN = """
+import nbformat, sys
+from pathlib import Path
+from labctl.homework.notebook import run_notebook
+ports = "[c.laddr for c in psutil.Process().net_connections(kind='inet') if c.status == 'LISTEN']"
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"import kafka, psutil\\nprint({ports})")])
+run_notebook(notebook, Path(sys.argv[1]))
+print(notebook.cells[0].outputs[0].text)
+"""
+
+
+def test_the_kernel_imports_nothing_from_its_folder_and_opens_no_port(tmp_path):
+    """A package kafka/ beside the notebook, or a module that Jupyter imports, is not run; no port waits for others."""
+    for module in ("kafka", "traitlets", "ipykernel_launcher"):
+        (tmp_path / module).mkdir()
+        (tmp_path / module / "__init__.py").write_text(
+            "from pathlib import Path; Path(__file__).with_name('ran').touch()"
+        )
+    command = [sys.executable, "-P", "-c", RUN, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
+    assert list(tmp_path.glob("*/ran")) == []

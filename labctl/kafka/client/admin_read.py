@@ -189,9 +189,17 @@ def _describe_quorum() -> Any:
 
 
 def _quorum(response: Any) -> Quorum:
-    partition = response.topics[0].partitions[0]
-    if partition.error_code:
-        raise KafkaFailed(f"metadata quorum: error {partition.error_code} {partition.error_message or ''}".strip())
+    from kafka.errors import for_code
+
+    # a user who may not ask receives an error in place of topics
+    found = [partition for topic in response.topics for partition in topic.partitions]
+    for part in (response, *found):
+        if part.error_code:
+            with map_errors("metadata quorum"):
+                raise for_code(part.error_code)(part.error_message or "")
+    if not found:
+        raise KafkaFailed("metadata quorum: the response has no partition")
+    partition = found[0]
     voters = partition.current_voters
     end = max((voter.log_end_offset for voter in voters), default=0)
     now = max((voter.last_caught_up_timestamp for voter in voters), default=0)

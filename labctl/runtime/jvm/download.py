@@ -6,7 +6,8 @@ import os
 import shutil
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +19,15 @@ from labctl.system.waiting import NotReady, retry
 from labctl.version_lock import Jar, VersionLock
 
 if TYPE_CHECKING:
-    from requests import RequestException, Session
+    from requests import RequestException, Response, Session
 
 WORKERS = 8
 CONNECT_SECONDS = 10  # TCP repeats a lost SYN after 1, 3 and 7 s (RFC 6298)
 STALL_SECONDS = 60  # without a byte
+SLOWEST = 1000  # bytes a second, in the whole of one attempt
 ATTEMPTS = 4  # for one jar
 MIRROR = "LABCTL_MAVEN_URL"
+WRONG_DOWNLOAD = "wrong-download"
 
 # every jar gets this modification time, so that a jar that was downloaded again fits the AOT caches made with the first
 JAR_TIME = 1_577_836_800  # 2020-01-01
@@ -129,7 +132,7 @@ def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[
                     if resumed and not counted:
                         count(present)
                         counted = present
-                    for chunk in response.iter_content(1 << 16):
+                    for chunk in _bounded(response, jar, jar.bytes - (present if resumed else 0)):
                         file.write(chunk)
                         count(len(chunk))
                         counted += len(chunk)
@@ -144,14 +147,37 @@ def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[
             f"check the network; behind a proxy set HTTPS_PROXY, for a mirror {MIRROR}; KAFKA_HOME needs no download",
             "no-download",
         ) from None
+    except HostError as error:
+        if error.fault == WRONG_DOWNLOAD:
+            part.unlink()
+        raise
     found = sha256(part) or ""
     if found != jar.sha256:
         part.unlink()
-        raise HostError(
-            f"{jar.file_name} has wrong content: sha256 {found[:16]}…, its version lock file has {jar.sha256[:16]}…",
-            f"try again; if it happens again, the repository (or {MIRROR}) serves something else than Kafka's jar",
-            "wrong-download",
-        )
+        raise _wrong_content(jar, f"sha256 {found[:16]}…, its version lock file has {jar.sha256[:16]}…")
+
+
+def _bounded(response: Response, jar: Jar, size: int) -> Iterator[bytes]:
+    """Yield the content of a response, of `size` bytes at most, in a time that a slow line needs.
+
+    Raises HostError where more comes: a repository must not fill the disk. Raises NotReady where it is too slow.
+    """
+    deadline = time.monotonic() + STALL_SECONDS + jar.bytes / SLOWEST
+    for chunk in response.iter_content(1 << 16):  # unpacked, where the repository packs what it sends
+        size -= len(chunk)
+        if size < 0:
+            raise _wrong_content(jar, f"more than the {jar.bytes} bytes in its version lock file")
+        if time.monotonic() > deadline:
+            raise NotReady(f"slower than {SLOWEST} bytes a second")
+        yield chunk
+
+
+def _wrong_content(jar: Jar, why: str) -> HostError:
+    return HostError(
+        f"{jar.file_name} has wrong content: {why}",
+        f"try again; if it happens again, the repository (or {MIRROR}) serves something else than Kafka's jar",
+        WRONG_DOWNLOAD,
+    )
 
 
 def _require_success(code: int, reason: str, jar: Jar) -> None:

@@ -12,6 +12,7 @@ from labctl.kafka.client import KafkaClient, load_library
 from labctl.kafka.credentials import library_settings
 from labctl.plan.model import LabPlan
 from labctl.state.store import LabStore
+from labctl.system.open_files import raise_limit
 from labctl.webui.page.access import page_key
 from labctl.webui.page.app import make_app
 
@@ -26,6 +27,7 @@ def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
 
     Raises HostError.
     """
+    raise_limit()
     load_library()
     client = KafkaClient(plan.host_bootstrap, library_settings(plan), connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS)
     app = make_app(plan, client, folder, page_key(plan))
