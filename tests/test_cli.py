@@ -10,6 +10,7 @@ from labctl.cli.main import COMMANDS, cli
 from labctl.cli.options import lab_request
 from labctl.errors import SpecError
 from labctl.homework.evidence import TITLE, require_free_target
+from labctl.homework.manifest import manifest_text
 from labctl.spec.loader import parse_spec
 from labctl.state.store import LabStore
 from tests.fakes import create_record
@@ -233,7 +234,7 @@ def test_evidence_replaces_only_what_it_created(tmp_path, monkeypatch):
         require_free_target(tmp_path / "new", force=False)
         with pytest.raises(SpecError, match="exists already"):
             require_free_target(target, force=False)
-        with pytest.raises(SpecError, match="was not created by labctl evidence"):
+        with pytest.raises(SpecError, match="--force replaces only what labctl evidence wrote"):
             require_free_target(target, force=True)
     require_free_target(empty, force=False)
     monkeypatch.chdir(empty)
@@ -245,11 +246,48 @@ def test_evidence_replaces_only_what_it_created(tmp_path, monkeypatch):
 
 def test_evidence_recognizes_its_own_files(tmp_path):
     """--force may replace a folder or a ZIP file that `evidence` created, whatever its name."""
-    (tmp_path / "evidence").mkdir()
-    (tmp_path / "evidence" / "README.md").write_text(f"{TITLE}more")
-    shutil.make_archive(str(tmp_path / "ivanov"), "zip", tmp_path, "evidence")
-    for target in (tmp_path / "evidence", tmp_path / "ivanov.zip"):
+    for target in evidence_folder_and_zip(tmp_path):
         require_free_target(target, force=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda folder: (folder / "notes.txt").write_text("mine"), "has notes.txt, which labctl did not write"),
+        (lambda folder: (folder / "broker" / "mine").write_text("mine"), "has broker/mine, which labctl did not write"),
+        (lambda folder: (folder / "README.md").write_text(f"{TITLE}more"), "has a changed README.md"),
+        (lambda folder: (folder / "SHA256SUMS").unlink(), "has no SHA256SUMS"),
+        (lambda folder: [(folder / f"{number}").touch() for number in range(1001)], "more than|larger than"),
+    ],
+)
+def test_evidence_with_other_files_is_kept(tmp_path, change, expected):
+    """A file that was added or changed since, or a README that only begins like labctl's: --force refuses."""
+    for target in evidence_folder_and_zip(tmp_path, change):
+        with pytest.raises(SpecError, match=expected):
+            require_free_target(target, force=True)
+
+
+def test_evidence_with_links_is_kept(tmp_path):
+    """A link is not evidence, wherever it leads."""
+    evidence, _packed = evidence_folder_and_zip(tmp_path)
+    (tmp_path / "link").symlink_to(evidence)
+    (evidence / "console.txt").unlink()
+    (evidence / "console.txt").symlink_to(tmp_path / "elsewhere")
+    for target in (evidence, tmp_path / "link"):
+        with pytest.raises(SpecError, match="--force replaces only"):
+            require_free_target(target, force=True)
+
+
+def evidence_folder_and_zip(tmp_path, change=lambda _folder: None):
+    folder = tmp_path / "evidence"
+    (folder / "broker").mkdir(parents=True)
+    (folder / "README.md").write_text(f"{TITLE}as labctl writes it")
+    (folder / "console.txt").write_text("x")
+    (folder / "broker" / "server.properties").write_text("x")
+    (folder / "SHA256SUMS").write_text(manifest_text(folder))
+    change(folder)
+    shutil.make_archive(str(tmp_path / "ivanov"), "zip", tmp_path, "evidence")
+    return folder, tmp_path / "ivanov.zip"
 
 
 def test_verbosity_options_may_follow_the_command():

@@ -85,11 +85,12 @@ def cli(ctx: click.Context, verbose: bool, quiet: bool, no_color: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command `labctl`, and exit."""
-    from labctl.system.open_files import raise_limit
+    from labctl.system.limits import keep_files_own, raise_limit
     from labctl.system.signals import install_handlers
 
     install_handlers()
     raise_limit()
+    keep_files_own()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

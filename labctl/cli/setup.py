@@ -32,14 +32,11 @@ def init(console: Console, path: Path, preset: str, force: bool) -> None:
     """Write a commented lab.yaml."""
     from labctl.errors import SpecError
     from labctl.rendering.templates import render_template
-    from labctl.system.files import is_there
+    from labctl.system.files import is_there, write_file
 
     if is_there(path) and not force:
         raise SpecError([f"{path} exists already"], "--force overwrites it")
-    try:
-        path.write_text(render_template(f"init/{preset}.yaml"), encoding="utf-8")
-    except OSError as error:
-        raise SpecError([f"{path} can't be written: {error.strerror}"]) from None
+    write_file(path, render_template(f"init/{preset}.yaml"), "name another file: labctl init PATH")
     console.line(f"wrote {path}; next: labctl up" + ("" if path == Path("lab.yaml") else f" -f {path}"))
 
 

@@ -106,7 +106,7 @@ def report(file: Path | None, name: str | None, form: str, output: Path | None) 
     """Print the last report again, in any format."""
     from labctl.errors import LabStopped
     from labctl.report import FORMATS, read
-    from labctl.system.files import file_errors
+    from labctl.system.files import write_file
 
     lab = lab_name(file, name)
     record = lab_store().load(lab)
@@ -117,8 +117,7 @@ def report(file: Path | None, name: str | None, form: str, output: Path | None) 
     if not output:
         print_text(text) if form == "terminal" else click.echo(text, nl=False)
         return
-    with file_errors(output, "name another file: -o FILE"):
-        output.write_text(text, encoding="utf-8")
+    write_file(output, text, "name another file: -o FILE")
 
 
 @click.command(cls=Command)

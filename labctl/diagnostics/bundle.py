@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from labctl.diagnostics.diagnosis import NodeTrace
 from labctl.errors import LabError
 from labctl.runtime.base import NodeState, Runtime
+from labctl.system.own_folder import own_folder
 from labctl.system.parallel import run_all
 
 FOLDER = "failure"
@@ -49,17 +49,16 @@ def write_bundle(
     texts |= {f"inspect/{node}.json": text for node, text in artifacts.inspected.items()}
     texts["doctor.txt"] = doctor
     remove_bundle(folder)
-    bundle = folder / FOLDER
     for name, text in texts.items():
-        target = bundle / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(hide(text), encoding="utf-8")
-    return bundle
+        with own_folder(folder, PurePath(FOLDER, name).parent, create=True) as parent:
+            parent.write(PurePath(name).name, hide(text))
+    return folder / FOLDER
 
 
 def remove_bundle(folder: Path) -> None:
     """Remove the bundle of the last failure from `folder`."""
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    with contextlib.suppress(OSError), own_folder(folder) as parent:
+        parent.remove_tree(FOLDER)
 
 
 def _output(read: Callable[[], str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
 import zipfile
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 from labctl import report
 from labctl.errors import LabError, SpecError
 from labctl.homework.console_session import FIRST_TOPIC, run_session
+from labctl.homework.manifest import MANIFEST, manifest_text, unknown_in
 from labctl.homework.notebook import make_notebook, run_notebook, write_notebook
 from labctl.homework.screenshots import take_screenshot
 from labctl.plan.model import LabPlan
@@ -22,6 +22,7 @@ from labctl.runtime.access import render
 from labctl.runtime.base import Runtime
 from labctl.runtime.docker.compose_file import COMPOSE_FILE
 from labctl.system.files import file_errors, is_taken, is_there, write_files, write_private
+from labctl.system.own_folder import own_folder
 from labctl.webui import kafbat
 from labctl.webui.http_client import page_text
 from labctl.webui.page.access import page_key, page_opener
@@ -74,19 +75,16 @@ def require_free_target(target: Path, *, force: bool) -> None:
         return
     if not force:
         raise SpecError([f"{target} exists already"], "--force replaces it")
-    if not _is_evidence(target):
-        raise SpecError([f"{target} was not created by labctl evidence"], ELSEWHERE)
+    _refuse_what_labctl_did_not_make(target)
 
 
-def _is_evidence(target: Path) -> bool:
+def _refuse_what_labctl_did_not_make(target: Path) -> None:
     try:
-        if not _is_zip(target):
-            return (target / README).read_text(encoding="utf-8").startswith(TITLE)
-        with zipfile.ZipFile(target) as packed:
-            (readme,) = [name for name in packed.namelist() if re.fullmatch(f"[^/]+/{README}", name)]
-            return packed.read(readme).decode().startswith(TITLE)
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return False
+        unknown = unknown_in(target)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        unknown = f"can't be read: {error}"
+    if unknown:
+        raise SpecError([f"{target} {unknown}: --force replaces only what labctl evidence wrote"], ELSEWHERE)
 
 
 def _is_zip(target: Path) -> bool:
@@ -98,9 +96,9 @@ def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: 
 
     `in_docker` is the same lab planned for the compose runtime. An earlier `target` is replaced at the end.
     """
-    target = target.resolve()
     with file_errors(target, ELSEWHERE):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        with own_folder(target.parent, create=True):  # no link is followed to it
+            target = target.parent.resolve() / target.name
         # beside it, and not hidden: a Chromium that is a snap can read neither /tmp nor hidden folders
         with TemporaryDirectory(dir=target.parent, prefix=f"{target.stem}-", ignore_cleanup_errors=True) as work:
             folder = Path(work, target.stem if _is_zip(target) else target.name)
@@ -143,7 +141,8 @@ def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, 
         ],
     }
     _write(folder.path / README, render_template("evidence/README.md.j2", **values))
-    return [*folder.artifacts, Artifact(README, "what each file is")]
+    _write(folder.path / MANIFEST, manifest_text(folder.path))
+    return [*folder.artifacts, Artifact(README, "what each file is"), Artifact(MANIFEST, "the checksums of all files")]
 
 
 def _pages(plan: LabPlan, topic: str) -> dict[str, str | None]:

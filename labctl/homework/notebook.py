@@ -12,7 +12,7 @@ from labctl.errors import HostError, LabError
 from labctl.kafka.client_settings import login_as
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template
-from labctl.system.files import file_errors, write_files
+from labctl.system.files import write_file, write_files
 from labctl.system.parallel import run_with_timeout
 
 KERNEL = "labctl"
@@ -97,5 +97,4 @@ def write_notebook(notebook: Any, path: Path) -> None:
     """Write the notebook as .ipynb. Raises HostError."""
     import nbformat
 
-    with file_errors(path, "name another file: -o FILE"):
-        nbformat.write(notebook, path)
+    write_file(path, nbformat.writes(notebook) + "\n", "name another file: -o FILE")

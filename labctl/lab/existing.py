@@ -33,8 +33,13 @@ class ExistingLab:
 
     @property
     def folder(self) -> Path:
-        """The folder of its rendered files and reports."""
+        """The folder beside lab.yaml for people: rendered files and reports."""
         return Path(self.record.folder)
+
+    @property
+    def files_in_use(self) -> Path:
+        """The private folder with the rendered files that the nodes read."""
+        return files_in_use(self.plan)
 
     def state(self) -> str:
         """Return running, partly running or stopped. Raises LabError where the runtime does not respond."""
@@ -53,10 +58,15 @@ def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
     return with_spec(record, recorded_spec(record), progress)
 
 
+def files_in_use(plan: LabPlan) -> Path:
+    """Return the private folder with the rendered files that the nodes of the plan read."""
+    return Path(plan.state) / "files"
+
+
 def with_spec(record: LabRecord, spec: LabSpec, progress: Progress) -> ExistingLab:
     """Return the lab of `record`, planned by `spec`. Raises SpecError where `spec` can't run there."""
     plan = planned(spec, record)
-    return ExistingLab(record, plan, open_runtime(plan, Path(record.folder), progress))
+    return ExistingLab(record, plan, open_runtime(plan, files_in_use(plan), progress))
 
 
 def planned(spec: LabSpec, record: LabRecord) -> LabPlan:

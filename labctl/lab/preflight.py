@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+from pathlib import Path, PurePath
 
 from labctl.diagnostics.doctor import refuse_unfit
 from labctl.errors import SpecError
@@ -11,7 +12,10 @@ from labctl.runtime.access import render
 from labctl.spec.model import LabSpec
 from labctl.state.store import LabStore
 from labctl.system import host, ports
+from labctl.system.own_folder import own_folder
 from labctl.webui.page.process import page_runs
+
+LARGEST = 10_000_000  # bytes of a rendered file
 
 
 def refuse_changes(lab: ExistingLab, state: str) -> None:
@@ -28,7 +32,7 @@ def refuse_changes(lab: ExistingLab, state: str) -> None:
         return
     before, now = render(created), render(plan)
     changed = [
-        path for path in now if now[path] != before.get(path) or _text(lab.folder / path) not in {now[path], None}
+        path for path in now if now[path] != before.get(path) or _text(lab.folder, path) not in {now[path], None}
     ]
     if changed:
         raise SpecError(
@@ -48,5 +52,8 @@ def refuse_unfit_machine(spec: LabSpec, lab: ExistingLab, store: LabStore, state
         host.require_memory(len(plan.nodes), plan.heap)
 
 
-def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+def _text(folder: Path, path: str) -> str | None:
+    """The text of a rendered file; None where it can't be read: `up` writes it again."""
+    with contextlib.suppress(OSError, ValueError), own_folder(folder, PurePath(path).parent) as parent:
+        return parent.read(PurePath(path).name, LARGEST).decode()
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from labctl.errors import LabError
 from labctl.lab.existing import planned, recorded_spec
@@ -12,6 +12,7 @@ from labctl.runtime.access import render
 from labctl.runtime.base import Runtime
 from labctl.state.store import LabRecord, LabStore
 from labctl.system import processes
+from labctl.system.own_folder import own_folder
 from labctl.webui.page.process import stop_page
 
 
@@ -53,9 +54,9 @@ def end_orphans(folder: Path) -> list[str]:
 
 def _remove_rendered_files(folder: Path, paths: list[str]) -> None:
     """Remove them, and folders that are empty then. A folder that is not the user's any more must not keep the lab."""
-    for path in paths:
-        with contextlib.suppress(OSError):
-            (folder / path).unlink()
-    for parent in {(folder / path).parent for path in paths} - {folder}:
-        with contextlib.suppress(OSError):
-            parent.rmdir()
+    for path in map(PurePath, paths):
+        with contextlib.suppress(OSError), own_folder(folder, path.parent) as parent:
+            parent.remove_file(path.name)
+    for name in {PurePath(path).parts[0] for path in paths if len(PurePath(path).parts) > 1}:
+        with contextlib.suppress(OSError), own_folder(folder) as parent:
+            parent.remove_empty(name)

@@ -8,6 +8,9 @@ from pathlib import Path
 import platformdirs
 from jinja2.bccache import Bucket, FileSystemBytecodeCache
 
+from labctl.errors import HostError
+from labctl.system.ownership import make_private
+
 
 class TemplateCache(FileSystemBytecodeCache):
     """Jinja's own cache, in the user's cache folder. If it can't be used, labctl is slower, and nothing fails."""
@@ -16,16 +19,25 @@ class TemplateCache(FileSystemBytecodeCache):
     def of_user(cls) -> TemplateCache:
         """Return the cache of this user; its folder is created on first use."""
         folder = Path(platformdirs.user_cache_path("labctl")) / "templates"
-        with contextlib.suppress(OSError):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(str(folder))
+        usable = False
+        with contextlib.suppress(HostError):
+            for place in (folder.parent, folder):
+                make_private(place, "the cache folder", "")
+            usable = True
+        return cls(str(folder), usable=usable)
+
+    def __init__(self, folder: str, *, usable: bool) -> None:
+        super().__init__(folder)
+        self._usable = usable  # compiled templates are code: not read where others could have written them
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Load what was compiled before."""
-        with contextlib.suppress(OSError):
-            super().load_bytecode(bucket)
+        if self._usable:
+            with contextlib.suppress(OSError):
+                super().load_bytecode(bucket)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep what was compiled now."""
-        with contextlib.suppress(OSError):
-            super().dump_bytecode(bucket)
+        if self._usable:
+            with contextlib.suppress(OSError):
+                super().dump_bytecode(bucket)

@@ -11,16 +11,18 @@ from labctl.report.junit import to_junit
 from labctl.report.markdown import to_markdown
 from labctl.report.terminal import to_terminal
 from labctl.results import RunResult
+from labctl.system.own_folder import own_folder
 
 FORMATS = {"terminal": to_terminal, "md": to_markdown, "json": to_json, "html": to_html, "junit": to_junit}
+LARGEST = 100_000_000  # bytes of a report; that of a lab with 1,000 topics has one million
 FILES = {"json": "report.json", "md": "report.md", "html": "report.html", "junit": "report.xml"}
 
 
 def write(run: RunResult, folder: Path) -> None:
     """Write the run's files into `folder`. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, file in FILES.items():
-        (folder / file).write_text(FORMATS[name](run), encoding="utf-8")
+    with own_folder(folder, create=True) as reports:
+        for name, file in FILES.items():
+            reports.write(file, FORMATS[name](run))
 
 
 def add_to_summary(run: RunResult) -> None:
@@ -34,6 +36,7 @@ def add_to_summary(run: RunResult) -> None:
 def read(folder: Path) -> RunResult | None:
     """Return the result of the last run in `folder`, or None where there is none."""
     try:
-        return from_json((folder / FILES["json"]).read_text(encoding="utf-8"))
+        with own_folder(folder) as reports:
+            return from_json(reports.read(FILES["json"], LARGEST).decode())
     except (OSError, ValueError):
         return None

@@ -21,6 +21,7 @@ from labctl.state.identity import new_identity
 from labctl.system import file_lock
 from labctl.system.file_lock import hold_lock
 from labctl.system.files import file_errors, write_whole
+from labctl.system.ownership import make_private
 from labctl.system.processes import ProcessId
 
 if TYPE_CHECKING:
@@ -65,15 +66,15 @@ class LabStore:
 
     @cached_property
     def root(self) -> Path:
-        """The state folder, created on first use. Raises HostError where it can't be written."""
+        """The state folder, created on first use.
+
+        Raises HostError where it can't be written, or others can write to it.
+        """
         root = self._given or Path(platformdirs.user_state_path("labctl"))
-        try:
-            for folder in (root / "labs", root / "locks"):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not os.access(root / "labs", os.W_OK):
-                raise PermissionError(13, "Permission denied", str(root / "labs"))
-        except OSError as error:
-            raise unwritable(f"the state folder {root}", error, OTHER_FOLDER) from None
+        for folder in (root, root / "labs", root / "locks"):
+            make_private(folder, "the state folder", OTHER_FOLDER)
+        if not os.access(root / "labs", os.W_OK):
+            raise unwritable(f"the state folder {root}", PermissionError(13, "Permission denied"), OTHER_FOLDER)
         return root
 
     def lab_folder(self, name: str) -> Path:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from labctl.errors import HostError, unwritable
+from labctl.system.own_folder import own_folder
 
 
 @contextlib.contextmanager
@@ -36,22 +37,31 @@ def is_taken(folder: Path) -> bool:
 
 
 def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | None = None) -> list[Path]:
-    """Write {path in `folder`: text}, with the permissions `mode`, and return the paths.
+    """Write {path in `folder`: text}, with the permissions `mode`, and return the paths. No link is followed.
 
     Raises HostError with `hint`.
     """
-    targets = []
     for path, text in files.items():
         target = folder / path
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-            if mode is not None:
-                target.chmod(mode)
+            with own_folder(folder, PurePath(path).parent, create=True) as parent:
+                parent.write(target.name, text, mode)
         except OSError as error:  # not `file_errors`: the file is what the user knows, not the folder above it
             raise unwritable(target, error, hint) from None
-        targets.append(target)
-    return targets
+    return [folder / path for path in files]
+
+
+def write_file(path: Path, content: str, hint: str) -> None:
+    """Write one file where the user said. A link is not followed; a device or a pipe receives the content.
+
+    Raises HostError with `hint`.
+    """
+    with file_errors(path, hint):
+        if path.exists() and not path.is_file() and not path.is_symlink():
+            path.write_text(content, encoding="utf-8")
+            return
+        with own_folder(path.parent) as parent:
+            parent.write(path.name, content)
 
 
 def write_whole(path: Path, text: str) -> None:

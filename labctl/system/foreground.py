@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from labctl.errors import Interrupted, SpecError
-from labctl.system.open_files import limit_at_start
+from labctl.system.limits import as_at_start
 from labctl.system.signals import install_handlers
 
 GRACE_SECONDS = 10  # after a SIGTERM that was passed on: as `docker stop` gives a container
@@ -27,7 +27,7 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str], *,
     Raises SpecError where it can't run.
     """
     try:
-        with limit_at_start():
+        with as_at_start():
             process = subprocess.Popen(command, env=dict(environment))
     except OSError as error:
         raise SpecError([f"{command[0]} can't be run {where}: {error.strerror}"]) from None

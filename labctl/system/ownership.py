@@ -10,8 +10,9 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from labctl.errors import SpecError
+from labctl.errors import HostError, SpecError, unwritable
 
+PRIVATE_MODE = 0o700
 REMEDY = (
     "labctl accepts a file that only you can change, as ssh does: chown and chmod it, or copy it to a folder of yours; "
     "--trust accepts it as it is"
@@ -35,15 +36,31 @@ def other_writer(path: Path) -> str:
     if not path.exists():
         return ""
     places = dict.fromkeys(_chain(Path(os.path.abspath(path))) + _chain(path.resolve()))  # noqa: PTH100 - keeps links
-    return next(filter(None, map(_other_writer, places)), "")
+    return next((who for place in places if (who := writer_of(place, place.lstat()))), "")
+
+
+def make_private(folder: Path, what: str, hint: str) -> None:
+    """Create a folder for this user alone, and those above it, where they don't exist; `what` it is for messages.
+
+    Raises HostError with `hint` where it can't be created, belongs to somebody else, or others can write to it.
+    """
+    try:
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+        for place in reversed(missing):
+            place.mkdir(mode=PRIVATE_MODE, exist_ok=True)
+        who = writer_of(folder, folder.stat())
+    except OSError as error:
+        raise unwritable(f"{what} {folder}", error, hint) from None
+    if who:
+        raise HostError(f"{what} can't be used: {who}", f"chown and chmod it, or {hint}", "not-writable")
 
 
 def _chain(path: Path) -> list[Path]:
     return [path, *path.parents]
 
 
-def _other_writer(path: Path) -> str:
-    found = path.lstat()
+def writer_of(path: Path, found: os.stat_result) -> str:
+    """Return who else can write to `path`, of which `found` is known; "" where only this user and root can."""
     if found.st_uid not in _own_ids():
         return f"{path} belongs to {_user_name(found.st_uid)}, and you are {_user_name(os.geteuid())}"
     if stat.S_ISLNK(found.st_mode):

@@ -14,6 +14,7 @@ import pytest
 
 from labctl.constants import HOMEWORK_ORDERS
 from labctl.homework.evidence import TITLE
+from labctl.homework.manifest import manifest_text
 from labctl.homework.screenshots import find_browser
 from labctl.kafka.broker_settings import environment_name
 from tests.integration.browser import open_page
@@ -26,7 +27,15 @@ pytestmark = [pytest.mark.timeout(240)]
 
 LAB = "listeners: {external: {port: auto}}\nui: {port: auto}\nchecks: quick\n"
 PICTURES = {"console.png", "page-overview.png", "page-topic.png"}
-FILES = PICTURES | {"README.md", "docker-compose.yml", "console.txt", "console.html", "kafka.ipynb", "report.html"}
+FILES = PICTURES | {
+    "SHA256SUMS",
+    "README.md",
+    "docker-compose.yml",
+    "console.txt",
+    "console.html",
+    "kafka.ipynb",
+    "report.html",
+}
 HOMEWORK_SETTINGS = """node.id process.roles listeners advertised.listeners listener.security.protocol.map
 inter.broker.listener.name controller.quorum.voters controller.listener.names offsets.topic.replication.factor
 transaction.state.log.replication.factor transaction.state.log.min.isr""".split()
@@ -69,7 +78,7 @@ def require_complete(folder, screenshots, settings, also=()):
     files = FILES | set(also)
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == files
     readme = (folder / "README.md").read_text()
-    assert set(re.findall(r"^\| \[(.+?)\]", readme, re.MULTILINE)) == files - {"README.md"}
+    assert set(re.findall(r"^\| \[(.+?)\]", readme, re.MULTILINE)) == files - {"README.md", "SHA256SUMS"}
     assert "missing or incomplete" not in readme
     (run,) = re.findall(r"the id of this run, `(\w{8})`", readme)
     hello = f"hello, kafka: run {run}"
@@ -141,8 +150,10 @@ def test_an_interrupted_evidence(labctl):
     """An interrupted `evidence` exits with 130, ends the notebook's kernel and keeps the earlier folder."""
     labctl.spec(LAB)
     labctl.run("up", "--checks", "none", check=True)
-    (labctl.folder / "evidence").mkdir()
-    (labctl.folder / "evidence/README.md").write_text(TITLE)
+    earlier = labctl.folder / "evidence"
+    earlier.mkdir()
+    (earlier / "README.md").write_text(TITLE)
+    (earlier / "SHA256SUMS").write_text(manifest_text(earlier))
     process = labctl.start("evidence", "--force", env={"LABCTL_BROWSER": "/nowhere/chromium"})
     wait_for(lambda: _kernels(process.pid))
     (kernel,) = _kernels(process.pid)
@@ -156,7 +167,7 @@ def test_an_interrupted_evidence(labctl):
 
 def _kernels(pid):
     children = [process for process in psutil.process_iter(["ppid", "cmdline"]) if process.info["ppid"] == pid]
-    return [process for process in children if "ipykernel_launcher" in (process.info["cmdline"] or ())]
+    return [process for process in children if "labctl.homework.kernel" in (process.info["cmdline"] or ())]
 
 
 @pytest.mark.local

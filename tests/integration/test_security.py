@@ -171,7 +171,7 @@ def weakened(secure, monkeypatch, old, new):
     monkeypatch.setenv("XDG_STATE_HOME", secure.env["XDG_STATE_HOME"])
     monkeypatch.setenv("HOME", str(REAL_HOME))
     lab = open_lab("secure", LabStore(), NullReporter())
-    settings = secure.folder / ".labctl" / "secure" / "broker" / "server.properties"
+    settings = lab.files_in_use / "broker" / "server.properties"
     planned = settings.read_text()
     assert old in planned
     try:

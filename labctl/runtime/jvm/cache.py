@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from labctl.errors import HostError, LabError, SpecError, unwritable
+from labctl.errors import HostError, LabError, SpecError
 from labctl.runtime.base import Progress
 from labctl.runtime.jvm import aot_training, download
 from labctl.runtime.jvm.checksums import mismatched, sha256
@@ -21,6 +21,7 @@ from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.jvm_options import QUICK_START, SUMS, USES, LocalKafka
 from labctl.system.file_lock import hold_lock
 from labctl.system.files import file_errors
+from labctl.system.ownership import make_private
 from labctl.system.processes import kill, nodes_of_lab
 from labctl.version_lock import VersionLock, load_lock
 
@@ -43,12 +44,13 @@ class CachedKafka:
 
 
 def cache_root() -> Path:
-    """Return the cache folder of this user, for all labs and processes. Raises HostError where it can't be written."""
+    """Return the cache folder of this user, for all labs and processes.
+
+    Raises HostError where it can't be written, or others can write to it: Java runs what is in it.
+    """
     root = Path(platformdirs.user_cache_path("labctl")) / "kafka"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(f"the cache folder {root}", error, OTHER_CACHE) from None
+    for folder in (root.parent, root):
+        make_private(folder, "the cache folder", OTHER_CACHE)
     return root
 
 

@@ -12,7 +12,7 @@ from labctl.kafka.client import KafkaClient, load_library
 from labctl.kafka.credentials import library_settings
 from labctl.plan.model import LabPlan
 from labctl.state.store import LabStore
-from labctl.system.open_files import raise_limit
+from labctl.system.limits import raise_limit
 from labctl.webui.page.access import page_key
 from labctl.webui.page.app import make_app
 
