@@ -1,6 +1,7 @@
 """The lab page without a server: what it shows, and which requests it rejects."""
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from labctl.errors import KafkaFailed
 from labctl.kafka.client import Group, Record
 from labctl.report import write
 from labctl.webui.page.app import make_app
+from labctl.webui.page.auth import CODE_SECONDS
 from labctl.webui.page.request_parameters import LARGEST_FORM
 from labctl.webui.page.view_models import ShownText, shown_record, shown_text
 from tests.fakes import FakeKafka, a_plan
@@ -226,14 +228,15 @@ def test_nothing_may_be_loaded_from_elsewhere(page):
 
 
 def test_a_secure_lab_s_page_requires_the_key(kafka, tmp_path):
-    """A client that presents the key once gets access, no other; the key does not stay in the address."""
+    """Nothing of the lab is shown without the key or a browser's cookie, whatever a request looks like."""
     secured = TestClient(make_app(kafka.plan, kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
     for path in (
         "/",
         "/topics/orders",
         "/report",
-        "/?key=other",
-        "/?key=",
+        "/?key=the-key",
+        "/open?code=the-key",
+        "/code",
         "/assets",
         f"{HOME}//evil.example/",
     ):
@@ -246,13 +249,51 @@ def test_a_secure_lab_s_page_requires_the_key(kafka, tmp_path):
     assert disguised.status_code in {400, 403}
     assert secured.get("/", headers={"Cookie": "labctl-8088=the-key"}).status_code == 403
     assert secured.get("/", headers={"Authorization": "Bearer the-key"}).status_code == 200
-    opened = secured.get("/topics/orders?key=the-key&from=oldest")
-    assert "the-key" not in opened.headers["set-cookie"]
-    assert (opened.status_code, opened.headers["location"]) == (303, "/topics/orders")
-    assert secured.get(f"{HOME}//evil.example/?key=the-key").headers["location"] == "/evil.example/"
-    for word in ("HttpOnly", "SameSite=lax"):
-        assert word in opened.headers["set-cookie"]
-    assert "orders" in secured.get("/").text
+    for wrong in (b"", b"code=", b"code=the-key", b"code=%ff", b"x" * 2000):
+        assert secured.post("/open", content=wrong).status_code == 403
+    assert secured.post("/code", headers={"Authorization": "Bearer other"}).status_code == 403
+
+
+def test_a_code_opens_the_page_of_a_secure_lab_once(kafka, tmp_path):
+    """A browser gets a cookie for it, which it sends only below addresses that it knows from this page."""
+    secured = TestClient(make_app(kafka.plan, kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
+
+    def new_code():
+        response = secured.post("/code", headers={"Authorization": "Bearer the-key"})
+        assert response.headers["cache-control"] == "no-store"
+        return response.text
+
+    first, second = new_code(), new_code()
+    opened = secured.post("/open", data={"code": first})
+    home = opened.headers["location"]
+    cookie = opened.headers["set-cookie"]
+    assert (opened.status_code, opened.headers["cache-control"]) == (303, "no-store")
+    assert re.fullmatch(r"/[\w-]{16}/", home)
+    assert {"HttpOnly", "SameSite=lax", f"Path={home.rstrip('/')}"} <= set(cookie.split("; "))
+    assert "the-key" not in f"{home}{cookie}"
+    overview = secured.get(home)
+    assert overview.status_code == 200
+    assert set(re.findall(r'(?:href|action)="(/[^"]*)', overview.text)) >= {f"{home}topics/orders", f"{home}topics"}
+    assert secured.get("/").status_code == 403
+    assert secured.post("/open", data={"code": first}).status_code == 403
+    form = {"token": re.search(r'name="token" value="([^"]+)"', overview.text)[1], "value": "written"}
+    written = secured.post(f"{home}topics/orders/records", data=form, headers={"Origin": HOME})
+    assert written.headers["location"] == f"{home}topics/orders?written=0-3"
+
+    secured.cookies.clear()
+    assert secured.get(home).status_code == 403
+    assert secured.post("/open", data={"code": second}).status_code == 303
+
+
+def test_a_code_that_is_too_old_does_not_open_the_page(kafka, tmp_path, monkeypatch):
+    """After a minute, and where twenty newer codes were requested."""
+    secured = TestClient(make_app(kafka.plan, kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
+    codes = [secured.post("/code", headers={"Authorization": "Bearer the-key"}).text for _ in range(21)]
+    assert secured.post("/open", data={"code": codes[0]}).status_code == 403
+    assert secured.post("/open", data={"code": codes[1]}).status_code == 303
+    now = time.monotonic()
+    monkeypatch.setattr("labctl.webui.page.auth.time.monotonic", lambda: now + CODE_SECONDS)
+    assert secured.post("/open", data={"code": codes[2]}).status_code == 403
 
 
 def test_a_kafka_that_does_not_respond_is_503(page, kafka):

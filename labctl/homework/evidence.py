@@ -25,7 +25,8 @@ from labctl.system.files import file_errors, is_taken, is_there, write_files, wr
 from labctl.system.own_folder import own_folder
 from labctl.webui import kafbat
 from labctl.webui.http_client import page_text
-from labctl.webui.page.access import page_key, page_opener
+from labctl.webui.page.access import page_key, screenshot_copy
+from labctl.webui.page.process import page_runs
 
 ELSEWHERE = "name another folder: -o DIR"
 LINE_PIXELS = 24  # 20, and more for lines that wrap
@@ -158,12 +159,14 @@ def _screenshot(plan: LabPlan, url: str | None, path: Path) -> None:
     """A screenshot of a page of the lab. If it requires a key, labctl reads the page and the browser shows the copy."""
     if url is None:
         raise LabError(plan.ui.reason)
+    if plan.security and not page_runs(plan):
+        raise LabError("the page of the lab is not running", "labctl up starts it")
     key = page_key(plan)
     text = page_text(url, key)  # a browser takes a screenshot of its own error page too
     if key is None:
         take_screenshot(url, path)
         return
-    saved = page_opener(plan).with_name("screenshot.html")
+    saved = screenshot_copy(plan)
     write_private(saved, text.replace("<head>", f'<head><base href="{plan.ui.url}/">', 1))
     try:
         take_screenshot(saved.as_uri(), path)

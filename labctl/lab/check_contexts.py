@@ -25,6 +25,7 @@ from labctl.lab.existing import CONNECT_SECONDS, ExistingLab
 from labctl.plan.model import LabPlan
 from labctl.runtime.base import Runtime
 from labctl.webui.page.access import page_key
+from labctl.webui.page.process import page_runs
 
 
 def lab_context(lab: ExistingLab, client: KafkaClient, timeout: float) -> CheckContext:
@@ -42,7 +43,7 @@ def lab_context(lab: ExistingLab, client: KafkaClient, timeout: float) -> CheckC
             plan.kafka_version,
             f"{secure.secrets}/{ADMIN}.properties" if secure else None,
         ),
-        page=WebPage(plan.ui.url, plan.ui.kind, plan.name, page_key(plan))
+        page=WebPage(plan.ui.url, plan.ui.kind, plan.name, page_key(plan) if page_runs(plan) else None)
         if plan.ui.url
         else Unavailable(plan.ui.reason),
         lab=LabAccess(secure, lambda broker: _stopped_broker(plan, runtime, broker)),

@@ -44,7 +44,6 @@ from labctl.system import host
 from labctl.system.files import write_files
 from labctl.system.processes import ProcessId
 from labctl.system.waiting import Deadline
-from labctl.webui.page.access import make_page_access
 from labctl.webui.page.process import start_page, stop_page, wait_for_page, warm_page
 
 PORT_CHOICES = 3  # attempts with other free ports, where another program was faster
@@ -161,6 +160,7 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
                 started = True
                 lab.runtime.up()
                 start_page(lab.plan, lab.folder)
+                log.hide(lab_secrets(lab.plan))
             _wait_until_ready(lab, log, deadline)
             record = store.set_phase(record, "up")
             _fill_and_check(lab, log, deadline)
@@ -230,7 +230,6 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> N
     refuse_unfit_machine(spec, lab, store, state)
     lab.runtime.prepare()
     make_credentials(lab.plan, renew=state == "stopped")
-    make_page_access(lab.plan)
     log.hide(lab_secrets(lab.plan))
 
 

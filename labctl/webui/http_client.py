@@ -1,24 +1,37 @@
-"""Reading a page of the lab's web UI from a program, without a proxy: the key of a secure lab is sent with it."""
+"""Requests to the lab's web UI from a program, without a proxy: the key of a secure lab is sent with them."""
 
 from __future__ import annotations
 
 from labctl.errors import HostError
+from labctl.plan.model import PAGE_ADDRESS
 
 SECONDS = 5
+LARGEST = 50_000_000  # bytes of a page
 
 
 def page_text(url: str, key: str | None) -> str:
     """Return the text of the page at `url`, an address of this machine, with the `key` of a secure lab.
 
-    Raises HostError.
+    Send a key only to a page whose process is known. Raises HostError.
     """
+    return _response(url, key, None)
+
+
+def post_text(url: str, key: str | None) -> str:
+    """Return the response to an empty form that is sent to `url`; for the rest see `page_text`. Raises HostError."""
+    return _response(url, key, b"")
+
+
+def _response(url: str, key: str | None, body: bytes | None) -> str:
     from http.client import HTTPException
     from urllib.request import ProxyHandler, Request, build_opener
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    request = Request(url, headers=headers)  # noqa: S310 - an http:// of the plan
+    # another user's server may listen on the other addresses of the name localhost
+    address = url.replace("//localhost:", f"//{PAGE_ADDRESS}:", 1)
+    request = Request(address, body, headers)  # noqa: S310 - an http:// of the plan
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=SECONDS) as response:
-            return str(response.read().decode(errors="replace"))
+            return str(response.read(LARGEST).decode(errors="replace"))
     except (OSError, HTTPException) as error:
         raise HostError(f"{url}: {error}", "labctl status shows whether the lab runs") from None

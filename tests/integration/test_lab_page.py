@@ -432,11 +432,15 @@ def test_only_the_owner_can_open_the_page_of_a_secure_lab(labctl, chromium):
     page = context.new_page()
     page.goto(login_url)
     page.wait_for_selector("text=orders")
-    assert page.url == f"{address}/"
-    page.goto(f"{address}/topics/orders")
+    assert re.fullmatch(rf"{address}/[\w-]{{16}}/", page.url)
+    page.click("a:has-text('orders')")
     page.fill("textarea[name=value]", "through the lock")
     page.click("button:has-text('produce')")
     page.wait_for_selector("pre:has-text('through the lock')")
+    cookies = context.cookies()
+    assert [cookie["path"] for cookie in cookies] == [page.url.removeprefix(address).rpartition("/topics")[0]]
+    page.goto(login_url)
+    assert "requires authentication" in page.content()  # the code in the file was valid once
     context.close()
     config = ("--command-config", "/etc/kafka/secrets/student.properties")
     tool = ("kafka-console-consumer.sh", *SERVER, "--topic", "orders", "--from-beginning", "--max-messages", "1")

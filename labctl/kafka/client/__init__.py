@@ -8,12 +8,15 @@ from labctl.kafka.client.connection import REQUEST_SECONDS
 from labctl.kafka.client.group_consumer import GroupConsumer
 from labctl.kafka.client.records import Records
 from labctl.kafka.client.types import Group, Quorum, Record, Voter
+from labctl.kafka.client.unpacking import LARGEST_BATCH, Oversized
 
 __all__ = [
+    "LARGEST_BATCH",
     "REQUEST_SECONDS",
     "Group",
     "GroupConsumer",
     "KafkaClient",
+    "Oversized",
     "Quorum",
     "Record",
     "Voter",

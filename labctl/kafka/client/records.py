@@ -15,10 +15,13 @@ from labctl.kafka.client.adapter import close_all, end_producer, map_errors, ope
 from labctl.kafka.client.admin_read import AdminRead
 from labctl.kafka.client.group_consumer import GroupConsumer, read_records
 from labctl.kafka.client.types import Record
+from labctl.kafka.client.unpacking import limit_batches
 
 T = TypeVar("T")
 
 BROWSE_SECONDS = 2.0  # until a person who looks at a topic sees what was read so far
+FETCH_BYTES = 8 * 2**20  # of one response; the first batch in it may be larger
+RESPONSE_BYTES = 32 * 2**20
 FETCH_MILLISECONDS = 20  # how long the broker may delay a fetch that finds nothing: a client that closes waits for it
 
 
@@ -71,13 +74,15 @@ class Records(AdminRead):
 
         isolation = "read_committed" if committed_only else "read_uncommitted"
         with map_errors(f"read {topic}"):
-            consumer = open_client(
-                KafkaConsumer,
-                **self._client_settings,
-                group_id=None,
-                isolation_level=isolation,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=FETCH_MILLISECONDS,
+            consumer = limit_batches(
+                open_client(
+                    KafkaConsumer,
+                    **self._client_settings,
+                    group_id=None,
+                    isolation_level=isolation,
+                    auto_offset_reset="earliest",
+                    fetch_max_wait_ms=FETCH_MILLISECONDS,
+                )
             )
             try:
                 numbers = range(partitions) if partitions else sorted(self._partition_numbers(consumer, topic))
@@ -147,13 +152,17 @@ class Records(AdminRead):
         with self._reading:
             reader = self._reader
             if reader is None:
-                reader = self._reader = open_client(
-                    KafkaConsumer,
-                    **self._client_settings,
-                    group_id=None,
-                    auto_offset_reset="earliest",
-                    fetch_max_wait_ms=FETCH_MILLISECONDS,
-                    check_crcs=False,  # takes 0.1 s a MB in Python; the broker has verified them
+                reader = self._reader = limit_batches(
+                    open_client(
+                        KafkaConsumer,
+                        **self._client_settings,
+                        group_id=None,
+                        auto_offset_reset="earliest",
+                        fetch_max_wait_ms=FETCH_MILLISECONDS,
+                        fetch_max_bytes=FETCH_BYTES,
+                        receive_message_max_bytes=RESPONSE_BYTES,
+                        check_crcs=False,  # takes 0.1 s a MB in Python; the broker has verified them
+                    )
                 )
             reader.assign(list(partitions))
             yield reader

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -25,7 +25,7 @@ from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template, templates_folder
 from labctl.report.html import to_html
 from labctl.webui.page.access import page_cookie
-from labctl.webui.page.auth import RequireKey
+from labctl.webui.page.auth import RequireKey, new_base
 from labctl.webui.page.request_parameters import MOST_RECORDS, read_form, read_number, read_query, read_written
 from labctl.webui.page.view_models import (
     shown_commands,
@@ -58,6 +58,7 @@ class Page:
     plan: LabPlan
     client: KafkaClient
     folder: Path
+    base: str = ""  # the start of its addresses
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     @property
@@ -67,7 +68,7 @@ class Page:
 
     def shown(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """Return a response from templates/page/`template`, with the values that all of them need."""
-        text = render_template(f"page/{template}.html.j2", plan=self.plan, token=self.token, **values)
+        text = render_template(f"page/{template}.html.j2", plan=self.plan, base=self.base, token=self.token, **values)
         return HTMLResponse(text, status, HEADERS)
 
     # -- reading -----------------------------------------------------------
@@ -121,7 +122,10 @@ class Page:
         last = report.read(self.folder)
         if last is None:
             raise HTTPException(404, "there is no report yet")
-        return HTMLResponse(to_html(last, home="/"), 200, REPORT_HEADERS)
+        return HTMLResponse(to_html(last, home=f"{self.base}/"), 200, REPORT_HEADERS)
+
+    def _to_topic(self, name: str, query: str = "") -> Response:
+        return RedirectResponse(f"{self.base}/topics/{quote(name, safe='')}{query}", 303, HEADERS)
 
     # -- changing ----------------------------------------------------------
 
@@ -134,7 +138,7 @@ class Page:
         new = await run_in_threadpool(self.client.create_topics, {name: topic})
         if not new:
             raise HTTPException(409, f"there is a topic {name} already")
-        return RedirectResponse(f"/topics/{quote(name, safe='')}", 303)
+        return self._to_topic(name)
 
     async def produce(self, request: Request) -> Response:
         """Write one record, and return a redirect to its topic with the record's position.
@@ -152,7 +156,7 @@ class Page:
         value = form.get("value", "").replace("\r\n", "\n")  # browsers send a new line as two characters
         record = (key, value.encode())
         ((number, offset),) = await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
-        return RedirectResponse(f"/topics/{quote(name, safe='')}?written={number}-{offset}", 303)
+        return self._to_topic(name, f"?written={number}-{offset}")
 
 
 def _count_text(shown: int, offsets: int, *, complete: bool) -> str:
@@ -182,10 +186,11 @@ def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None =
     Host names other than localhost are rejected, also a name that another site has for 127.0.0.1 (DNS rebinding).
     """
     remedy = f"To open it: labctl ui --name {plan.name}"
+    base = "" if key is None else new_base()
     authentication = (
-        [Middleware(RequireKey, key=key, cookie=page_cookie(plan), remedy=remedy)] if key is not None else []
+        [Middleware(RequireKey, key=key, base=base, cookie=page_cookie(plan), remedy=remedy)] if key is not None else []
     )
-    page = Page(plan, client, folder)
+    page = Page(plan, client, folder, base)
 
     def refused(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
@@ -203,6 +208,7 @@ def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None =
     handlers: dict[Any, Callable[[Request, Exception], Response | Awaitable[Response]]] = {
         HTTPException: refused,
         KafkaFailed: failed,
+        ClientDisconnect: lambda _request, _error: Response(status_code=400),  # nobody reads it
         Exception: refused,
     }
     return Starlette(

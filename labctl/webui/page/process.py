@@ -19,6 +19,7 @@ from labctl.runtime.base import NodeState
 from labctl.system import processes
 from labctl.system.files import file_errors
 from labctl.system.processes import PAGE_ARGUMENT, ProcessId
+from labctl.webui.page.access import renew_page_key
 
 BACKLOG = 100
 ANSWER_SECONDS = 5
@@ -32,6 +33,7 @@ def start_page(plan: LabPlan, reports: Path) -> None:
     if plan.ui.kind != "page" or plan.ui.port is None or _running(plan):
         return
     folder = _folder(plan)
+    renew_page_key(plan)
     with file_errors(folder, "free some space, or name another folder in XDG_STATE_HOME"):
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "page.log").open("wb") as log, tempfile.TemporaryFile(dir=folder) as pickled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from labctl.state.store import LabStore
 from labctl.system.limits import raise_limit
 from labctl.webui.page.access import page_key
 from labctl.webui.page.app import make_app
+from labctl.webui.page.connections import OwnConnection
 
 LAB_CHECK_SECONDS = 2.0
 # a person waits for the answer: shorter than for a command, which asks once
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
+LARGEST_LOG = 4 * 2**20  # bytes of page.log, the largest file that the page writes: further lines are lost
 
 
 def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
@@ -28,12 +31,12 @@ def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
     Raises HostError.
     """
     raise_limit()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_LOG, LARGEST_LOG))
     load_library()
     client = KafkaClient(plan.host_bootstrap, library_settings(plan), connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS)
     app = make_app(plan, client, folder, page_key(plan))
-    # one connection that never ends must not block a browser's others: these limits are uvicorn's own
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, limit_concurrency=100, timeout_keep_alive=5)
+        uvicorn.Config(app, http=OwnConnection, log_level="warning", access_log=False, timeout_keep_alive=5)
     )
     asyncio.run(_serve(server, listener, plan))
 

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 from labctl.constants import TOOLS_FOLDER
 from labctl.errors import KafkaFailed
-from labctl.kafka.client import KafkaClient, Quorum, Record
+from labctl.kafka.client import LARGEST_BATCH, KafkaClient, Oversized, Quorum, Record
 from labctl.kafka.console_tools import exec_prefix, sample_commands
 from labctl.kafka.security_settings import tool_config
 from labctl.plan.model import BROKER, LabPlan
+from labctl.plan.sizes import MEBIBYTE
 from labctl.results import Partition
 
 MOST_SHOWN = 10_000  # characters of a key or value
@@ -165,6 +166,9 @@ def shown_text(raw: bytes | None) -> ShownText:
     """Return bytes as text, MOST_SHOWN characters at most."""
     if raw is None:
         return ShownText("null", "null")
+    if isinstance(raw, Oversized):
+        size = f"{LARGEST_BATCH // MEBIBYTE} MiB"
+        return ShownText("binary", f"not shown: the batch of records up to this offset unpacks to more than {size}")
     try:
         text = raw.decode()
     except UnicodeDecodeError:
