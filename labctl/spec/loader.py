@@ -12,9 +12,7 @@ from labctl.errors import SpecError
 from labctl.spec.formats import lab_name
 from labctl.spec.model import KeyPath, LabSpec, Problem
 from labctl.spec.rules import validate
-from labctl.spec.yaml_text import LARGEST, parse_yaml, plain_data
-
-Mark = tuple[int, int]
+from labctl.spec.yaml_text import LARGEST, read_yaml
 
 MOST_REPORTED = 50  # problems
 LONGEST = 300  # characters of a key, or of what is wrong with it
@@ -82,10 +80,8 @@ def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) ->
 
     Raises SpecError.
     """
-    tree = parse_yaml(text, source)
-    data = plain_data(tree, source)
-    if data is None:
-        data = {}
+    file = read_yaml(text, source)
+    data = {} if file.data is None else file.data
     if not isinstance(data, dict):
         raise SpecError([f"{source}:1:1: lab.yaml consists of keys, like `name: homework`"])
     problems: list[Problem] = []
@@ -107,7 +103,7 @@ def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) ->
             if not any(path[: len(prefix)] == prefix for prefix in removed)
         ]
     if problems or spec is None:
-        located = sorted((_position(tree, path), _dotted(path), what) for path, what in problems)
+        located = sorted((file.position(path), _dotted(path), what) for path, what in problems)
         lines = [
             f"{source}:{line}:{column}: {_brief(key)}: {_brief(what)}"
             for (line, column), key, what in located[:MOST_REPORTED]
@@ -190,20 +186,6 @@ def _placeholder(path: KeyPath) -> Any:
     item = {"topics": {"name": name}, "users": {"name": name}, "acls": acl, "allow": "read"}
     whole = {"name": name, "allow": ["read"]}
     return (item if isinstance(path[-1], int) else whole).get(kind, "")
-
-
-def _position(tree: Any, path: KeyPath) -> Mark:
-    """Line and column (from 1) of the key or list item at `path`, or of its nearest parent in the file."""
-    where = (tree.lc.line, tree.lc.col) if hasattr(tree, "lc") else (0, 0)
-    for step in path:
-        marks = getattr(tree, "lc", None)
-        if marks is None or (step not in tree if isinstance(step, str) else step >= len(tree)):
-            break
-        mark = marks.item(step) if isinstance(step, int) else marks.key(step)
-        if mark is None:  # a key that `<<` merged has no place of its own
-            break
-        where, tree = mark, tree[step]
-    return where[0] + 1, where[1] + 1
 
 
 def _dotted(path: KeyPath) -> str:

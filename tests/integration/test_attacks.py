@@ -35,9 +35,9 @@ SECURE = f"name: secure\nsecurity: {{protocol: sasl_ssl}}\n{LAB}"
 USER, REPOSITORY, RECORD = "another user", "a cloned repository", "a record"
 MIRROR, WEB_PAGE = "a mirror", "a web page"
 
-SYSTEM_PYTHON = shutil.which("python3", path=os.defpath)  # this user's own may be in a private folder
+SYSTEM_PYTHON = shutil.which("python3", path=os.defpath) or ""  # this user's own may be in a private folder
 another_user = pytest.mark.skipif(
-    os.geteuid() != 0 or SYSTEM_PYTHON is None, reason="only root can be another user, and that one needs a python3"
+    os.geteuid() != 0 or not SYSTEM_PYTHON, reason="only root can be another user, and that one needs a python3"
 )
 
 
@@ -261,8 +261,9 @@ def test_another_user_listens_on_the_port_of_a_page_that_has_died(labctl, tried)
     page_process(labctl).kill()
     wait_for(lambda: not psutil.pid_exists(page_process_id(labctl)) or free(port))
     command = [SYSTEM_PYTHON, "-I", "-c", LISTEN, str(port)]
-    other = {"user": OTHER_USER, "group": OTHER_USER, "cwd": "/"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **other) as impostor:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, user=OTHER_USER, group=OTHER_USER, cwd="/"
+    ) as impostor:
         assert impostor.stdout.readline() == "listening\n"
         assert labctl.run("ui").returncode == 4
         assert labctl.run("check", "ui").returncode == 1
