@@ -7,8 +7,9 @@ from labctl.runtime.jvm.jvm_options import LocalKafka, argument_file, clean_envi
 
 
 def test_argument_files_escape_special_characters():
-    """Quotes, blanks and backslashes pass the java launcher's @file unchanged."""
+    """Quotes, blanks, backslashes and new lines pass the java launcher's @file unchanged."""
     assert argument_file(["-Da=b c", 'x"y', "c:\\d"]) == '"-Da=b c"\n"x\\"y"\n"c:\\\\d"\n'
+    assert argument_file(["a\nb\tc"]) == '"a\\nb\\tc"\n'
 
 
 def test_the_jvm_options_fit_their_use(tmp_path):

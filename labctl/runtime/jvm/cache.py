@@ -49,6 +49,8 @@ def cache_root() -> Path:
     Raises HostError where it can't be written, or others can write to it: Java runs what is in it.
     """
     root = Path(platformdirs.user_cache_path("labctl")) / "kafka"
+    if os.pathsep in str(root):
+        raise HostError(f"Java can't use the cache folder {root}: its name has a {os.pathsep}", OTHER_CACHE)
     for folder in (root.parent, root):
         make_private(folder, "the cache folder", OTHER_CACHE)
     return root

@@ -12,6 +12,7 @@ from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, Java
 # What a JVM is started for. Each use has a cache of its own; other tools use the consumer's.
 USES = ("broker", "storage", "producer", "consumer")
 CACHED_SCRIPTS = {"kafka-console-producer.sh": "producer", "kafka-storage.sh": "storage"}
+ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"})
 TOOL_HEAP = "256m"  # as kafka-run-class.sh gives its tools
 
 # C1 and the serial collector start fastest, and are enough for a lab's load: docs/design/local-runtime.md
@@ -91,8 +92,8 @@ def tool_logging(kafka: LocalKafka, files: Path) -> dict[str, str]:
 
 
 def argument_file(arguments: list[str]) -> str:
-    """Return `arguments` as an @file of the java launcher, where backslashes and quotes are escapes."""
-    return "".join('"{}"\n'.format(text.replace("\\", "\\\\").replace('"', '\\"')) for text in arguments)
+    """Return `arguments` as an @file of the java launcher, which has the escapes of C in quotes (java(1))."""
+    return "".join(f'"{text.translate(ESCAPED)}"\n' for text in arguments)
 
 
 def without_cache(arguments: str) -> tuple[str, list[Path]]:
