@@ -31,6 +31,17 @@ def launch_browser():
 
 
 @contextlib.contextmanager
+def kept_profile(browser, folder):
+    """Yield a context of the same browser whose history, cookies and cache are kept in `folder`."""
+    environment: dict[str, str | float | bool] = {**os.environ, "PATH": os.defpath}
+    context = browser.browser_type.launch_persistent_context(
+        str(folder), executable_path=find_browser(), args=browser_options(), env=environment
+    )
+    yield context
+    context.close()
+
+
+@contextlib.contextmanager
 def open_page(browser, url, also=(), **options):
     """Open `url`. At the end, fail where the browser logged an error or requested anything but `url` and `also`."""
     context = browser.new_context(**options)

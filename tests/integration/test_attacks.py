@@ -20,6 +20,7 @@ from kafka import KafkaProducer
 from labctl.errors import HostError
 from labctl.runtime.jvm import download
 from labctl.version_lock import load_lock
+from tests.integration.browser import kept_profile
 from tests.integration.labs import SOURCE, make_labctl
 from tests.integration.polling import wait_for
 
@@ -126,6 +127,11 @@ def get(port, path="/", headers="", host="localhost"):
             while chunk := connection.recv(65536):
                 response += chunk
     return response.decode(errors="replace")
+
+
+def search(folder, word):
+    """Return the names of the files below `folder` that contain `word`."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and word.encode() in path.read_bytes()]
 
 
 # -- another user of this machine ------------------------------------------
@@ -589,3 +595,24 @@ def test_a_server_on_another_port_gets_no_cookie(secure, site, chromium, tried):
     tried(
         WEB_PAGE, "of a server on another port reads the cookie of a secure lab's page", "the browser does not send it"
     )
+
+
+@pytest.mark.browser
+def test_the_profile_of_the_browser(secure, chromium, tmp_path, tried):
+    """After a visit it contains no key, no code and no cookie; the search finds a word that is planted in an address."""
+    login = secure.run("ui", "--name", "secure", check=True).stdout.strip()
+    code = re.search(r'name="code" value="([^"]+)"', Path(login.removeprefix("file://")).read_text())[1]
+    with kept_profile(chromium, tmp_path / "profile") as context:
+        page = context.new_page()
+        page.goto(login)
+        page.wait_for_selector("text=orders")
+        page.click("a:has-text('orders')")
+        page.wait_for_selector("text=Produce a record")
+        (cookie,) = [cookie["value"] for cookie in context.cookies()]
+        page.goto(f"http://127.0.0.1:{secure.page}/health?planted-in-an-address")
+        page.wait_for_timeout(3000)  # the history is written later
+    (key_file,) = secure.state.glob("labs/*/secrets/page.key")
+    assert search(tmp_path / "profile", "planted-in-an-address")
+    for secret in (key_file.read_text().strip(), code, cookie):
+        assert search(tmp_path / "profile", secret) == []
+    tried("who reads the browser's profile", "searches it for the key, the code and the cookie", "none is in it")
