@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labctl import report
+from labctl.diagnostics.redaction import Redactor, secrets_in
 from labctl.errors import LabError, SpecError
 from labctl.homework.console_session import FIRST_TOPIC, run_session
 from labctl.homework.manifest import MANIFEST, manifest_text, unknown_in
@@ -115,7 +116,9 @@ def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: 
 def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path) -> list[Artifact]:
     topic = plan.main_topic if plan.topics else FIRST_TOPIC
     run = secrets.token_hex(4)
-    cluster = render(in_docker)  # the settings of a secure node are in a separate file
+    # a password in kafka.config is not handed in; the settings of a secure node are in a separate file
+    hidden = Redactor(secrets_in(dict(plan.broker_config)))
+    cluster = {path: hidden.text(text) for path, text in render(in_docker).items()}
     write_files(cluster, folder.path, ELSEWHERE)
     folder.artifacts += [Artifact(name, "the cluster, with an explanation of each setting") for name in cluster]
     folder.make(

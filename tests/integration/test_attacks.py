@@ -599,7 +599,7 @@ def test_a_server_on_another_port_gets_no_cookie(secure, site, chromium, tried):
 
 @pytest.mark.browser
 def test_the_profile_of_the_browser(secure, chromium, tmp_path, tried):
-    """After a visit it contains no key, no code and no cookie; the search finds a word that is planted in an address."""
+    """After a visit it has no key, no code and no cookie; the search finds a word that is planted in an address."""
     login = secure.run("ui", "--name", "secure", check=True).stdout.strip()
     code = re.search(r'name="code" value="([^"]+)"', Path(login.removeprefix("file://")).read_text())[1]
     with kept_profile(chromium, tmp_path / "profile") as context:
