@@ -122,9 +122,8 @@ def test_a_connection_of_another_user_is_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(connections, "is_own_peer", lambda _here, _there: False)
 
     async def test(page):
-        with contextlib.suppress(ConnectionResetError):
-            reader, _writer = await page.connect(HEALTH + b"\r\n")
-            assert await reader.read() == b""
+        reader, _writer = await page.connect()
+        assert await reader.read() == connections.FOREIGN
 
     run(test, tmp_path)
 

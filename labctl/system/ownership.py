@@ -7,7 +7,6 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
 from labctl.errors import HostError, SpecError, unwritable
@@ -61,7 +60,7 @@ def _chain(path: Path) -> list[Path]:
 
 def writer_of(path: Path, found: os.stat_result) -> str:
     """Return who else can write to `path`, of which `found` is known; "" where only this user and root can."""
-    if found.st_uid not in _own_ids():
+    if found.st_uid not in own_ids():
         return f"{path} belongs to {_user_name(found.st_uid)}, and you are {_user_name(os.geteuid())}"
     if stat.S_ISLNK(found.st_mode):
         return ""
@@ -73,8 +72,8 @@ def writer_of(path: Path, found: os.stat_result) -> str:
     return "" if _is_private_group(found.st_gid) else f"the group {_group_name(found.st_gid)} can write to {path}"
 
 
-def _own_ids() -> Iterable[int]:
-    """This user and root; with sudo the user who called it too."""
+def own_ids() -> set[int]:
+    """Return the uids of this user and of root; with sudo that of the user who called it too."""
     own = {0, os.geteuid()}
     if os.geteuid() == 0:
         with contextlib.suppress(KeyError, ValueError):

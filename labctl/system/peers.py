@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from pathlib import Path
+
+from labctl.system.ownership import own_ids
 
 TABLE = Path("/proc/net/tcp")  # proc_pid_net(5)
 ESTABLISHED = "01"
@@ -13,13 +14,13 @@ Address = tuple[str, int]  # an IPv4 address, and a port
 
 
 def is_own_peer(here: Address, there: Address) -> bool:
-    """Return whether a program of this user or of root has the end `there` of a connection on this machine.
+    """Return whether a program of one of `own_ids` has the end `there` of a connection on this machine.
 
     True where the system has no such table (macOS). False where the connection is over already.
     """
     if not TABLE.exists():
         return True
-    return _user_of(there, here) in {0, os.geteuid()}
+    return _user_of(there, here) in own_ids()
 
 
 def _user_of(local: Address, remote: Address) -> int | None:

@@ -11,6 +11,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from labctl.system.peers import is_own_peer
 
 MOST_CONNECTIONS = 200
+FOREIGN = b"""HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+This lab page belongs to another user of this machine.
+"""
 CLIENT_SECONDS = 10.0  # for a client to send a request: header and body
 SHORTEST = 0.1  # between two looks at a connection
 REQUEST_SECONDS = 60.0  # for the whole of a request: Kafka's answers, and a client that reads slowly
@@ -26,12 +29,13 @@ class OwnConnection(H11Protocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Accept the connection of a program of this user."""
+        """Accept the connection of a program of this user, and no other: nothing of what it sends is read."""
         super().connection_made(transport)
         self._since = self.loop.time()
         here, there = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
         if there is None or not is_own_peer(here, there):
-            transport.abort()
+            transport.write(FOREIGN)
+            transport.close()
             return
         self._timer = self.loop.call_later(CLIENT_SECONDS, self._end_where_too_late)
         if len(self.connections) > MOST_CONNECTIONS:
