@@ -1,12 +1,13 @@
 """`python -m labctl` is `labctl`."""
 
+# these two are loaded when Python starts; -m puts the current folder before all others, where a repository may have
+# modules of the names that labctl imports next
+import os
 import sys
-from pathlib import Path
 
-# -m puts the current folder before all others: a module of a repository there is not one that labctl imports
-_HERE = Path.cwd()
-if not (_HERE / "labctl" / "__main__.py").exists() or not Path(__file__).samefile(_HERE / "labctl" / "__main__.py"):
-    sys.path[:] = [place for place in sys.path if place not in {"", str(_HERE)}]
+_HERE, _PACKAGE = os.getcwd(), os.path.dirname(os.path.abspath(__file__))  # noqa: PTH109, PTH100, PTH120
+if os.path.dirname(_PACKAGE) != _HERE:  # noqa: PTH120 - else it is labctl's own source tree
+    sys.path[:] = [place for place in sys.path if place not in {"", _HERE}]
 
 from labctl.cli.main import main  # noqa: E402
 

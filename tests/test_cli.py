@@ -278,6 +278,23 @@ def test_evidence_with_links_is_kept(tmp_path):
             require_free_target(target, force=True)
 
 
+def test_a_zip_file_that_can_t_be_read_is_kept(tmp_path):
+    """Encrypted, cut off, or with a manifest that is a link to something endless."""
+    evidence, packed = evidence_folder_and_zip(tmp_path)
+    data = bytearray(packed.read_bytes())
+    data[6] |= 1  # the flag of an encrypted file, here and in the directory
+    place = data.find(b"PK\x01\x02")
+    while place >= 0:
+        data[place + 8] |= 1
+        place = data.find(b"PK\x01\x02", place + 1)
+    packed.write_bytes(data)
+    (evidence / "SHA256SUMS").unlink()
+    (evidence / "SHA256SUMS").symlink_to("/dev/zero")
+    for target in (evidence, packed):
+        with pytest.raises(SpecError, match="--force replaces only"):
+            require_free_target(target, force=True)
+
+
 def evidence_folder_and_zip(tmp_path, change=lambda _folder: None):
     folder = tmp_path / "evidence"
     (folder / "broker").mkdir(parents=True)

@@ -81,7 +81,8 @@ def test_reports_and_bundles_follow_no_link(victim, place):
     remove_bundle(folder)
     _remove_rendered_files(folder, ["broker/private", "private", "failure/private"])
     if place in {".labctl", ".labctl/homework"}:
-        assert report.read(folder) is None
+        with pytest.raises(HostError, match="is a link"):
+            report.read(folder)
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html"])
@@ -90,7 +91,8 @@ def test_a_report_that_is_a_link_is_replaced_and_not_read(victim, name):
     link(f".labctl/homework/{name}", victim / "private")
     folder = Path.cwd() / ".labctl/homework"
     if name == "report.json":
-        assert report.read(folder) is None
+        with pytest.raises(HostError, match="it is a link"):
+            report.read(folder)
     report.write(RUN, folder)
     assert report.read(folder) == RUN
 
@@ -112,10 +114,51 @@ def test_an_output_file_that_is_a_link_is_replaced(victim):
     assert "version: 1" in Path("lab.yaml").read_text()
 
 
-def test_a_device_receives_the_content(tmp_path):
-    """-o /dev/null and -o /dev/stdout are no files to replace."""
+def test_a_device_or_a_pipe_receives_the_content(tmp_path):
+    """-o /dev/null and -o /dev/stdout are no files to replace, also where they are links."""
     write_file(Path("/dev/null"), "x", "hint")
     assert not Path("/dev/null").is_file()
+    reader, writer = os.pipe()
+    (tmp_path / "stdout").symlink_to(f"/dev/fd/{writer}")
+    write_file(tmp_path / "stdout", "content", "hint")
+    assert os.read(reader, 100) == b"content"
+    assert (tmp_path / "stdout").is_symlink()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_file_that_is_named_by_an_absolute_path(tmp_path):
+    """Links in it are followed, as /tmp is one on macOS, and its folder may be anybody's."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_file(tmp_path / "link" / "report.xml", "x", "hint")
+    assert (tmp_path / "real" / "report.xml").read_text() == "x"
+
+
+def test_a_file_with_a_secret_is_never_readable_by_others(tmp_path, monkeypatch):
+    """It has its mode before it has its content."""
+    modes = []
+    fchmod = os.fchmod
+
+    def kept(descriptor, mode):
+        modes.append(os.fstat(descriptor).st_mode & 0o777)
+        fchmod(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", kept)
+    with own_folder(tmp_path) as folder:
+        folder.write("secret", "x", 0o600)
+    assert modes == [0o600]
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_error_names_the_whole_path(tmp_path):
+    """Not the temporary name in its folder."""
+    (tmp_path / "report.html").mkdir()
+    with own_folder(tmp_path) as folder, pytest.raises(OSError, match="directory") as failed:
+        folder.write("report.html", "x")
+    assert failed.value.filename == str(tmp_path / "report.html")
+    assert not list(tmp_path.glob("*.new"))
 
 
 @pytest.mark.parametrize("name", ["fifo", "folder"])

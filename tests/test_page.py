@@ -244,6 +244,15 @@ def test_a_secure_lab_s_page_requires_the_key(kafka, tmp_path):
         assert (refused.status_code, "orders" in refused.text) == (403, False), path
         assert "labctl ui --name lab" in refused.text
     assert secured.post("/topics", data={"name": "mine"}, headers={"Origin": HOME}).status_code == 403
+    for method, path in (
+        ("GET", "/assets/nothing"),
+        ("POST", "/health"),
+        ("POST", "/assets/page.js"),
+        ("GET", "/health/"),
+    ):
+        refused = secured.request(method, path)
+        assert (refused.status_code, "href" in refused.text) == (403, False), path  # each page has the secret base
+    assert secured.get("/assets/page.js").status_code == 200
     assert secured.get("/health").status_code == 200
     disguised = secured.get("/topics/orders", headers={"Host": "localhost:1/health?"})
     assert disguised.status_code in {400, 403}

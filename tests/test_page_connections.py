@@ -128,35 +128,55 @@ def test_a_connection_of_another_user_is_closed(tmp_path, monkeypatch):
     run(test, tmp_path)
 
 
-TABLE = """\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:1F98 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1
-   1: 0100007F:C350 0100007F:1F98 01 00000000:00000000 00:00000000 00000000  {uid}        0 2 1
-   2: 0100007F:1F98 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 3 1
-   3: 0100007F:C351 0100007F:1F98 05 00000000:00000000 00:00000000 00000000     0        0 0 1
-"""
-PAGE = ("127.0.0.1", 8088)
+HERE, THERE = ("127.0.0.1", 8088), ("127.0.0.1", 50000)
 
 
-@pytest.mark.parametrize(("uid", "own"), [(1000, True), (0, True), (1001, False)])
-def test_the_user_of_a_connection(uid, own, tmp_path, monkeypatch):
-    """As Linux lists it: the end of the client is what counts; root may connect."""
-    table = tmp_path / "tcp"
-    table.write_text(TABLE.format(uid=uid))
-    monkeypatch.setattr(peers, "TABLE", table)
+@pytest.mark.parametrize(
+    ("found", "release", "own"),
+    [
+        ((1000, 7), "6.1", True),
+        ((0, 7), "6.1", True),
+        ((1001, 7), "6.1", False),
+        ((0, 0), "6.1", False),  # the client has closed its end: the kernel says root then
+        (None, "6.1", False),
+        (None, "6.6-microsoft-standard-WSL2", True),
+    ],
+)
+def test_the_user_of_a_connection(found, release, own, monkeypatch):
+    """Root and this user are accepted, and a program of Windows."""
+    monkeypatch.setattr(peers, "knows_users", lambda: True)
+    monkeypatch.setattr(peers, "_socket_at", lambda _local, _remote: found)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    monkeypatch.setattr("sys.byteorder", "little")
-    assert peers.is_own_peer(PAGE, ("127.0.0.1", 50000)) is own
-    assert not peers.is_own_peer(PAGE, ("127.0.0.1", 50001))  # closed by the client: Linux says root then
-    assert not peers.is_own_peer(PAGE, ("127.0.0.1", 50002))
-    monkeypatch.setattr(peers, "TABLE", tmp_path / "missing")
-    assert peers.is_own_peer(PAGE, ("127.0.0.1", 50002))
+    monkeypatch.setattr("platform.release", lambda: release)
+    assert peers.is_own_peer(HERE, THERE) is own
+
+
+def test_a_system_that_does_not_know_users(monkeypatch):
+    """macOS: every program of this machine is accepted, and SECURITY.md says so."""
+    monkeypatch.setattr(peers, "knows_users", lambda: False)
+    assert peers.is_own_peer(HERE, THERE)
+
+
+def test_where_the_user_can_t_be_found_the_connection_is_refused(tmp_path, monkeypatch):
+    """An error, such as no free file descriptor, opens the page to nobody."""
+
+    def fail(_here, _there):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(connections, "is_own_peer", fail)
+
+    async def test(page):
+        reader, _writer = await page.connect()
+        assert await reader.read() == connections.FOREIGN
+
+    run(test, tmp_path)
 
 
 def test_a_real_connection_of_this_user():
-    """The test's own connection is found in the table of this machine."""
+    """The kernel of this machine says that the test's own connection is its user's, until the client closes it."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         accepted, there = server.accept()
         with accepted:
             assert peers.is_own_peer(accepted.getsockname(), there)
-        assert client.getsockname() == there
+            client.close()
+            assert not peers.is_own_peer(accepted.getsockname(), there) or not peers.knows_users()

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -67,6 +68,14 @@ def test_a_setting_that_can_run_code_or_read_files_needs_trust(key, value):
     assert parse_spec(text, trusted=True).kafka.config == {key: value}
     with pytest.raises(SpecError, match="trust: unknown key"):
         parse_spec(f"trust: true\n{text}")
+
+
+@pytest.mark.parametrize("value", ["a\\nmetric.reporters=evil.Reporter", "${file:/x:y}", "a\\r", "\\x1b[2J"])
+@pytest.mark.parametrize("key", ["broker.rack", "num.partitions", "listener.name.external.max.connections"])
+def test_a_value_that_would_become_another_setting_or_a_file_needs_trust(key, value):
+    """An image may write it into a file as it is; Kafka replaces ${…} where labctl itself names a config provider."""
+    with pytest.raises(SpecError, match="unless with --trust"):
+        parse_spec(f'kafka: {{config: {{{key}: "{value}"}}}}\n')
 
 
 @pytest.mark.parametrize(
@@ -204,10 +213,19 @@ def test_a_file_or_folder_of_another_user_is_refused(lab_yaml, above, monkeypatc
 
 
 @only_root
-def test_a_group_with_other_members_is_refused(lab_yaml):
+def test_a_group_with_other_members_is_refused(lab_yaml, monkeypatch):
     """A group of the user alone, as Debian creates one for each user, is accepted."""
     lab_yaml.chmod(0o664)
     assert other_writer(lab_yaml) == ""
+    student = SimpleNamespace(pw_gid=OTHER_USER, pw_name="student")
+    with monkeypatch.context() as sudo:  # `sudo labctl up` in a folder of the student, whose umask is 002
+        sudo.setenv("SUDO_UID", str(OTHER_USER))
+        sudo.setattr(
+            "pwd.getpwuid", lambda uid: student if uid == OTHER_USER else SimpleNamespace(pw_gid=0, pw_name="root")
+        )
+        sudo.setattr("grp.getgrgid", lambda _gid: SimpleNamespace(gr_name="student", gr_mem=[]))
+        os.chown(lab_yaml, OTHER_USER, OTHER_USER)
+        assert other_writer(lab_yaml) == ""
     os.chown(lab_yaml, 0, OTHER_USER)
     assert other_writer(lab_yaml) == f"the group gid {OTHER_USER} can write to {lab_yaml}"
 

@@ -50,6 +50,24 @@ def test_a_batch_that_unpacks_to_too_much_is_one_record_that_says_so(codec):
     assert peak < 3 * LARGEST_BATCH + len(packed)
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_record_with_very_many_headers_is_one_that_says_so(codec):
+    """A few hundred bytes would become hundreds of thousands of objects."""
+    builder = MemoryRecordsBuilder(magic=2, compression_type=CODECS[codec], batch_size=2**31 - 1, offset=0)
+    for headers in ([("name", b"value")] * 1000, [("", b"")] * 1001):
+        builder.append(timestamp=-5, key=None, value=b"x" * 300, headers=headers)
+        builder.close()
+        (record,) = read(bytes(builder.buffer()))
+        assert isinstance(record.value, Oversized) is (len(headers) > 1000)
+        builder = MemoryRecordsBuilder(magic=2, compression_type=CODECS[codec], batch_size=2**31 - 1, offset=0)
+
+
+def test_the_next_record_of_a_batch_can_be_taken():
+    """kafka-python takes the marker of an aborted transaction so, from a batch that a broker wrote."""
+    batch = _Records(MemoryRecords(batch_of("none", [b"marker"]))).next_batch()
+    assert next(batch).value == b"marker"
+
+
 @pytest.mark.parametrize("codec", PACKED)
 def test_a_batch_that_is_not_what_it_says_is_an_error_of_kafka(codec):
     """Not of the library of its codec, which labctl does not expect."""

@@ -71,10 +71,13 @@ def evidence(console: Console, file: Path | None, name: str | None, output: Path
     if lab.state() != "running":
         raise LabStopped(f"the lab {lab.plan.name} is not running", "labctl up starts it")
     in_docker = planned_for_docker(lab.record)
-    for artifact in make_evidence(lab.plan, in_docker, lab.runtime, lab.folder, output):
+    artifacts, target = make_evidence(lab.plan, in_docker, lab.runtime, lab.folder, output)
+    for artifact in artifacts:
         missing, proves = artifact.missing, artifact.proves
         console.line(f"! {artifact.name}: {missing}" if missing else f"✓ {artifact.name}: {proves}")
-    console.line(f"wrote {output}")
+    if target.name != output.name:
+        console.line(f"! {output} was changed meanwhile, and is kept")
+    console.line(f"wrote {output.with_name(target.name)}")
 
 
 @click.command(cls=Command)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -81,11 +81,7 @@ def require_free_target(target: Path, *, force: bool) -> None:
 
 
 def _refuse_what_labctl_did_not_make(target: Path) -> None:
-    try:
-        unknown = unknown_in(target)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        unknown = f"can't be read: {error}"
-    if unknown:
+    if unknown := unknown_in(target):
         raise SpecError([f"{target} {unknown}: --force replaces only what labctl evidence wrote"], ELSEWHERE)
 
 
@@ -93,10 +89,13 @@ def _is_zip(target: Path) -> bool:
     return target.suffix.lower() == ".zip"
 
 
-def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path, target: Path) -> list[Artifact]:
-    """Create the folder `target`, or a ZIP file where its name ends with .zip, and return its files. Raises HostError.
+def make_evidence(
+    plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path, target: Path
+) -> tuple[list[Artifact], Path]:
+    """Create the folder `target`, or a ZIP file where its name ends with .zip, and return its files, and where it is.
 
-    `in_docker` is the same lab planned for the compose runtime. An earlier `target` is replaced at the end.
+    `in_docker` is the same lab planned for the compose runtime. An earlier `target` is replaced at the end. One that
+    was changed meanwhile is kept, and the evidence has another name. Raises HostError.
     """
     with file_errors(target, ELSEWHERE):
         with own_folder(target.parent, create=True):  # no link is followed to it
@@ -108,9 +107,18 @@ def make_evidence(plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: 
             artifacts = _fill(_Folder(folder), plan, in_docker, runtime, reports)
             created = Path(shutil.make_archive(str(folder), "zip", work, folder.name)) if _is_zip(target) else folder
             if is_there(target):
-                target.replace(Path(work, f"{target.name}.before"))
+                earlier = Path(work, f"{target.name}.before")
+                target.replace(earlier)  # first, so that nothing is added to it while it is examined
+                if is_taken(earlier) and unknown_in(earlier):
+                    earlier.replace(target)
+                    target = _free_name(target)
             created.replace(target)
-    return artifacts
+    return artifacts, target
+
+
+def _free_name(target: Path) -> Path:
+    names = (target.with_stem(f"{target.stem}-{number}") for number in count(2))
+    return next(name for name in names if not is_there(name))
 
 
 def _fill(folder: _Folder, plan: LabPlan, in_docker: LabPlan, runtime: Runtime, reports: Path) -> list[Artifact]:

@@ -13,8 +13,8 @@ from ipykernel.iostream import IOPubThread
 class PrivateIOPubThread(IOPubThread):
     """The thread that sends the output of cells, of this process alone."""
 
-    def __init__(self, socket: Any, pipe: bool = False, session: Any = False) -> None:
-        super().__init__(socket, pipe=False, session=session)  # type: ignore[no-untyped-call]
+    def __init__(self, socket: Any, pipe: bool = False, **options: Any) -> None:
+        super().__init__(socket, pipe=False, **options)  # type: ignore[no-untyped-call]
 
 
 vars(kernelapp)["IOPubThread"] = PrivateIOPubThread

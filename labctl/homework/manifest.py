@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 MANIFEST = "SHA256SUMS"
+LARGEST = 1_000_000  # bytes of a manifest
 MOST_FILES = 1000
 MOST_BYTES = 2**30  # of all files, unpacked
 
@@ -25,27 +28,28 @@ def manifest_text(folder: Path) -> str:
 
 
 def unknown_in(target: Path) -> str:
-    """Return what labctl did not write, or not so, in an evidence folder or ZIP file; "" where it made everything.
-
-    Raises OSError, ValueError or zipfile.BadZipFile where it can't be read.
-    """
-    if target.is_dir() and not target.is_symlink():
-        return _unknown_in_folder(target)
-    if stat.S_ISREG(target.lstat().st_mode) and zipfile.is_zipfile(target):
-        return _unknown_in_zip(target)
+    """Return what labctl did not write, or not so, in an evidence folder or ZIP file; "" where it made everything."""
+    try:
+        if target.is_dir() and not target.is_symlink():
+            return _unknown_in_folder(target)
+        if stat.S_ISREG(target.lstat().st_mode) and zipfile.is_zipfile(target):
+            return _unknown_in_zip(target)
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
+        return f"can't be read: {error}"
     return "is neither a folder nor a ZIP file"
 
 
 def _unknown_in_folder(folder: Path) -> str:
     names = _names(folder)
-    if MANIFEST not in names:
+    files = [name for name in names if stat.S_ISREG((folder / name).lstat().st_mode)]
+    if MANIFEST not in files:
         return f"has no {MANIFEST}"
-    wanted = _wanted((folder / MANIFEST).read_text(encoding="utf-8"))
+    with (folder / MANIFEST).open("rb") as file:
+        wanted = _wanted(file)
     for name in names:
-        found = (folder / name).lstat()
         if name == MANIFEST:
             continue
-        if name not in wanted or not stat.S_ISREG(found.st_mode):
+        if name not in wanted or name not in files:
             return f"has {name}, which labctl did not write"
         with (folder / name).open("rb") as file:
             if _sum(file) != wanted[name]:
@@ -61,7 +65,8 @@ def _unknown_in_zip(target: Path) -> str:
         named = {entry.filename.partition("/")[2]: entry for entry in entries}
         if MANIFEST not in named or len(named) < len(entries):
             return f"has no {MANIFEST} in its only folder"
-        wanted = _wanted(packed.read(named[MANIFEST]).decode())
+        with packed.open(named[MANIFEST]) as file:
+            wanted = _wanted(file)
         for name, entry in named.items():
             if name == MANIFEST:
                 continue
@@ -89,8 +94,8 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in [*files, *links])
 
 
-def _wanted(manifest: str) -> dict[str, str]:
-    lines = (line.partition("  ") for line in manifest.splitlines())
+def _wanted(manifest: IO[bytes]) -> dict[str, str]:
+    lines = (line.partition("  ") for line in manifest.read(LARGEST).decode().splitlines())
     return {name: checksum for checksum, _, name in lines}
 
 

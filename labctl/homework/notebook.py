@@ -16,6 +16,7 @@ from labctl.system.files import write_file, write_files
 from labctl.system.parallel import run_with_timeout
 
 KERNEL = "labctl"
+IGNORE_FOLDER = ["--InteractiveShellApp.ignore_cwd=True"]  # IPython before 9.7 imports from it in spite of -P
 CELL_SECONDS = 120
 RUN_SECONDS = 400
 EXTRA = "pip install 'kafka-labctl[notebook]'"
@@ -82,7 +83,7 @@ def run_notebook(notebook: Any, folder: Path) -> None:
 
 def _kernel_spec() -> str:
     """The command of the kernel, for Jupyter."""
-    command = [sys.executable, "-P", "-m", "labctl.homework.kernel", "-f", "{connection_file}"]
+    command = [sys.executable, "-P", "-m", "labctl.homework.kernel", "-f", "{connection_file}", *IGNORE_FOLDER]
     return json.dumps({"argv": command, "display_name": "Python 3", "language": "python"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from labctl.errors import HostError
 from labctl.report.html import to_html
 from labctl.report.json_format import from_json, to_json
 from labctl.report.junit import to_junit
@@ -14,6 +15,7 @@ from labctl.results import RunResult
 from labctl.system.own_folder import own_folder
 
 FORMATS = {"terminal": to_terminal, "md": to_markdown, "json": to_json, "html": to_html, "junit": to_junit}
+OTHER_FOLDER = "fix the folder (chown, chmod go-w), or remove it: labctl writes it again"
 LARGEST = 100_000_000  # bytes of a report; that of a lab with 1,000 topics has one million
 FILES = {"json": "report.json", "md": "report.md", "html": "report.html", "junit": "report.xml"}
 
@@ -34,9 +36,14 @@ def add_to_summary(run: RunResult) -> None:
 
 
 def read(folder: Path) -> RunResult | None:
-    """Return the result of the last run in `folder`, or None where there is none."""
+    """Return the result of the last run in `folder`, or None where there is none that this version of labctl can read.
+
+    Raises HostError where it may not be read: it is a link, or others can write to its folder.
+    """
     try:
         with own_folder(folder) as reports:
             return from_json(reports.read(FILES["json"], LARGEST).decode())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise HostError(f"the last report in {folder} can't be read: {error.strerror}", OTHER_FOLDER) from None

@@ -163,6 +163,8 @@ def _problem(key: str, value: str, kind: str, lock: VersionLock) -> str:
     type_name = "string" if name in SETTINGS_OF_CLASSES and kind == "broker" else lock.settings[kind].get(name)
     if type_name is None:
         return _unknown(key, kind, lock)
+    if "${" in value or any(not character.isprintable() for character in value):
+        return "a value has no ${…}, which Kafka would read a file for, and no control characters, unless with --trust"
     harmless = kind == "topic" or type_name not in TEXT_TYPES or name in HARMLESS_TEXTS
     values = {part.strip() for part in value.split(",")} - {""}
     return "" if harmless or values <= HARMLESS_CLASSES.get(name, set()) else NEEDS_TRUST

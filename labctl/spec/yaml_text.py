@@ -7,6 +7,7 @@ from typing import Any
 from labctl.errors import SpecError
 from labctl.spec.model import KeyPath
 
+LARGEST_NUMBER = 2**63
 LARGEST = 2**20  # characters of a lab.yaml
 LONGEST = 300  # characters of a message
 MOST_LEVELS = 50  # one inside another; lab.yaml has 6
@@ -52,10 +53,13 @@ def read_yaml(text: str, source: str) -> YamlFile:
 
         def construct_object(self, node: Any, deep: bool = False) -> Any:
             try:
-                return super().construct_object(node, deep)
-            except (ValueError, OverflowError) as error:
+                value = super().construct_object(node, deep)
+                _require_usual(value)
+            except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
                 text = str(error).partition("; use sys.")[0]  # advice for programmers
-                raise ConstructorError(None, None, text, node.start_mark) from None
+                what = text if isinstance(error, ValueError) else "this value can't be read"
+                raise ConstructorError(None, None, what, node.start_mark) from None
+            return value
 
     if len(text) > LARGEST:
         raise SpecError([f"{source}:1:1: larger than {LARGEST:,} characters"])
@@ -64,6 +68,7 @@ def read_yaml(text: str, source: str) -> YamlFile:
     yaml.Constructor = Constructor
     try:
         nodes = yaml.compose(text)
+        _Limit(source).require(nodes, 0)  # `<<` multiplies what it merges while values are made
         data = yaml.constructor.construct_document(nodes) if nodes else None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -74,7 +79,7 @@ def read_yaml(text: str, source: str) -> YamlFile:
         raise SpecError([f"{source}:{where}: {what}"]) from None
     except YAMLError as error:
         raise SpecError([f"{source}:1:1: not YAML: {error}"[:LONGEST]]) from None
-    return YamlFile(_Copy(source).of(data, 0), nodes)
+    return YamlFile(_plain(data), nodes)
 
 
 def _children(node: Any) -> dict[str | int, tuple[Any, Any]]:
@@ -87,17 +92,35 @@ def _children(node: Any) -> dict[str | int, tuple[Any, Any]]:
     return found
 
 
-class _Copy:
+def _require_usual(value: Any) -> None:
+    """Raise ValueError for what JSON, Java and files can't have: a huge number, half a character."""
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise ValueError("a number of more than 64 bits")
+    if isinstance(value, str):
+        value.encode()
+
+
+class _Limit:
+    """Counts nodes as often as aliases stand for them."""
+
     def __init__(self, source: str) -> None:
         self._source = source
-        self._values = 0
+        self._nodes = 0
 
-    def of(self, value: Any, level: int) -> Any:
-        self._values += 1
-        if level > MOST_LEVELS or self._values > MOST_VALUES:
+    def require(self, node: Any, level: int) -> None:
+        """Raise SpecError where there are too many values or levels."""
+        self._nodes += 1
+        if level > MOST_LEVELS or self._nodes > MOST_VALUES:
             raise SpecError([f"{self._source}:1:1: more than {MOST_VALUES:,} values, or {MOST_LEVELS} levels"])
-        if isinstance(value, dict):
-            return {str(key): self.of(inner, level + 1) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self.of(inner, level + 1) for inner in value]
-        return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+        value = getattr(node, "value", None)
+        for child in value if isinstance(value, list) else ():
+            for part in child if isinstance(child, tuple) else (child,):
+                self.require(part, level + 1)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

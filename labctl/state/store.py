@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PORTS_LOCK = "machine:ports"  # no lab can have this name
 PORTS_SECONDS = 30
-OTHER_FOLDER = "free some space, give it back to yourself (chown, chmod), or name another folder in XDG_STATE_HOME"
+OTHER_FOLDER = "free some space, give it back to yourself (chown, chmod go-w), or name another folder in XDG_STATE_HOME"
 
 
 @dataclass(frozen=True, slots=True)

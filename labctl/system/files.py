@@ -52,15 +52,15 @@ def write_files(files: Mapping[str, str], folder: Path, hint: str, mode: int | N
 
 
 def write_file(path: Path, content: str, hint: str) -> None:
-    """Write one file where the user said. A link is not followed; a device or a pipe receives the content.
+    """Write one file where the user said. A link to a file is replaced; a device or a pipe receives the content.
 
-    Raises HostError with `hint`.
+    Of a relative path no link is followed. Raises HostError with `hint`.
     """
     with file_errors(path, hint):
-        if path.exists() and not path.is_file() and not path.is_symlink():
+        if path.exists() and not path.is_file():  # /dev/stdout is a link to one
             path.write_text(content, encoding="utf-8")
             return
-        with own_folder(path.parent) as parent:
+        with own_folder(path.parent, typed=True) as parent:
             parent.write(path.name, content)
 
 

@@ -35,28 +35,39 @@ class OwnFolder:
         Without a `mode` the file has the permissions of the user's umask, and nobody else can write to it.
         """
         fresh = f"{name}.new"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(fresh, dir_fd=self._descriptor)
         data = content.encode() if isinstance(content, str) else content
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            with os.fdopen(os.open(fresh, flags, FILE_MODE, dir_fd=self._descriptor), "wb") as file:
-                file.write(data)
-                if mode is not None:
-                    os.fchmod(file.fileno(), mode)
-            os.replace(fresh, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
-        except BaseException:
-            with contextlib.suppress(OSError):
+        with self._named(name):
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(fresh, dir_fd=self._descriptor)
-            raise
+            created = FILE_MODE if mode is None else mode  # from the first byte on
+            try:
+                with os.fdopen(os.open(fresh, flags, created, dir_fd=self._descriptor), "wb") as file:
+                    if mode is not None:
+                        os.fchmod(file.fileno(), mode)
+                    file.write(data)
+                os.replace(fresh, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(fresh, dir_fd=self._descriptor)
+                raise
 
     def read(self, name: str, most: int) -> bytes:
         """Return the first `most` bytes of a file."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, dir_fd=self._descriptor), "rb") as file:
+        with self._named(name), os.fdopen(os.open(name, flags, dir_fd=self._descriptor), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(errno.EINVAL, "is not a file", str(self.path / name))
+                raise OSError(errno.EINVAL, "it is not a file")
             return file.read(most)
+
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """Errors of the block have the whole path."""
+        try:
+            yield
+        except OSError as error:
+            text = "it is a link" if error.errno == errno.ELOOP else error.strerror
+            raise OSError(error.errno, text, str(self.path / name)) from None
 
     def remove_file(self, name: str) -> None:
         """Remove a file or a link."""
@@ -72,13 +83,18 @@ class OwnFolder:
 
 
 @contextlib.contextmanager
-def own_folder(path: Path, below: str | PurePath = "", *, create: bool = False) -> Iterator[OwnFolder]:
+def own_folder(
+    path: Path, below: str | PurePath = "", *, create: bool = False, typed: bool = False
+) -> Iterator[OwnFolder]:
     """Open the folder `below` the folder `path` for the block; with `create` it is created where it does not exist.
 
     No link is followed in a relative path, in `below`, in what comes after `.labctl`, and in the last part of `path`.
     Raises OSError where there is one, and where a folder belongs to somebody else or others can write to it.
+
+    With `typed` it is the folder of a single file that the user named: it may be anybody's, and links in an absolute
+    path are followed.
     """
-    anchor, parts = _anchor(path)
+    anchor, parts = (path, ()) if typed and path.is_absolute() else _anchor(path)
     parts += PurePath(below).parts
     if create:
         anchor.mkdir(parents=True, exist_ok=True)
@@ -87,7 +103,7 @@ def own_folder(path: Path, below: str | PurePath = "", *, create: bool = False) 
         here = anchor
         for part in parts:
             here = here / part
-            opened = _open_below(descriptor, part, here, create=create)
+            opened = _open_below(descriptor, part, here, create=create, anybodys=typed)
             os.close(descriptor)
             descriptor = opened
         yield OwnFolder(here, descriptor)
@@ -104,7 +120,7 @@ def _anchor(path: Path) -> tuple[Path, tuple[str, ...]]:
     return (path.parent, (path.name,)) if path.is_absolute() and path.name else (Path(), parts)
 
 
-def _open_below(above: int, name: str, path: Path, *, create: bool) -> int:
+def _open_below(above: int, name: str, path: Path, *, create: bool, anybodys: bool) -> int:
     try:
         descriptor = _open_folder(above, name, path)
     except FileNotFoundError:
@@ -113,7 +129,7 @@ def _open_below(above: int, name: str, path: Path, *, create: bool) -> int:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, FOLDER_MODE, dir_fd=above)
         descriptor = _open_folder(above, name, path)
-    if name != ".." and (who := writer_of(path, os.fstat(descriptor))):
+    if name != ".." and not anybodys and (who := writer_of(path, os.fstat(descriptor))):
         os.close(descriptor)
         raise PermissionError(errno.EPERM, who, str(path))
     return descriptor

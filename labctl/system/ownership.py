@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import stat
+import sys
 from pathlib import Path
 
 from labctl.errors import HostError, SpecError, unwritable
@@ -17,7 +18,12 @@ REMEDY = (
     "--trust accepts it as it is"
 )
 # file systems of other systems, which show the same mode for every file: Windows drives in WSL, USB sticks, shares
-WITHOUT_MODES = {"9p", "cifs", "drvfs", "exfat", "fuseblk", "msdos", "ntfs", "ntfs3", "smb3", "vboxsf", "vfat"}
+WITHOUT_MODES = {
+    *("9p", "cifs", "drvfs", "exfat", "fakeowner", "fuse.grpcfuse", "fuse.prl_fsd", "fuse.vmhgfs-fuse", "fuseblk"),
+    *("msdos", "ntfs", "ntfs3", "prl_fs", "smb3", "smbfs", "vboxsf", "vfat", "virtiofs"),
+}
+ALL_USERS = str(2**32 - 1)
+UNMAPPED_USER = 65_534  # in a user namespace: the owner of all files whose owner it does not have (user_namespaces(7))
 
 
 def require_own(path: Path) -> None:
@@ -47,29 +53,39 @@ def make_private(folder: Path, what: str, hint: str) -> None:
         missing = [place for place in (folder, *folder.parents) if not place.exists()]
         for place in reversed(missing):
             place.mkdir(mode=PRIVATE_MODE, exist_ok=True)
-        who = writer_of(folder, folder.stat())
+        who = writer_of(folder, folder.stat()) or _other_owner(folder)
     except OSError as error:
         raise unwritable(f"{what} {folder}", error, hint) from None
     if who:
-        raise HostError(f"{what} can't be used: {who}", f"chown and chmod it, or {hint}", "not-writable")
+        raise HostError(f"{what} can't be used: {who}", hint)
 
 
 def _chain(path: Path) -> list[Path]:
     return [path, *path.parents]
 
 
+def _other_owner(folder: Path) -> str:
+    """Who owns a folder above `folder` and could put another in its place; "" where nobody else does."""
+    own = own_ids()
+    for place in dict.fromkeys([*folder.absolute().parents, *folder.resolve().parents]):
+        found = place.lstat()
+        if found.st_uid not in own and not _keeps_no_modes(place, found.st_dev):
+            return f"{place} belongs to {_user_name(found.st_uid)}, and you are {_user_name(os.geteuid())}"
+    return ""
+
+
 def writer_of(path: Path, found: os.stat_result) -> str:
     """Return who else can write to `path`, of which `found` is known; "" where only this user and root can."""
+    who = ""
     if found.st_uid not in own_ids():
-        return f"{path} belongs to {_user_name(found.st_uid)}, and you are {_user_name(os.geteuid())}"
-    if stat.S_ISLNK(found.st_mode):
-        return ""
-    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX  # what is in it can't be replaced by others
-    if sticky or not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or _keeps_no_modes(found.st_dev):
-        return ""
-    if found.st_mode & stat.S_IWOTH:
-        return f"everybody can write to {path}"
-    return "" if _is_private_group(found.st_gid) else f"the group {_group_name(found.st_gid)} can write to {path}"
+        who = f"{path} belongs to {_user_name(found.st_uid)}, and you are {_user_name(os.geteuid())}"
+    elif stat.S_ISLNK(found.st_mode) or (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX):
+        who = ""  # a link has no mode; in a sticky folder nobody can replace what others have
+    elif found.st_mode & stat.S_IWOTH:
+        who = f"everybody can write to {path}"
+    elif found.st_mode & stat.S_IWGRP and not _is_private_group(found.st_gid):
+        who = f"the group {_group_name(found.st_gid)} can write to {path}"
+    return "" if who and _keeps_no_modes(path, found.st_dev) else who
 
 
 def own_ids() -> set[int]:
@@ -78,21 +94,28 @@ def own_ids() -> set[int]:
     if os.geteuid() == 0:
         with contextlib.suppress(KeyError, ValueError):
             own.add(int(os.environ["SUDO_UID"]))
+    with contextlib.suppress(OSError):
+        if Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2:] != [ALL_USERS]:
+            own.add(UNMAPPED_USER)
     return own
 
 
 def _is_private_group(group: int) -> bool:
-    """Whether only this user and root are in it: Debian and others give each user a group of the same name."""
+    """Whether only this user is in it: Debian and others give each user a group of the same name."""
     if group == 0:
         return True
-    with contextlib.suppress(KeyError):
-        user, found = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
-        return found.gr_gid == user.pw_gid and found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
+    for uid in own_ids():
+        with contextlib.suppress(KeyError):
+            user, found = pwd.getpwuid(uid), grp.getgrgid(group)
+            if (user.pw_gid, user.pw_name) == (group, found.gr_name) and set(found.gr_mem) <= {user.pw_name}:
+                return True
     return False
 
 
-def _keeps_no_modes(device: int) -> bool:
-    """Whether the file system on `device` has no modes of its own (proc_pid_mountinfo(5))."""
+def _keeps_no_modes(path: Path, device: int) -> bool:
+    """Whether the file system with `path` has no owners and modes of its own (proc_pid_mountinfo(5))."""
+    if sys.platform == "darwin":
+        return _kind_on_macos(path) in WITHOUT_MODES
     number = f"{os.major(device)}:{os.minor(device)}"
     with contextlib.suppress(OSError, ValueError):
         for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -100,6 +123,13 @@ def _keeps_no_modes(device: int) -> bool:
             if fields.split()[2] == number:
                 return about.split()[0] in WITHOUT_MODES
     return False
+
+
+def _kind_on_macos(path: Path) -> str:
+    import psutil
+
+    mounts = [disk for disk in psutil.disk_partitions(all=True) if path.is_relative_to(disk.mountpoint)]
+    return max(mounts, key=lambda disk: len(disk.mountpoint)).fstype if mounts else ""
 
 
 def _user_name(user: int) -> str:

@@ -173,15 +173,17 @@ class Records(AdminRead):
         from kafka import KafkaConsumer
 
         with map_errors(f"group {group}"):
-            consumer = open_client(
-                KafkaConsumer,
-                topic,
-                **self._client_settings,
-                group_id=group,
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                fetch_max_wait_ms=FETCH_MILLISECONDS,
-                heartbeat_interval_ms=50,  # a member joins at a heartbeat: 3.1 s with the default, 0.65 s with 500
+            consumer = limit_batches(
+                open_client(
+                    KafkaConsumer,
+                    topic,
+                    **self._client_settings,
+                    group_id=group,
+                    auto_offset_reset="earliest",
+                    enable_auto_commit=False,
+                    fetch_max_wait_ms=FETCH_MILLISECONDS,
+                    heartbeat_interval_ms=50,  # a member joins at a heartbeat: 3.1 s with the default, 0.65 s with 500
+                )
             )
             # kafka-python joins without knowing the partitions and has to join again. If its poll ends meanwhile, it
             # never joins again and never reads anything.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 LARGEST_BATCH = 16 * 2**20  # bytes, unpacked; a producer packs 16 kB by default, and a broker accepts 1 MB
+MOST_HEADERS = 1000  # of one record
 GZIP = 31  # zlib's window bits for gzip
 
 
@@ -55,6 +56,9 @@ class _Batch:
     def __init__(self, batch: Any) -> None:
         self._batch = batch
 
+    def __next__(self) -> Any:
+        return next(self._batch)  # kafka-python reads control batches so, which brokers write
+
     def __iter__(self) -> Iterator[Any]:
         from kafka.errors import CorruptRecordError
         from kafka.record.default_records import DefaultRecord
@@ -63,6 +67,7 @@ class _Batch:
         try:
             with contextlib.suppress(ImportError):  # kafka-python reports that the library of a codec is missing
                 _unpack(batch)
+                _require_few_headers(bytes(batch._buffer[batch._pos :]), batch.records_count)  # noqa: SLF001
         except TooLarge:
             yield DefaultRecord(0, batch.last_offset, batch.max_timestamp, batch.timestamp_type, None, Oversized(), [])
             return
@@ -83,6 +88,39 @@ def _unpack(batch: Any) -> None:
         if len(data) > LARGEST_BATCH:
             raise TooLarge
         batch._buffer, batch._pos, batch._decompressed = bytearray(data), 0, True  # noqa: SLF001
+
+
+def _require_few_headers(records: bytes, count: int) -> None:
+    """Raise TooLarge where a record has more than MOST_HEADERS: each of two bytes becomes a hundred in Python.
+
+    A record is its length, attributes, two deltas, key, value, and the number of its headers
+    (kafka.apache.org/documentation, "Record").
+    """
+    position = 0
+    for _ in range(count):
+        length, start = _signed_varint(records, position)
+        place = start + 1  # after the attributes
+        for _delta in range(2):
+            _number, place = _signed_varint(records, place)
+        for _text in range(2):
+            size, place = _signed_varint(records, place)
+            place += max(size, 0)
+        headers, _place = _signed_varint(records, place)
+        if headers > MOST_HEADERS:
+            raise TooLarge
+        position = start + length
+
+
+def _signed_varint(data: bytes, position: int) -> tuple[int, int]:
+    """A number in zigzag encoding, and the position after it. Raises IndexError."""
+    number, shift = 0, 0
+    while True:
+        byte = data[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return (number >> 1) ^ -(number & 1), position
 
 
 def _gzip(packed: bytes) -> bytes:

@@ -28,7 +28,7 @@ from labctl.version_lock import VersionLock, load_lock
 LOCK_SECONDS = 600  # another labctl may be downloading
 LISTED = 3  # names of corrupt files in a message
 JARS_CHECKSUM_CACHE = "jars.checksums.json"
-OTHER_CACHE = "free some space or fix the folder, or name another cache folder in XDG_CACHE_HOME"
+OTHER_CACHE = "free some space, fix the folder (chown, chmod go-w), or name another cache folder in XDG_CACHE_HOME"
 # the logging behind slf4j of an unpacked Kafka 4 and 3
 LOGGING_JARS = {"log4j-slf4j": "log4j2", "slf4j-reload4j": "log4j"}
 

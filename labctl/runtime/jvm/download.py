@@ -20,6 +20,7 @@ from labctl.version_lock import Jar, VersionLock
 
 if TYPE_CHECKING:
     from requests import RequestException, Response, Session
+    from urllib3.exceptions import HTTPError
 
 WORKERS = 8
 CONNECT_SECONDS = 10  # TCP repeats a lost SYN after 1, 3 and 7 s (RFC 6298)
@@ -115,6 +116,7 @@ def _fetch_one(session: Session, base: str, jar: Jar, folder: Path, count: Calla
 
 def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[[int], None]) -> None:
     import requests
+    from urllib3.exceptions import HTTPError
 
     counted = 0
 
@@ -123,7 +125,9 @@ def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[
         present = part.stat().st_size if part.exists() else 0
         if present >= jar.bytes:
             present = 0
-        headers = {"Range": f"bytes={present}-"} if present else {}
+        # packed content is not asked for: unpacked, it could be of any size
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={present}-"} if present else {})
+        deadline = time.monotonic() + STALL_SECONDS + jar.bytes / SLOWEST
         try:
             with session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, STALL_SECONDS)) as response:
                 _require_success(response.status_code, response.reason, jar)
@@ -132,11 +136,11 @@ def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[
                     if resumed and not counted:
                         count(present)
                         counted = present
-                    for chunk in _bounded(response, jar, jar.bytes - (present if resumed else 0)):
+                    for chunk in _bounded(response, jar, jar.bytes - (present if resumed else 0), deadline):
                         file.write(chunk)
                         count(len(chunk))
                         counted += len(chunk)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise NotReady(_reason(error)) from error
 
     try:
@@ -157,13 +161,12 @@ def _download(session: Session, url: str, jar: Jar, part: Path, count: Callable[
         raise _wrong_content(jar, f"sha256 {found[:16]}…, its version lock file has {jar.sha256[:16]}…")
 
 
-def _bounded(response: Response, jar: Jar, size: int) -> Iterator[bytes]:
-    """Yield the content of a response, of `size` bytes at most, in a time that a slow line needs.
+def _bounded(response: Response, jar: Jar, size: int, deadline: float) -> Iterator[bytes]:
+    """Yield the content of a response as it was sent, of `size` bytes at most, until `deadline` (time.monotonic).
 
     Raises HostError where more comes: a repository must not fill the disk. Raises NotReady where it is too slow.
     """
-    deadline = time.monotonic() + STALL_SECONDS + jar.bytes / SLOWEST
-    for chunk in response.iter_content(1 << 16):  # unpacked, where the repository packs what it sends
+    for chunk in response.raw.stream(1 << 16, decode_content=False):
         size -= len(chunk)
         if size < 0:
             raise _wrong_content(jar, f"more than the {jar.bytes} bytes in its version lock file")
@@ -191,7 +194,7 @@ def _require_success(code: int, reason: str, jar: Jar) -> None:
         )
 
 
-def _reason(error: RequestException) -> str:
+def _reason(error: RequestException | HTTPError) -> str:
     """Why a request failed, by the types of the exceptions behind it."""
     from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, ReadTimeoutError
 

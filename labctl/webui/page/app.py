@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from labctl import report
-from labctl.errors import KafkaFailed
+from labctl.errors import HostError, KafkaFailed
 from labctl.kafka.client import KafkaClient
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template, templates_folder
@@ -49,6 +49,7 @@ REPORT_HEADERS = HEADERS | {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 }
 ASSETS = {"page.css": "text/css", "page.js": "text/javascript"}
+PUBLIC = {"/health", *(f"/assets/{name}" for name in ASSETS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,10 @@ class Page:
 
     def report(self, _request: Request) -> Response:
         """Return the last report. Raises HTTPException where there is none."""
-        last = report.read(self.folder)
+        try:
+            last = report.read(self.folder)
+        except HostError as error:
+            raise HTTPException(404, error.message) from None
         if last is None:
             raise HTTPException(404, "there is no report yet")
         return HTMLResponse(to_html(last, home=f"{self.base}/"), 200, REPORT_HEADERS)
@@ -188,7 +192,9 @@ def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None =
     remedy = f"To open it: labctl ui --name {plan.name}"
     base = "" if key is None else new_base()
     authentication = (
-        [Middleware(RequireKey, key=key, base=base, cookie=page_cookie(plan), remedy=remedy)] if key is not None else []
+        [Middleware(RequireKey, key=key, base=base, cookie=page_cookie(plan), remedy=remedy, public=PUBLIC)]
+        if key is not None
+        else []
     )
     page = Page(plan, client, folder, base)
 

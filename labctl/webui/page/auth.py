@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Collection
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -17,8 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labctl.webui.page.access import CODE, OPEN
 
-HEALTH = "/health"
-ASSETS = "/assets/"  # these contain nothing of the lab
 SCHEME = "Bearer "
 CODE_SECONDS = 60.0
 MOST_CODES = 20
@@ -32,10 +31,15 @@ def new_base() -> str:
 
 
 class RequireKey:
-    """Accepts requests with the page's key, and those of a browser with its cookie below `base`."""
+    """Accepts requests with the page's key, and those of a browser with its cookie below `base`.
 
-    def __init__(self, app: ASGIApp, *, key: str, base: str, cookie: str, remedy: str) -> None:
+    What is at the paths `public` contains nothing of the lab, and nothing else is sent without authentication: each
+    other page of the lab has `base` in it.
+    """
+
+    def __init__(self, app: ASGIApp, *, key: str, base: str, cookie: str, remedy: str, public: Collection[str]) -> None:
         self._app = app
+        self._public = public
         self._key = key
         self._base = base
         self._cookie = cookie
@@ -53,7 +57,7 @@ class RequireKey:
         path = str(scope["path"])
         if path in {OPEN, CODE}:
             await (await self._opened(request) if path == OPEN else self._new_code(request))(scope, receive, send)
-        elif self._has_key(request) or path == HEALTH or path.startswith(ASSETS):
+        elif self._has_key(request) or (request.method in {"GET", "HEAD"} and path in self._public):
             await self._app(scope, receive, send)
         elif path.startswith(f"{self._base}/") and _same(request.cookies.get(self._cookie), self._session):
             below = path.removeprefix(self._base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import h11
@@ -25,6 +26,7 @@ class OwnConnection(H11Protocol):
     Where there are too many, the one goes first whose client has owed a request for the longest time.
     """
 
+    _accepted = False
     _since = 0.0  # when the client had to begin with its next request
     _timer: asyncio.TimerHandle | None = None
 
@@ -32,8 +34,8 @@ class OwnConnection(H11Protocol):
         """Accept the connection of a program of this user, and no other: nothing of what it sends is read."""
         super().connection_made(transport)
         self._since = self.loop.time()
-        here, there = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
-        if there is None or not is_own_peer(here, there):
+        self._accepted = _is_own(transport)
+        if not self._accepted:
             transport.write(FOREIGN)
             transport.close()
             return
@@ -41,6 +43,11 @@ class OwnConnection(H11Protocol):
         if len(self.connections) > MOST_CONNECTIONS:
             waiting = [each for each in self.connections if isinstance(each, OwnConnection) and each._client_owes]  # noqa: SLF001
             min(waiting, key=lambda each: each._since, default=self).transport.abort()  # noqa: SLF001
+
+    def data_received(self, data: bytes) -> None:
+        """Read what an accepted client sends."""
+        if self._accepted:
+            super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -65,3 +72,11 @@ class OwnConnection(H11Protocol):
             self.transport.abort()
         else:
             self._timer = self.loop.call_later(max(left, SHORTEST), self._end_where_too_late)
+
+
+def _is_own(transport: Any) -> bool:
+    """Whether the client is a program of this user; a client whose user can't be found is not."""
+    here, there = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return there is not None and is_own_peer(here, there)
+    return False

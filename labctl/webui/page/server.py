@@ -9,11 +9,13 @@ from pathlib import Path
 
 import uvicorn
 
+from labctl.errors import HostError
 from labctl.kafka.client import KafkaClient, load_library
 from labctl.kafka.credentials import library_settings
 from labctl.plan.model import LabPlan
 from labctl.state.store import LabStore
 from labctl.system.limits import raise_limit
+from labctl.system.peers import knows_users
 from labctl.webui.page.access import page_key
 from labctl.webui.page.app import make_app
 from labctl.webui.page.connections import OwnConnection
@@ -31,10 +33,14 @@ def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
     Raises HostError.
     """
     raise_limit()
+    knows_users()
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_LOG, LARGEST_LOG))
     load_library()
     client = KafkaClient(plan.host_bootstrap, library_settings(plan), connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS)
-    app = make_app(plan, client, folder, page_key(plan))
+    key = page_key(plan)
+    if plan.security and key is None:
+        raise HostError("the key of the lab page is missing", "labctl up starts the page again", "secret-missing")
+    app = make_app(plan, client, folder, key)
     server = uvicorn.Server(
         uvicorn.Config(app, http=OwnConnection, log_level="warning", access_log=False, timeout_keep_alive=5)
     )
