@@ -173,6 +173,10 @@ def test_a_file_that_only_this_user_can_change_is_accepted(lab_yaml):
     """As a user creates it, below a folder like /tmp, which everybody can write to, but not change what others have."""
     assert other_writer(lab_yaml) == ""
     assert other_writer(lab_yaml.with_name("missing.yaml")) == ""
+    circle = lab_yaml.with_name("circle.yaml")
+    circle.symlink_to(circle)
+    assert other_writer(circle) == ""
+    assert other_writer(lab_yaml / "below-a-file") == ""
 
 
 @pytest.mark.parametrize("above", [0, 1])

@@ -36,12 +36,13 @@ def require_own(path: Path) -> None:
 def other_writer(path: Path) -> str:
     """Return who else than this user and root can change the file at `path`, or replace it; "" where nobody can.
 
-    A file that does not exist can't be changed.
+    A file that can't be examined can't be read either.
     """
-    if not path.exists():
+    try:
+        places = dict.fromkeys(_chain(Path(os.path.abspath(path))) + _chain(path.resolve(strict=True)))  # noqa: PTH100 - keeps links
+        return next((who for place in places if (who := writer_of(place, place.lstat()))), "")
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
         return ""
-    places = dict.fromkeys(_chain(Path(os.path.abspath(path))) + _chain(path.resolve()))  # noqa: PTH100 - keeps links
-    return next((who for place in places if (who := writer_of(place, place.lstat()))), "")
 
 
 def make_private(folder: Path, what: str, hint: str) -> None:
