@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 
 DOCUMENT = SOURCE / "SECURITY.md"
 BEGIN, END = "<!-- written by tests/integration/test_attacks.py -->\n", "<!-- end -->\n"
-ROWS = 33
+ROWS = 40
 OTHER_USER = 12345
 MOST_MEMORY = 150 * 2**20  # bytes of the page; measured: 46 MiB at rest
 LAB = "listeners: {external: {port: auto}}\nui: {kind: page, port: auto}\nchecks: none\n"
@@ -49,7 +49,7 @@ def rows():
     yield found
     if len(found) == ROWS:
         lines = ["| attacker | attempt | what happened |", "| --- | --- | --- |"]
-        lines += [f"| {who} | {what} | {happened} |" for (who, what), happened in found.items()]
+        lines += [f"| {who} | {what} | {happened} |" for (who, what), happened in sorted(found.items())]
         text = DOCUMENT.read_text()
         before, after = text.partition(BEGIN)[0], text.partition(END)[2]
         DOCUMENT.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after)
@@ -611,4 +611,8 @@ def test_the_profile_of_the_browser(secure, chromium, tmp_path, tried):
     assert search(tmp_path / "profile", "planted-in-an-address")
     for secret in (key_file.read_text().strip(), code, cookie):
         assert search(tmp_path / "profile", secret) == []
-    tried("who reads the browser's profile", "searches it for the key, the code and the cookie", "none is in it")
+    tried(
+        "a program that reads the browser's profile",
+        "searches it for the key, the code and the cookie",
+        "none is in it",
+    )
