@@ -126,7 +126,7 @@ def report(file: Path | None, name: str | None, form: str, output: Path | None) 
 def ui(console: Console, file: Path | None, name: str | None) -> None:
     """Print the address of the lab page; on a terminal open it too.
 
-    The page of a secure lab requires a key: the address is a file of yours that contains it.
+    The page of a secure lab requires authentication: the address is a file of yours that opens it once.
     """
     from labctl.errors import LabStopped
     from labctl.webui.page.access import page_opener

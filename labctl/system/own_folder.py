@@ -139,8 +139,8 @@ def _open_folder(above: int, name: str, path: Path) -> int:
     try:
         return os.open(name, FOLDER_FLAGS, dir_fd=above)
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-            kind = "a link" if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode) else "no folder"
-            text = f"{path} is {kind}"
-            raise OSError(errno.ENOTDIR, text, str(path)) from None
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        text = error.strerror
+        with contextlib.suppress(OSError):
+            if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
+                text = f"{path} is a link"
+        raise OSError(error.errno, text, str(path)) from None
