@@ -367,7 +367,7 @@ def test_a_link_in_place_of_a_file(labctl, private, tried, name):
         labctl.run("render", "--runtime", "compose", check=True)
     else:
         assert labctl.run("report").returncode in {3, 4}
-        assert labctl.run("up", "--ports", "auto", "--timeout", "1", "--runtime", "local").returncode == 4
+        labctl.run("up", "--ports", "auto", "--checks", "none", "--runtime", "local", check=True)
     assert not (folder / name).is_symlink()
     tried(REPOSITORY, f"has a link to a private file in place of `{name}`", "the link is replaced, the file stays")
 
@@ -420,9 +420,7 @@ def test_a_yaml_bomb(labctl, tried):
 
 
 def produce(labctl, topic, value, **settings):
-    producer = KafkaProducer(
-        bootstrap_servers=labctl.bootstrap, max_request_size=2**31 - 1, buffer_memory=2**31 - 1, **settings
-    )
+    producer = KafkaProducer(bootstrap_servers=labctl.bootstrap, max_request_size=2**31 - 1, **settings)
     producer.send(topic, value).get(60)
     producer.close()
 
