@@ -7,7 +7,6 @@ import grp
 import os
 import pwd
 import stat
-import sys
 from pathlib import Path
 
 from labctl.errors import HostError, SpecError, unwritable
@@ -70,7 +69,7 @@ def _other_owner(folder: Path) -> str:
     own = own_ids()
     for place in dict.fromkeys([*folder.absolute().parents, *folder.resolve().parents]):
         found = place.lstat()
-        if found.st_uid not in own and not _keeps_no_modes(place, found.st_dev):
+        if found.st_uid not in own and not _keeps_no_modes(found.st_dev):
             return f"{place} belongs to {_user_name(found.st_uid)}, and you are {_user_name(os.geteuid())}"
     return ""
 
@@ -86,7 +85,7 @@ def writer_of(path: Path, found: os.stat_result) -> str:
         who = f"everybody can write to {path}"
     elif found.st_mode & stat.S_IWGRP and not _is_private_group(found.st_gid):
         who = f"the group {_group_name(found.st_gid)} can write to {path}"
-    return "" if who and _keeps_no_modes(path, found.st_dev) else who
+    return "" if who and _keeps_no_modes(found.st_dev) else who
 
 
 def own_ids() -> set[int]:
@@ -113,10 +112,8 @@ def _is_private_group(group: int) -> bool:
     return False
 
 
-def _keeps_no_modes(path: Path, device: int) -> bool:
-    """Whether the file system with `path` has no owners and modes of its own (proc_pid_mountinfo(5))."""
-    if sys.platform == "darwin":
-        return _kind_on_macos(path) in WITHOUT_MODES
+def _keeps_no_modes(device: int) -> bool:
+    """Whether the file system on `device` has no owners and modes of its own (proc_pid_mountinfo(5))."""
     number = f"{os.major(device)}:{os.minor(device)}"
     with contextlib.suppress(OSError, ValueError):
         for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -124,13 +121,6 @@ def _keeps_no_modes(path: Path, device: int) -> bool:
             if fields.split()[2] == number:
                 return about.split()[0] in WITHOUT_MODES
     return False
-
-
-def _kind_on_macos(path: Path) -> str:
-    import psutil
-
-    mounts = [disk for disk in psutil.disk_partitions(all=True) if path.is_relative_to(disk.mountpoint)]
-    return max(mounts, key=lambda disk: len(disk.mountpoint)).fstype if mounts else ""
 
 
 def _user_name(user: int) -> str:
