@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -55,7 +56,8 @@ def run(test, tmp_path):
         async with served(tmp_path) as page:
             await asyncio.wait_for(test(page), WAIT)
 
-    asyncio.run(main())
+    with ThreadPoolExecutor(1) as thread:  # the tests with a browser keep an event loop in the main thread
+        thread.submit(asyncio.run, main()).result()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", HEALTH, HEALTH + b"X: " + b"y" * 1000, FORM, FORM + b"token="])
