@@ -23,7 +23,7 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a f
 
 
 @pytest.fixture
-def victim(tmp_path, monkeypatch):
+def private_folder(tmp_path, monkeypatch):
     """A private folder of the user, with a file; the current folder is a repository beside it."""
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "private").write_text("secret")
@@ -45,33 +45,33 @@ def link(place: str, target: Path) -> None:
 
 @pytest.mark.parametrize("place", FOLDERS[:3])
 @pytest.mark.parametrize("base", ["relative", "absolute"])
-def test_rendering_follows_no_link_to_a_folder(victim, place, base):
+def test_rendering_follows_no_link_to_a_folder(private_folder, place, base):
     """It is refused, and nothing is written where the link leads."""
-    link(place, victim)
+    link(place, private_folder)
     folder = Path(".labctl/homework") if base == "relative" else Path.cwd() / ".labctl/homework"
     with pytest.raises(HostError, match="is a link"):
         write_files({"broker/server.properties": "x"}, folder, "hint")
 
 
-def test_rendering_replaces_a_link_to_a_file(victim):
+def test_rendering_replaces_a_link_to_a_file(private_folder):
     """A link `docker-compose.yml` -> ~/.bashrc becomes the rendered file; ~/.bashrc stays."""
-    link(".labctl/homework/docker-compose.yml", victim / "private")
+    link(".labctl/homework/docker-compose.yml", private_folder / "private")
     write_files({"docker-compose.yml": "x"}, Path(".labctl/homework"), "hint")
     written = Path(".labctl/homework/docker-compose.yml")
     assert (written.read_text(), written.is_symlink()) == ("x", False)
 
 
-def test_a_hard_link_is_replaced_too(victim):
-    """The file is written anew, not through its second name."""
+def test_a_hard_link_is_replaced_too(private_folder):
+    """A new file takes its place, and the other name keeps the old content."""
     Path(".labctl/homework").mkdir(parents=True)
-    os.link(victim / "private", ".labctl/homework/docker-compose.yml")
+    os.link(private_folder / "private", ".labctl/homework/docker-compose.yml")
     write_files({"docker-compose.yml": "x"}, Path(".labctl/homework"), "hint")
 
 
 @pytest.mark.parametrize("place", FOLDERS)
-def test_reports_and_bundles_follow_no_link(victim, place):
+def test_reports_and_bundles_follow_no_link(private_folder, place):
     """Neither when they are written, nor when they are removed or read."""
-    link(place, victim)
+    link(place, private_folder)
     folder = Path.cwd() / ".labctl/homework"
     files = {"broker/server.properties": "x"}
     if place != ".labctl/homework/broker":
@@ -86,9 +86,9 @@ def test_reports_and_bundles_follow_no_link(victim, place):
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html"])
-def test_a_report_that_is_a_link_is_replaced_and_not_read(victim, name):
+def test_a_report_that_is_a_link_is_replaced_and_not_read(private_folder, name):
     """What a link names is not shown as a report."""
-    link(f".labctl/homework/{name}", victim / "private")
+    link(f".labctl/homework/{name}", private_folder / "private")
     folder = Path.cwd() / ".labctl/homework"
     if name == "report.json":
         with pytest.raises(HostError, match="it is a link"):
@@ -98,17 +98,17 @@ def test_a_report_that_is_a_link_is_replaced_and_not_read(victim, name):
 
 
 @pytest.mark.parametrize("arguments", [["render", "--runtime", "local", "-o", "out"], ["init", "out/lab.yaml"]])
-def test_an_output_folder_that_is_a_link_is_refused(victim, arguments):
+def test_an_output_folder_that_is_a_link_is_refused(private_folder, arguments):
     """`-o out` where the repository has a link `out`."""
-    link("out", victim)
+    link("out", private_folder)
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 3
     assert "is a link" in result.output
 
 
-def test_an_output_file_that_is_a_link_is_replaced(victim):
+def test_an_output_file_that_is_a_link_is_replaced(private_folder):
     """`labctl init --force` where lab.yaml is a link to ~/.bashrc."""
-    link("lab.yaml", victim / "private")
+    link("lab.yaml", private_folder / "private")
     assert CliRunner().invoke(cli, ["init"]).exit_code == 2
     assert CliRunner().invoke(cli, ["init", "--force"]).exit_code == 0
     assert "version: 1" in Path("lab.yaml").read_text()
@@ -171,7 +171,7 @@ def test_only_files_are_read(tmp_path, name):
 
 
 @pytest.mark.parametrize("place", [".labctl", ".labctl/homework", ".labctl/homework/broker"])
-def test_a_folder_that_others_can_write_to_is_refused(victim, place):
+def test_a_folder_that_others_can_write_to_is_refused(private_folder, place):
     """Another user could put a file there, or a link, at any moment."""
     Path(place).mkdir(parents=True)
     Path(place).chmod(0o777)
@@ -181,7 +181,7 @@ def test_a_folder_that_others_can_write_to_is_refused(victim, place):
 
 @only_root
 @pytest.mark.parametrize("place", [".labctl", ".labctl/homework", ".labctl/homework/broker"])
-def test_a_folder_of_another_user_is_refused(victim, place):
+def test_a_folder_of_another_user_is_refused(private_folder, place):
     """It was there before labctl: made by another user in a folder that everybody can write to."""
     Path(place).mkdir(parents=True)
     os.chown(place, OTHER_USER, OTHER_USER)
@@ -189,7 +189,7 @@ def test_a_folder_of_another_user_is_refused(victim, place):
         write_files({"broker/server.properties": "x"}, Path(".labctl/homework"), "hint")
 
 
-def test_nobody_else_can_write_to_what_is_created(victim):
+def test_nobody_else_can_write_to_what_is_created(private_folder):
     """Also with a umask of 000."""
     before = os.umask(0)
     try:

@@ -41,14 +41,13 @@ from labctl.runtime.selection import choose, choose_ui, find_engine
 from labctl.spec.model import LabSpec
 from labctl.state.store import OTHER_FOLDER, LabRecord, LabStore, refuse_other_source
 from labctl.system import host
-from labctl.system.files import write_files
+from labctl.system.files import PRIVATE_MODE, write_files
 from labctl.system.processes import ProcessId
 from labctl.system.waiting import Deadline
 from labctl.webui.page.process import start_page, stop_page, wait_for_page, warm_page
 
 PORT_CHOICES = 3  # attempts with other free ports, where another program was faster
 MOUNTED = 0o644  # a container's user reads mounted settings; only this user can enter the folder above them
-WITH_SECRETS = 0o600
 OWN_FOLDER = "start labctl in a folder that you own, or fix this one"
 OTHER_NAME = "labctl run --name OTHER --ports auto … creates another lab beside it"
 
@@ -238,7 +237,7 @@ def _write_files(lab: ExistingLab, spec: LabSpec, store: LabStore) -> LabRecord:
     files = render(lab.plan)
     write_files(files, lab.files_in_use, OTHER_FOLDER, mode=MOUNTED)
     secret = secrets_in(dict(lab.plan.broker_config))
-    write_files(files, lab.folder, OWN_FOLDER, mode=WITH_SECRETS if secret else None)
+    write_files(files, lab.folder, OWN_FOLDER, mode=PRIVATE_MODE if secret else None)
     return store.save(replace(lab.record, spec=spec.model_dump(mode="json")))
 
 

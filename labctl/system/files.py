@@ -10,6 +10,8 @@ from pathlib import Path, PurePath
 from labctl.errors import HostError, unwritable
 from labctl.system.own_folder import own_folder
 
+PRIVATE_MODE = 0o600
+
 
 @contextlib.contextmanager
 def file_errors(path: str | Path, hint: str) -> Iterator[None]:
@@ -60,21 +62,16 @@ def write_file(path: Path, content: str, hint: str) -> None:
         if path.exists() and not path.is_file():  # /dev/stdout is a link to one
             path.write_text(content, encoding="utf-8")
             return
-        with own_folder(path.parent, typed=True) as parent:
-            parent.write(path.name, content)
+        write_whole(path, content)
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write in one rename: a reader finds the old or the new text. Raises OSError."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    with own_folder(path.parent, typed=True) as parent:
+        parent.write(path.name, text)
 
 
 def write_private(path: Path, text: str) -> None:
     """Write in one rename, readable by this user alone. Raises OSError."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    with own_folder(path.parent, typed=True) as parent:
+        parent.write(path.name, text, PRIVATE_MODE)

@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import stat
+from functools import cache
 from pathlib import Path
 
 from labctl.errors import HostError, SpecError, unwritable
@@ -94,10 +95,16 @@ def own_ids() -> set[int]:
     if os.geteuid() == 0:
         with contextlib.suppress(KeyError, ValueError):
             own.add(int(os.environ["SUDO_UID"]))
+    return own | _unmapped_ids()
+
+
+@cache
+def _unmapped_ids() -> set[int]:
+    """UNMAPPED_USER where this process is in a user namespace that does not have all users."""
     with contextlib.suppress(OSError):
         if Path("/proc/self/uid_map").read_text(encoding="ascii").split()[2:] != [ALL_USERS]:
-            own.add(UNMAPPED_USER)
-    return own
+            return {UNMAPPED_USER}
+    return set()
 
 
 def _is_private_group(group: int) -> bool:

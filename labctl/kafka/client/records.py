@@ -70,20 +70,11 @@ class Records(AdminRead):
         With `until`, wait up to `seconds` (the client's where None) for that many records. Where `partitions` says how
         many partitions there are, the cluster is not queried: it reports that a forbidden topic does not exist.
         """
-        from kafka import KafkaConsumer, TopicPartition
+        from kafka import TopicPartition
 
         isolation = "read_committed" if committed_only else "read_uncommitted"
         with map_errors(f"read {topic}"):
-            consumer = limit_batches(
-                open_client(
-                    KafkaConsumer,
-                    **self._client_settings,
-                    group_id=None,
-                    isolation_level=isolation,
-                    auto_offset_reset="earliest",
-                    fetch_max_wait_ms=FETCH_MILLISECONDS,
-                )
-            )
+            consumer = self._open_consumer(group_id=None, isolation_level=isolation)
             try:
                 numbers = range(partitions) if partitions else sorted(self._partition_numbers(consumer, topic))
                 assigned = [TopicPartition(topic, number) for number in numbers]
@@ -147,44 +138,20 @@ class Records(AdminRead):
     @contextlib.contextmanager
     def _reader_at(self, partitions: Sequence[Any]) -> Iterator[Any]:
         """Yield the consumer without a group, to one caller at a time."""
-        from kafka import KafkaConsumer
-
         with self._reading:
             reader = self._reader
             if reader is None:
-                reader = self._reader = limit_batches(
-                    open_client(
-                        KafkaConsumer,
-                        **self._client_settings,
-                        group_id=None,
-                        auto_offset_reset="earliest",
-                        fetch_max_wait_ms=FETCH_MILLISECONDS,
-                        fetch_max_bytes=FETCH_BYTES,
-                        receive_message_max_bytes=RESPONSE_BYTES,
-                        check_crcs=False,  # takes 0.1 s a MB in Python; the broker has verified them
-                    )
-                )
+                # checksums take 0.1 s a MB in Python; the broker has verified them
+                reader = self._reader = self._open_consumer(group_id=None, check_crcs=False)
             reader.assign(list(partitions))
             yield reader
 
     @with_timeout
     def member(self, topic: str, group: str) -> GroupConsumer:
         """Return a new member of the consumer group `group`, subscribed to `topic`."""
-        from kafka import KafkaConsumer
-
         with map_errors(f"group {group}"):
-            consumer = limit_batches(
-                open_client(
-                    KafkaConsumer,
-                    topic,
-                    **self._client_settings,
-                    group_id=group,
-                    auto_offset_reset="earliest",
-                    enable_auto_commit=False,
-                    fetch_max_wait_ms=FETCH_MILLISECONDS,
-                    heartbeat_interval_ms=50,  # a member joins at a heartbeat: 3.1 s with the default, 0.65 s with 500
-                )
-            )
+            # a member joins at a heartbeat: 3.1 s with the default, 0.65 s with 500
+            consumer = self._open_consumer(topic, group_id=group, enable_auto_commit=False, heartbeat_interval_ms=50)
             # kafka-python joins without knowing the partitions and has to join again. If its poll ends meanwhile, it
             # never joins again and never reads anything.
             try:
@@ -193,6 +160,23 @@ class Records(AdminRead):
                 close_all([functools.partial(consumer.close, autocommit=False)])
                 raise
         return GroupConsumer(consumer, group, self._seconds)
+
+    def _open_consumer(self, *topics: str, **options: Any) -> Any:
+        """A consumer that reads from the beginning and takes what others wrote within bounds."""
+        from kafka import KafkaConsumer
+
+        return limit_batches(
+            open_client(
+                KafkaConsumer,
+                *topics,
+                **self._client_settings,
+                auto_offset_reset="earliest",
+                fetch_max_wait_ms=FETCH_MILLISECONDS,
+                fetch_max_bytes=FETCH_BYTES,
+                receive_message_max_bytes=RESPONSE_BYTES,
+                **options,
+            )
+        )
 
     def _partition_numbers(self, consumer: Any, topic: str) -> set[int]:
         numbers: set[int] | None = consumer.partitions_for_topic(topic)

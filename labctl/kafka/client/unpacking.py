@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 LARGEST_BATCH = 16 * 2**20  # bytes, unpacked; a producer packs 16 kB by default, and a broker accepts 1 MB
-MOST_HEADERS = 1000  # of one record
+SMALL_BATCH = 2**18  # bytes, unpacked: whatever is in it, it is not worth a look at each record
+MOST_HEADERS = 1000  # of one record in a larger one
 GZIP = 31  # zlib's window bits for gzip
 
 
@@ -67,7 +68,9 @@ class _Batch:
         try:
             with contextlib.suppress(ImportError):  # kafka-python reports that the library of a codec is missing
                 _unpack(batch)
-                _require_few_headers(bytes(batch._buffer[batch._pos :]), batch.records_count)  # noqa: SLF001
+                records = memoryview(batch._buffer)[batch._pos :]  # noqa: SLF001
+                if len(records) > SMALL_BATCH:
+                    _require_few_headers(records, batch.records_count)
         except TooLarge:
             yield DefaultRecord(0, batch.last_offset, batch.max_timestamp, batch.timestamp_type, None, Oversized(), [])
             return
@@ -90,37 +93,27 @@ def _unpack(batch: Any) -> None:
         batch._buffer, batch._pos, batch._decompressed = bytearray(data), 0, True  # noqa: SLF001
 
 
-def _require_few_headers(records: bytes, count: int) -> None:
+def _require_few_headers(records: memoryview, count: int) -> None:
     """Raise TooLarge where a record has more than MOST_HEADERS: each of two bytes becomes a hundred in Python.
 
     A record is its length, attributes, two deltas, key, value, and the number of its headers
     (kafka.apache.org/documentation, "Record").
     """
+    from kafka.record.util import decode_varint
+
     position = 0
     for _ in range(count):
-        length, start = _signed_varint(records, position)
+        length, start = decode_varint(records, position)
         place = start + 1  # after the attributes
         for _delta in range(2):
-            _number, place = _signed_varint(records, place)
+            _number, place = decode_varint(records, place)
         for _text in range(2):
-            size, place = _signed_varint(records, place)
+            size, place = decode_varint(records, place)
             place += max(size, 0)
-        headers, _place = _signed_varint(records, place)
+        headers, _place = decode_varint(records, place)
         if headers > MOST_HEADERS:
             raise TooLarge
         position = start + length
-
-
-def _signed_varint(data: bytes, position: int) -> tuple[int, int]:
-    """A number in zigzag encoding, and the position after it. Raises IndexError."""
-    number, shift = 0, 0
-    while True:
-        byte = data[position]
-        position += 1
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return (number >> 1) ^ -(number & 1), position
 
 
 def _gzip(packed: bytes) -> bytes:

@@ -12,11 +12,13 @@ import time
 from collections.abc import Collection
 from urllib.parse import parse_qs
 
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labctl.webui.page.access import CODE, OPEN
+from labctl.webui.page.request_parameters import read_body
 
 SCHEME = "Bearer "
 CODE_SECONDS = 60.0
@@ -80,12 +82,10 @@ class RequireKey:
 
     async def _opened(self, request: Request) -> Response:
         """The cookie, for a browser that sends a code: in a form, so that it is in no address and no history."""
-        body = b""
-        if request.method == "POST":
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST_CODE:
-                    return self._refusal()
+        try:
+            body = await read_body(request, LARGEST_CODE)
+        except (HTTPException, ClientDisconnect):
+            return self._refusal()
         given = parse_qs(body.decode("ascii", "replace")).get("code", [""])[0]
         code = next((known for known in self._codes if _same(given, known)), "")
         if not code or self._codes.pop(code) < time.monotonic():

@@ -63,13 +63,7 @@ async def read_form(request: Request, origins: set[str], token: str) -> dict[str
         raise HTTPException(403, "this form was not sent by the lab page")
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise HTTPException(415, "a form is application/x-www-form-urlencoded")
-    if _content_length(request) > LARGEST_FORM:
-        raise HTTPException(413, f"a form has at most {LARGEST_FORM} bytes")
-    raw = b""
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_FORM:
-            raise HTTPException(413, f"a form has at most {LARGEST_FORM} bytes")
+    raw = await read_body(request, LARGEST_FORM)
     try:
         fields = parse_qs(raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=10)
         form = {key: values[0] for key, values in fields.items()}
@@ -78,6 +72,19 @@ async def read_form(request: Request, origins: set[str], token: str) -> dict[str
     if not secrets.compare_digest(form.get("token", "").encode(), token.encode()):
         raise HTTPException(403, "this form is from before the page was restarted: load the page again")
     return form
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """Return the body of a request, of `most` bytes at most. Raises HTTPException, ClientDisconnect."""
+    refusal = HTTPException(413, f"a form has at most {most} bytes")
+    if _content_length(request) > most:
+        raise refusal
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > most:
+            raise refusal
+    return raw
 
 
 def _content_length(request: Request) -> int:
