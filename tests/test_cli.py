@@ -24,8 +24,8 @@ def test_help_lists_every_command():
     """`labctl --help` lists all commands."""
     text = run("--help").output
     commands = (
-        "init schema plan render doctor cache image up check run gc status ls logs exec env stop reset down report ui "
-        "notebook evidence example"
+        "init schema plan render doctor cache image up check lint run gc status ls logs exec env stop reset down "
+        "report ui notebook evidence example"
     )
     for command in commands.split():
         assert f"  {command} " in text

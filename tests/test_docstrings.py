@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MODULES = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(ROOT.glob("labctl/**/*.py"))}
 CLASSES = {node.name: node for tree in MODULES.values() for node in tree.body if isinstance(node, ast.ClassDef)}
-EXEMPT = re.compile(r"click|command|option|argument|fixture|validator|property")
+EXEMPT = re.compile(r"^rule\(|click|command|option|argument|fixture|validator|property")
 NO_ERRORS = re.compile(r"labctl/cli/|.* client_variables$")  # main prints errors; `login_as` finds the first user
 FUNCTIONS = [
     (file, cls, node)

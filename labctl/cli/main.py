@@ -20,6 +20,7 @@ COMMANDS = {
     "render": "setup",
     "up": "bring_up",
     "check": "bring_up",
+    "lint": "examine",
     "run": "bring_up",
     "gc": "remove",
     "status": "show",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from labctl.errors import SpecError
-from labctl.spec.model import KeyPath
+
+if TYPE_CHECKING:
+    from labctl.spec.model import KeyPath
 
 LARGEST_NUMBER = 2**63
 LARGEST = 2**20  # characters of a lab.yaml
@@ -43,10 +47,7 @@ def read_yaml(text: str, source: str) -> YamlFile:
 
     Raises SpecError where it is no YAML, or too large.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.composer import MaxDepthExceededError
     from ruamel.yaml.constructor import ConstructorError, SafeConstructor
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     class Constructor(SafeConstructor):
         """Adds the place to errors of Python: int() of too many digits, the 99th day of a month."""
@@ -61,15 +62,46 @@ def read_yaml(text: str, source: str) -> YamlFile:
                 raise ConstructorError(None, None, what, node.start_mark) from None
             return value
 
-    if len(text) > LARGEST:
-        raise SpecError([f"{source}:1:1: larger than {LARGEST:,} characters"])
+    with _errors_of(source):
+        yaml = _parser()
+        yaml.Constructor = Constructor
+        nodes = _compose(yaml, text, source)
+        return YamlFile(_plain(yaml.constructor.construct_document(nodes) if nodes else None), nodes)
+
+
+def yaml_nodes(text: str, source: str) -> Any:
+    """Return ruamel.yaml's tree of a YAML text, None where it is empty: scalars as they are written, with their places.
+
+    Raises SpecError where it is no YAML, or too large. `source` is its name in messages.
+    """
+    with _errors_of(source):
+        return _compose(_parser(), text, source)
+
+
+def _parser() -> Any:
+    from ruamel.yaml import YAML
+
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = MOST_LEVELS
-    yaml.Constructor = Constructor
+    return yaml
+
+
+def _compose(yaml: Any, text: str, source: str) -> Any:
+    if len(text) > LARGEST:
+        raise SpecError([f"{source}:1:1: larger than {LARGEST:,} characters"])
+    nodes = yaml.compose(text)
+    _Limit(source).require(nodes, 0)  # `<<` multiplies what it merges while values are made
+    return nodes
+
+
+@contextmanager
+def _errors_of(source: str) -> Iterator[None]:
+    """Raise ruamel.yaml's errors as SpecError with their place."""
+    from ruamel.yaml.composer import MaxDepthExceededError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     try:
-        nodes = yaml.compose(text)
-        _Limit(source).require(nodes, 0)  # `<<` multiplies what it merges while values are made
-        data = yaml.constructor.construct_document(nodes) if nodes else None
+        yield
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
@@ -79,7 +111,6 @@ def read_yaml(text: str, source: str) -> YamlFile:
         raise SpecError([f"{source}:{where}: {what}"]) from None
     except YAMLError as error:
         raise SpecError([f"{source}:1:1: not YAML: {error}"[:LONGEST]]) from None
-    return YamlFile(_plain(data), nodes)
 
 
 def _children(node: Any) -> dict[str | int, tuple[Any, Any]]:

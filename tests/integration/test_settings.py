@@ -1,10 +1,7 @@
 """Kafka accepts what labctl accepts: Kafka's own class, oldest and newest, reads the settings of generated labs."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,11 +9,9 @@ from hypothesis import strategies as st
 
 from labctl.errors import SpecError
 from labctl.kafka.broker_settings import node_settings
-from labctl.lab.reporter import NullReporter
-from labctl.runtime.jvm.cache import ensure_jars
-from labctl.runtime.jvm.java import find_java
 from labctl.version_lock import locked_versions
 from tests.fakes import HUGE, IDENTITY, a_plan
+from tests.integration.settings_of_kafka import KafkaConfig
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
 
@@ -85,41 +80,9 @@ LABS = st.fixed_dictionaries(
 )
 
 
-class Kafka:
-    """KafkaConfig of one Kafka version, in a JVM that keeps running."""
-
-    def __init__(self, version):
-        self.version = version
-        lock, jars = ensure_jars(version, NullReporter())
-        java = find_java().executable.parent.parent
-        library = next(java.rglob("libjvm.so"))
-        program = Path(__file__).with_name("kafka_config.py")
-        classpath = ":".join(str(jars / jar.file_name) for jar in lock.jars)
-        self.process = subprocess.Popen(
-            [sys.executable, str(program), str(library), classpath],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def refusal(self, node):
-        self.process.stdin.write(json.dumps(node) + "\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith("> "):
-                return line.removeprefix("> ").strip().removeprefix("ok")
-        raise AssertionError("the JVM ended")
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait(20)
-
-
 @pytest.fixture
 def kafkas():
-    kafkas = [Kafka(locked_versions()[0]), Kafka(locked_versions()[-1])]
+    kafkas = [KafkaConfig(locked_versions()[0]), KafkaConfig(locked_versions()[-1])]
     yield kafkas
     for kafka in kafkas:
         kafka.close()

@@ -1,0 +1,1 @@
+"""The rules, by subject; table.py has their order."""

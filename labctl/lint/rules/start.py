@@ -1,0 +1,529 @@
+"""Health checks, and the order in which services start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from labctl.lint.addresses import Where, destination, is_any, is_loopback
+from labctl.lint.compose.model import HealthCheck, Service
+from labctl.lint.images import APACHE, BITNAMI, CONFLUENT
+from labctl.lint.node import KafkaNode
+from labctl.lint.rule import Match, Setup, rule
+
+HEALTHY = "service_healthy"
+COMPLETED = "service_completed_successfully"
+TOOL = re.compile(r"(?P<path>[\w./${}-]*/)?(?P<tool>kafka-[a-z-]+?)(?P<suffix>\.sh)?(?=[\s\"';)|&]|$)")
+BOOTSTRAP_OPTION = re.compile(
+    r"--(?:bootstrap-server|bootstrap-controller|broker-list|bootstrap-servers)[=\s]+[\"']?(?P<servers>[^\s\"';|&)]+)"
+)
+DEV_TCP = re.compile(r"/dev/tcp/(?P<host>[^/\s]+)/(?P<port>\d+)")
+TOOLS = frozenset(
+    [
+        "kafka-acls",
+        "kafka-broker-api-versions",
+        "kafka-cluster",
+        "kafka-configs",
+        "kafka-console-consumer",
+        "kafka-console-producer",
+        "kafka-consumer-groups",
+        "kafka-features",
+        "kafka-get-offsets",
+        "kafka-log-dirs",
+        "kafka-metadata-quorum",
+        "kafka-producer-perf-test",
+        "kafka-server-start",
+        "kafka-storage",
+        "kafka-topics",
+    ]
+)
+JMX = re.compile(r"jmxremote\.port=")
+
+
+@rule(
+    "KAFKA-HEALTH-TOOL",
+    "error",
+    wrong="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD-SHELL, kafka-topics.sh --bootstrap-server localhost:9092 --list]
+    """,
+    right="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9092 --list]
+    """,
+)
+def health_tool(setup: Setup) -> Iterator[Match]:
+    """The health check calls a tool that the image does not have at that place.
+
+    apache/kafka has its tools in /opt/kafka/bin, which is not on PATH, with the ending .sh. cp-kafka has them on PATH
+    without it, bitnami/kafka on PATH with it. The check fails with exit code 127: the container is never healthy.
+    """
+    for node in setup.nodes:
+        health = _active(node.service)
+        if not health:
+            continue
+        native = "kafka-native" in node.service.image
+        for match in TOOL.finditer(health.command):
+            if match["tool"] not in TOOLS or node.image not in {APACHE, CONFLUENT, BITNAMI}:
+                continue
+            wanted = _tool(node, match["tool"])
+            path, suffix = match["path"] or "", match["suffix"] or ""
+            if native:
+                yield Match(
+                    health.place,
+                    f"apache/kafka-native has no {match['tool']}{suffix}, as it has no tools",
+                    "use apache/kafka, or a check of the port",
+                )
+                break
+            bare = not path and (node.image.tools or suffix != node.image.tool_suffix)
+            foreign = path.startswith("/opt/bitnami") != (node.image is BITNAMI) and path.startswith("/opt/")
+            confluent_path = path.startswith("/opt/") and node.image is CONFLUENT
+            if "PATH=" not in health.command and (bare or foreign or confluent_path):
+                yield Match(
+                    health.place,
+                    f"the health check fails with `not found`: {node.image.name} has no "
+                    f"{path}{match['tool']}{suffix}{' on PATH' if not path else ''}",
+                    f"write {wanted}",
+                )
+                break
+
+
+@rule(
+    "KAFKA-HEALTH-SHELL",
+    "error",
+    wrong="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD-SHELL, "echo > /dev/tcp/127.0.0.1/9092"]
+    """,
+    right="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD, bash, -c, "echo > /dev/tcp/127.0.0.1/9092"]
+    """,
+)
+def health_shell(setup: Setup) -> Iterator[Match]:
+    """The health check needs bash and runs in sh.
+
+    /dev/tcp is a feature of bash. CMD-SHELL uses /bin/sh, which is another shell in apache/kafka and bitnami/kafka.
+    """
+    for node in setup.nodes:
+        health = _active(node.service)
+        if not health or node.image not in {APACHE, BITNAMI} or "/dev/tcp" not in health.command:
+            continue
+        in_bash = "bash" in health.command
+        in_sh = health.shell or health.words[:1] in {("sh",), ("/bin/sh",)}
+        if in_sh and not in_bash:
+            yield Match(
+                health.place,
+                "the health check uses /dev/tcp, which is bash's, in sh: it never succeeds",
+                'write test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]',
+            )
+
+
+@rule(
+    "KAFKA-HEALTH-PROGRAM",
+    "error",
+    wrong="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD, curl, -f, "localhost:9092"]
+    """,
+    right="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
+    """,
+)
+def health_program(setup: Setup) -> Iterator[Match]:
+    """The health check asks Kafka over HTTP, or calls a program that the image does not have.
+
+    Kafka does not speak HTTP: curl and wget can't succeed at its ports. kcat is in none of the images.
+    """
+    for node in setup.nodes:
+        health = _active(node.service)
+        if not health or node.image not in {APACHE, CONFLUENT, BITNAMI}:
+            continue
+        words = health.command.split()
+        program = next((word for word in ("curl", "wget", "kcat", "kafkacat") if word in words), "")
+        ports = {str(one.port) for one in node.listeners}
+        asks_kafka = any(re.search(rf":{port}\b", health.command) for port in ports)
+        if program in {"kcat", "kafkacat"} or (program and asks_kafka):
+            why = "is not in the image" if program.startswith("k") else "speaks HTTP, and Kafka does not"
+            yield Match(
+                health.place,
+                f"the health check can't succeed: {program} {why}",
+                'write test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]',
+            )
+
+
+@rule(
+    "KAFKA-HEALTH-ADDRESS",
+    "error",
+    wrong="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9999 --list]
+    """,
+    right="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9092 --list]
+    """,
+)
+def health_address(setup: Setup) -> Iterator[Match]:
+    """The health check asks an address where the node does not listen.
+
+    The check runs inside the container. The host's port is not there, and a listener that is bound to the container's
+    name does not listen on localhost.
+    """
+    for node in setup.nodes:
+        health = _active(node.service)
+        if not health or not node.listeners_known or node.service.network_mode:
+            continue
+        for host, port in _asked(health):
+            if not _is_itself(setup, host, node) or any(one.port is None for one in node.listeners):
+                continue
+            there = node.listener_at(port)
+            if there is None and port not in _other_ports(node):
+                listens = ", ".join(str(one.port) for one in node.listeners)
+                yield Match(
+                    health.place,
+                    f"the health check asks {host}:{port}, and {node.name} listens on {listens}",
+                    f"ask localhost:{node.listeners[0].port}",
+                )
+                break
+            bound = there and not is_any(there.host) and not is_loopback(there.host)
+            if there and bound and is_loopback(host):
+                yield Match(
+                    health.place,
+                    f"the health check asks {host}:{port}, and {there.name} listens on {there.host} only",
+                    f"ask {there.host}:{port}, or write {there.name}://:{port} in KAFKA_LISTENERS",
+                )
+                break
+
+
+@rule(
+    "KAFKA-HEALTH-JMX",
+    "error",
+    wrong="""
+        services:
+          broker:
+            environment:
+              JMX_PORT: 9999
+            healthcheck:
+              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9092 --list]
+    """,
+    right="""
+        services:
+          broker:
+            environment:
+              JMX_PORT: 9999
+            healthcheck:
+              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
+    """,
+)
+def health_jmx(setup: Setup) -> Iterator[Match]:
+    """Every tool in the container wants the JMX port that the broker already has.
+
+    JMX_PORT, and a jmxremote.port in KAFKA_JMX_OPTS, are read by every tool of Kafka. It ends with `Port already in
+    use`. So does each command that is run with docker exec.
+    """
+    for node in setup.nodes:
+        health = _active(node.service)
+        environment = node.service.environment
+        options = environment.get("KAFKA_JMX_OPTS")
+        by_options = bool(options and JMX.search(options.value or ""))
+        given = "JMX_PORT" in environment or by_options
+        tools = [match for match in TOOL.finditer(health.command) if match["tool"] in TOOLS] if health else []
+        cleared = health and re.search(r"JMX_PORT=|unset\s+\S*JMX|KAFKA_JMX_OPTS=", health.command)
+        if given and tools and health and not cleared:
+            name = "JMX_PORT" if "JMX_PORT" in environment else "KAFKA_JMX_OPTS"
+            yield Match(
+                health.place,
+                f"the health check's {tools[0]['tool']} opens the JMX port of {name} too, which the broker already has",
+                f"unset it in the check: {name}= {tools[0][0]} …, or check the port",
+            )
+
+
+@rule(
+    "KAFKA-DEPENDS-UNHEALTHY",
+    "error",
+    wrong="""
+        services:
+          app:
+            image: example/app
+            depends_on: {broker: {condition: service_healthy}}
+    """,
+    right="""
+        services:
+          app:
+            image: example/app
+            depends_on: {broker: {condition: service_healthy}}
+          broker:
+            healthcheck:
+              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
+    """,
+)
+def depends_unhealthy(setup: Setup) -> Iterator[Match]:
+    """A service waits until Kafka is healthy, and Kafka has no health check.
+
+    Compose ends with `container … has no healthcheck configured`. Kafka's images have none of their own.
+    """
+    for service in setup.stack:
+        for dependency in service.depends_on.values():
+            node = setup.node(dependency.service)
+            known = node and node.image in {APACHE, CONFLUENT, BITNAMI} and not node.service.built
+            if dependency.condition == HEALTHY and node and known and not _active(node.service):
+                yield Match(
+                    dependency.place,
+                    f"{service.name} waits until {node.name} is healthy, and {node.name} has no health check",
+                    'add to it healthcheck: test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]',
+                )
+
+
+@rule(
+    "KAFKA-DEPENDS-UNKNOWN",
+    "error",
+    wrong="""
+        services:
+          broker:
+            container_name: kafka
+          app:
+            image: example/app
+            depends_on: [kafka]
+    """,
+    right="""
+        services:
+          broker:
+            container_name: kafka
+          app:
+            image: example/app
+            depends_on: [broker]
+    """,
+)
+def depends_unknown(setup: Setup) -> Iterator[Match]:
+    """depends_on names a container, not a service.
+
+    Compose knows services there, not the names of containers or hosts, and refuses the whole file.
+    """
+    for service in setup.stack:
+        for dependency in service.depends_on.values():
+            if dependency.service in setup.stack.services or not dependency.service:
+                continue
+            node = next((one for one in setup.nodes if dependency.service in _names(one.service)), None)
+            if node:
+                yield Match(
+                    dependency.place,
+                    f"there is no service {dependency.service}; it is the name of {node.name}'s container",
+                    f"write {node.name}",
+                )
+
+
+@rule(
+    "KAFKA-START-DEADLOCK",
+    "error",
+    wrong="""
+        services:
+          broker:
+            environment:
+              KAFKA_CONTROLLER_QUORUM_VOTERS: 1@broker:9093,2@second:9093,3@elsewhere.example:9093
+            healthcheck:
+              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9092 --list]
+          second:
+            extends: {file: complete.yml, service: broker}
+            ports: !reset []
+            depends_on: {broker: {condition: service_healthy}}
+            environment:
+              KAFKA_NODE_ID: 2
+              KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093
+              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
+              KAFKA_CONTROLLER_QUORUM_VOTERS: 1@broker:9093,2@second:9093,3@elsewhere.example:9093
+    """,
+    right="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9092 --list]
+    """,
+    versions="KRaft",
+)
+def start_deadlock(setup: Setup) -> Iterator[Match]:
+    """A voter waits until another voter is healthy, which needs a majority first.
+
+    The check asks Kafka, and Kafka answers only once a leader is elected. The majority that elects it is not started
+    before. Nodes of a quorum must start together.
+    """
+    for node in setup.nodes:
+        voters = {voter.id for voter in node.voters}
+        if not node.is_controller or len(voters) < 2:
+            continue
+        for dependency in node.service.depends_on.values():
+            other = setup.node(dependency.service)
+            health = _active(other.service) if other else None
+            if dependency.condition != HEALTHY or not other or not health or other.node_id not in voters:
+                continue
+            asks_kafka = any(match["tool"] in TOOLS for match in TOOL.finditer(health.command))
+            started_first = 1 + len(_waited_for(setup, other, voters))
+            if asks_kafka and started_first <= len(voters) // 2:
+                yield Match(
+                    dependency.place,
+                    f"{node.name} waits until {other.name} is healthy, and {other.name} answers only with "
+                    f"{len(voters) // 2 + 1} of {len(voters)} voters",
+                    "start all nodes of the quorum together: remove this depends_on",
+                )
+
+
+@rule(
+    "KAFKA-TOOL-TOO-EARLY",
+    "warning",
+    wrong="""
+        services:
+          init:
+            image: apache/kafka:4.3.1
+            depends_on: [broker]
+            command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
+    """,
+    right="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
+          init:
+            image: apache/kafka:4.3.1
+            depends_on: {broker: {condition: service_healthy}}
+            command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
+          app:
+            image: example/app
+            depends_on: {init: {condition: service_completed_successfully}}
+    """,
+)
+def tool_too_early(setup: Setup) -> Iterator[Match]:
+    """A service that runs a tool once does not wait until Kafka is ready.
+
+    `depends_on` without a condition waits until the container is started, not until Kafka answers. The tool gives up
+    after a time of its own, and nobody repeats it.
+    """
+    for service in setup.others:
+        text = _command(service)
+        used = next((match for match in TOOL.finditer(text) if match["tool"] in TOOLS), None)
+        waits = re.search(r"\b(sleep|until|while|wait-for|cub|nc -z|timeout|kafka-ready)\b", text)
+        for dependency in service.depends_on.values():
+            if used and not waits and dependency.condition == "service_started" and setup.node(dependency.service):
+                yield Match(
+                    dependency.place,
+                    f"{service.name} runs {used['tool']} as soon as {dependency.service}'s container is started",
+                    f"wait with {dependency.service}: {{condition: {HEALTHY}}}, and give {dependency.service} a health "
+                    "check",
+                )
+
+
+@rule(
+    "KAFKA-ONE-SHOT-WAIT",
+    "info",
+    wrong="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
+          init:
+            image: apache/kafka:4.3.1
+            depends_on: {broker: {condition: service_healthy}}
+            command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
+    """,
+    right="""
+        services:
+          broker:
+            healthcheck:
+              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
+    """,
+)
+def one_shot_wait(setup: Setup) -> Iterator[Match]:
+    """`docker compose up --wait` fails because a service ends.
+
+    With --wait Compose expects that every service keeps running. One that does its work and ends, also with exit code
+    0, makes the command fail, unless another service waits for its completion.
+    """
+    awaited = {
+        dependency.service
+        for service in setup.stack
+        for dependency in service.depends_on.values()
+        if dependency.condition == COMPLETED
+    }
+    for service in setup.others:
+        text = _command(service)
+        once = any(match["tool"] in {"kafka-topics", "kafka-configs", "kafka-acls"} for match in TOOL.finditer(text))
+        stays = re.search(r"sleep infinity|tail -f|while true|console-consumer", text)
+        if once and not stays and service.name not in awaited:
+            yield Match(
+                service.place,
+                f"`docker compose up --wait` fails when {service.name} has done its work and ends",
+                f"start without --wait, or let a service depend on {service.name} with {COMPLETED}",
+            )
+
+
+def _active(service: Service) -> HealthCheck | None:
+    """The health check of a service where it has one with a command."""
+    return service.health if service.health and not service.health.disabled and service.health.words else None
+
+
+def _command(service: Service) -> str:
+    return " ".join(part.text for part in (service.entrypoint, service.command) if part)
+
+
+def _names(service: Service) -> set[str]:
+    aliases = {alias for names in service.networks.values() for alias in names}
+    return {service.container_name, service.hostname, *aliases} - {""}
+
+
+def _tool(node: KafkaNode, tool: str) -> str:
+    """A tool as it is called in a node's image."""
+    folder = f"{node.image.tools}/" if node.image.tools else ""
+    return f"{folder}{tool}{node.image.tool_suffix}"
+
+
+def _asked(health: HealthCheck) -> Iterator[tuple[str, int]]:
+    """(host, port) that a health check connects to."""
+    for match in BOOTSTRAP_OPTION.finditer(health.command):
+        for server in match["servers"].split(","):
+            host, _, port = server.rpartition(":")
+            if port.isdigit():
+                yield host, int(port)
+    for match in DEV_TCP.finditer(health.command):
+        yield match["host"], int(match["port"])
+    words = health.command.split()
+    if words[:1] in (["nc"], ["netcat"]) and len(words) > 2 and words[-1].isdigit():
+        yield words[-2], int(words[-1])
+
+
+def _is_itself(setup: Setup, host: str, node: KafkaNode) -> bool:
+    found = destination(setup.stack, host, node.service)
+    return found.where is Where.ITSELF or (found.where is Where.SERVICES and found.services == (node.service,))
+
+
+def _other_ports(node: KafkaNode) -> set[int]:
+    """Ports that a variable of the service mentions: JMX, exporters, agents."""
+    text = " ".join(
+        variable.value or "" for variable in node.service.environment.values() if "LISTENERS" not in variable.name
+    )
+    return {int(number) for number in re.findall(r"\b\d{4,5}\b", text)}
+
+
+def _waited_for(setup: Setup, node: KafkaNode, voters: set[int], within: frozenset[str] = frozenset()) -> set[str]:
+    """The voters that are started before `node`, directly or not."""
+    found: set[str] = set()
+    for name in node.service.depends_on:
+        other = setup.node(name)
+        if other and other.node_id in voters and name not in within:
+            found |= {name} | _waited_for(setup, other, voters, within | {name, node.name})
+    return found
