@@ -52,6 +52,10 @@ EXPECTED = {
         before="labctl up --checks none",
         prints=("sent: {", "read: {", "wrote kafka.ipynb", "✓ kafka.ipynb", "✓ console.txt", "wrote evidence.zip"),
     ),
+    "Your own docker-compose.yml": Section(
+        before="labctl render --runtime compose -o .; cp docker-compose.yml base.yml; echo 'services: {}' > class.yml",
+        prints=("docker-compose.yml: no faults found (1 Kafka node)", "base.yml, class.yml: no faults found"),
+    ),
     "In tests and CI": Section(prints=("1 passed", "localhost:")),
 }
 
@@ -114,7 +118,10 @@ def test_the_homework_lab_as_lab_yaml():
 
 
 def test_the_error_is_reported_as_shown(engine_labctl):
-    """labctl reports the error of README's lab.yaml as the example shows it."""
-    shown = dict(SECTIONS["lab.yaml"])
-    engine_labctl.spec(shown["yaml"].replace("replication_factor: 1", "replication_factor: 3"))
-    assert shown["text"].strip() in engine_labctl.run("plan").stderr.splitlines()[0]
+    """labctl reports errors of a lab.yaml as README's examples show them."""
+    (spec,) = [block for kind, block in SECTIONS["lab.yaml"] if kind == "yaml"]
+    copies, name = [block.strip() for kind, block in SECTIONS["lab.yaml"] if kind == "text"]
+    engine_labctl.spec(spec.replace("replication_factor: 1", "replication_factor: 3"))
+    assert copies in engine_labctl.run("plan").stderr.splitlines()[0]
+    engine_labctl.spec("kafka:\n  version: 4.3.1\n  brokers: 1\n  heap: 512m\n  config:\n    mesage.max.bytes: 1\n")
+    assert name in engine_labctl.run("plan").stderr.splitlines()[0]

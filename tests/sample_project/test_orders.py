@@ -5,16 +5,17 @@ import signal
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 
 def send_and_receive(bootstrap, topic, value):
     producer = KafkaProducer(bootstrap_servers=bootstrap)
-    producer.send(topic, value).get(timeout=10)
+    producer.send(topic, value).get(timeout=60)
     producer.close()
     consumer = KafkaConsumer(
-        topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=10_000, group_id=None
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=60_000, group_id=None
     )
+    consumer.assign([TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)])
     found = next(consumer).value
     consumer.close()
     return found
