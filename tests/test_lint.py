@@ -112,7 +112,7 @@ def test_json_has_every_finding(result):
     document = json.loads(FORMATS["json"](result))
     assert [finding["level"] for finding in document["findings"]] == ["error", "warning", "info"]
     assert document["nodes"] == ["broker"]
-    assert set(document["findings"][0]) == {"rule", "level", "file", "line", "column", "cause", "fix"}
+    assert set(document["findings"][0]) == {"rule", "level", "file", "line", "column", "cause", "fix", "fixable"}
 
 
 def test_github_shows_findings_at_their_lines(result):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,22 +30,27 @@ def _formats() -> Iterable[str]:
 @click.command(cls=Command)
 @click.argument("files", metavar="[FILE…]", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--each", is_flag=True, help="Examine each file by itself, instead of merging them as Compose does.")
+@click.option("--fix", "fixes", is_flag=True, help="Change what can be fixed without a question; the rest is listed.")
+@click.option("--diff", is_flag=True, help="With --fix: show the changes, and write nothing.")
 @click.option(
     "--format", "form", type=TableChoice(_formats), default="text", metavar="F", help="text, json, github or sarif."
 )
 @click.pass_obj
-def lint(console: Console, files: tuple[Path, ...], each: bool, form: str) -> None:
+def lint(console: Console, files: tuple[Path, ...], each: bool, fixes: bool, diff: bool, form: str) -> None:
     """Find faults in a docker-compose.yml with Kafka, or in a lab.yaml.
 
     Starts nothing, needs no engine. Without FILE the one that Compose would use. Exit code 1: something was found.
     """
+    from labctl.errors import SpecError
     from labctl.lint.formats import FORMATS
     from labctl.lint.linter import joined
 
+    if diff and not fixes:
+        raise SpecError(["--diff shows what --fix would change: use both"])
     groups = [[path] for path in files] if each else [list(files or _default_files())]
-    result = joined([_examined(group) for group in groups])
+    result = joined([_fixed(console, group, diff=diff) if fixes else _examined(group) for group in groups])
     click.echo(printable(FORMATS[form](result)) if form == "text" else FORMATS[form](result), nl=False)
-    _summarize(console, result)
+    _summarize(console, result, fixes=fixes)
     if result.faulty:
         click.get_current_context().exit(1)
 
@@ -68,14 +74,40 @@ def _examined(paths: Sequence[Path]) -> LintResult:
     return lint_stack(paths, os.environ)
 
 
-def _summarize(console: Console, result: LintResult) -> None:
+def _fixed(console: Console, paths: Sequence[Path], *, diff: bool) -> LintResult:
+    """Fix Compose files, or print what would be changed, and return what is left."""
+    from labctl.errors import SpecError
+    from labctl.lint.fixer import fix
+    from labctl.lint.lab_yaml import is_lab_yaml
+    from labctl.system.files import write_file
+
+    if len(paths) == 1 and is_lab_yaml(paths[0]):
+        raise SpecError(
+            [f"{paths[0]}: --fix changes Compose files, not a lab.yaml"], "labctl lint FILE lists its faults"
+        )
+    result = fix(paths, os.environ)
+    for path, (before, after) in result.changed.items():
+        if diff:
+            lines = (before.splitlines(keepends=True), after.splitlines(keepends=True))
+            click.echo(printable("".join(unified_diff(*lines, str(path), f"{path} (fixed)"))), nl=False)
+        else:
+            write_file(path, after, "fix its permissions, or show the changes: labctl lint --fix --diff")
+            console.line(f"wrote {printable(str(path))}")
+    for finding in result.fixed:
+        console.line(f"{'would fix' if diff else 'fixed'} {finding.rule}: {printable(finding.cause)}")
+    return result.left
+
+
+def _summarize(console: Console, result: LintResult, *, fixes: bool) -> None:
     for note in result.notes:
         console.line(f"not examined: {printable(note)}")
     counts = {level: sum(finding.level == level for finding in result.findings) for level in ("error", "warning")}
     parts = [f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count]
     nodes = f"{len(result.nodes)} Kafka node{'' if len(result.nodes) == 1 else 's'}"
-    files = ", ".join(result.files)
-    console.line(f"{printable(files)}: {', '.join(parts) or 'no faults found'} ({nodes})")
+    fixable = sum(bool(finding.edits) for finding in result.findings)
+    advice = f"; labctl lint --fix fixes {fixable}" if fixable and not fixes else ""
+    found = f"{', '.join(parts) or 'no faults found'}{' left' if fixes and parts else ''}"
+    console.line(f"{printable(', '.join(result.files))}: {found} ({nodes}){advice}")
 
 
 COMMANDS = {"lint": lint}

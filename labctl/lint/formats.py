@@ -24,7 +24,7 @@ def to_text(result: LintResult) -> str:
 
 
 def to_json(result: LintResult) -> str:
-    """Return one JSON document: files, nodes, findings (rule, level, file, line, column, cause, fix), notes."""
+    """Return one JSON document: files, nodes, findings (rule, level, place, cause, fix, fixable), notes."""
     findings = [_flat(finding) for finding in result.findings]
     whole = {"files": result.files, "nodes": result.nodes, "findings": findings, "notes": result.notes}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
@@ -71,8 +71,8 @@ FORMATS: Mapping[str, Callable[[LintResult], str]] = {
 
 
 def _flat(finding: Finding) -> dict[str, Any]:
-    values = asdict(finding)
-    return {"rule": values.pop("rule"), "level": values.pop("level"), **values.pop("place"), **values}
+    place, said = asdict(finding.place), {"cause": finding.cause, "fix": finding.fix}
+    return {"rule": finding.rule, "level": finding.level, **place, **said, "fixable": bool(finding.edits)}
 
 
 def _sarif_result(finding: Finding, numbers: Mapping[Any, int]) -> dict[str, Any]:

@@ -33,7 +33,12 @@ def lint(paths: Sequence[Path], environment: Mapping[str, str], rules: Sequence[
 
     Raises SpecError where a file can't be read, or is no Compose file.
     """
-    setup = Setup(load_stack(paths, environment))
+    return examine(load_stack(paths, environment), rules)
+
+
+def examine(stack: Stack, rules: Sequence[Rule] = RULES) -> LintResult:
+    """Return what is wrong with a stack, the worst first."""
+    setup = Setup(stack)
     order = {level: number for number, level in enumerate(LEVELS)}
     ranks = {rule.id: (order[rule.level], number) for number, rule in enumerate(rules)}
     found = [finding for rule in rules for finding in _find(rule, setup)]
@@ -54,8 +59,8 @@ def joined(results: Sequence[LintResult]) -> LintResult:
 
 def _find(rule: Rule, setup: Setup) -> list[Finding]:
     return [
-        Finding(rule.id, rule.level, place, cause, fix)
-        for place, cause, fix in rule.find(setup)
+        Finding(rule.id, rule.level, place, cause, fix, edits)
+        for place, cause, fix, edits in rule.find(setup)
         if not _is_ignored(setup.stack, rule.id, place.file, place.line)
     ]
 
@@ -67,15 +72,17 @@ def _is_ignored(stack: Stack, rule: str, file: str, line: int) -> bool:
 
 def _notes(setup: Setup) -> list[str]:
     """What can't be told from the files."""
-    notes = [
-        f"{node.name}: {node.elsewhere}; what it lacks here is not examined" for node in setup.nodes if node.elsewhere
-    ]
-    notes += [
-        f"{node.name}: labctl does not know how this image is configured" for node in setup.nodes if node.image is OTHER
-    ]
-    redpanda = [
-        service.name for service in setup.stack if "redpanda" in service.image and "console" not in service.image
-    ]
+    notes = []
+    for node in setup.nodes:
+        if node.elsewhere:
+            notes.append(f"{node.name}: {node.elsewhere}; what it lacks here is not examined")
+        elif node.image is OTHER:
+            notes.append(f"{node.name}: labctl does not know how this image is configured")
+        elif not node.image.known:
+            notes.append(
+                f"{node.name}: the defaults of {node.image.name} depend on its version; what it lacks is not examined"
+            )
+    redpanda = [one.name for one in setup.stack if "redpanda" in one.image and "console" not in one.image]
     notes += [f"{name}: Redpanda, not Kafka; it is not examined" for name in redpanda]
     if not setup.nodes:
         notes.append("no service runs a Kafka image that labctl knows")

@@ -10,6 +10,7 @@ from functools import cached_property
 from labctl.lint.compose.interpolation import UNKNOWN
 from labctl.lint.compose.model import Service, Stack, Variable
 from labctl.lint.compose.tree import Place
+from labctl.lint.edit import SetVariable
 from labctl.lint.images import APACHE, BITNAMI, WURSTMEISTER, KafkaImage, Version, find_image, kafka_version
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -72,7 +73,7 @@ class Voter:
 
 @dataclass(frozen=True, eq=False)
 class KafkaNode:
-    """A node. `elsewhere` says what else than the environment configures it, or "" where nothing does."""
+    """A node. `elsewhere` says what configures it besides its environment, or "" where nothing does."""
 
     service: Service
     image: KafkaImage
@@ -87,8 +88,8 @@ class KafkaNode:
 
     @property
     def complete(self) -> bool:
-        """Whether what its settings lack is lacking: nothing else supplies it."""
-        return not self.elsewhere
+        """Whether what its settings lack is lacking: nothing else supplies it, and the image's defaults are known."""
+        return not self.elsewhere and self.image.known
 
     def get(self, setting: str) -> Setting | None:
         """Return a setting that is known; None where it is missing or has an unknown part."""
@@ -110,6 +111,18 @@ class KafkaNode:
         if found and found.variable:
             return found.variable
         return self.image.prefix + setting.upper().replace("_", "__").replace("-", "___").replace(".", "_")
+
+    def set(self, setting: str, value: str) -> SetVariable:
+        """Return the change that gives a setting a value."""
+        return SetVariable(self.name, self.variable(setting), value)
+
+    def set_endpoint(self, setting: str, changed: Endpoint) -> tuple[SetVariable, ...]:
+        """Return the change of one endpoint in a list of them; nothing where the list has an unknown part."""
+        given = self.get(setting)
+        if not given or changed.port is None:
+            return ()
+        own = [entry if not entry.upper().startswith(f"{changed.name}:") else str(changed) for entry in given.entries]
+        return (self.set(setting, ",".join(own)),)
 
     def is_at_least(self, version: Version) -> bool:
         """Return whether its Kafka is known to be `version` or newer."""
@@ -274,7 +287,7 @@ def _elsewhere(service: Service, image: KafkaImage, *, plain: bool) -> str:
             mount.target == folder or mount.target.startswith(f"{folder}/") for folder in image.config_folders
         ):
             return f"{mount.target} is mounted"
-    return "" if image.known else f"the defaults of {image.name} depend on its version"
+    return ""
 
 
 def _settings(service: Service, image: KafkaImage, script: str) -> Iterator[tuple[str, Setting]]:

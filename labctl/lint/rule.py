@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from labctl.lint.compose.model import Service, Stack
 from labctl.lint.compose.tree import Place
+from labctl.lint.edit import Edit
 from labctl.lint.node import KafkaNode, kafka_nodes
 
 Level = Literal["error", "warning", "info"]
@@ -48,11 +49,12 @@ class Setup:
 
 
 class Match(NamedTuple):
-    """What a rule found: where, what is wrong, and what to do."""
+    """What a rule found: where, what is wrong, what to do, and the changes that do it, where they need no question."""
 
     place: Place
     cause: str
     fix: str
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fault in a file."""
+    """A fault in a file, and the changes that `--fix` makes."""
 
     rule: str
     level: Level
     place: Place
     cause: str
     fix: str
+    edits: tuple[Edit, ...] = ()
 
 
 def rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,8 @@ def _parser() -> Any:
 def _compose(yaml: Any, text: str, source: str) -> Any:
     if len(text) > LARGEST:
         raise SpecError([f"{source}:1:1: larger than {LARGEST:,} characters"])
-    nodes = yaml.compose(text)
+    with warnings.catch_warnings(action="ignore"):  # of an anchor that is used twice
+        nodes = yaml.compose(text)
     _Limit(source).require(nodes, 0)  # `<<` multiplies what it merges while values are made
     return nodes
 

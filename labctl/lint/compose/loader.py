@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class _Files:
     """The files that are read, once each, with `variables` replaced."""
 
     variables: Mapping[str, str]
+    given: Mapping[Path, str] = field(default_factory=dict)  # texts in place of those on the disk
     texts: dict[Path, str] = field(default_factory=dict)
     trees: dict[Path, Map] = field(default_factory=dict)
     names: dict[Path, str] = field(default_factory=dict)
@@ -37,19 +39,21 @@ class _Files:
         if key not in self.trees:
             if len(self.trees) >= MOST_FILES:
                 raise SpecError([f"{path}: more than {MOST_FILES} files"])
-            self.texts[key], self.names[key] = read_text(path), str(path)
+            self.texts[key], self.names[key] = self.given.get(path) or read_text(path), str(path)
             tree = interpolate_tree(read_tree(self.texts[key], str(path)), self.variables)
             self.trees[key] = tree if isinstance(tree, Map) else Map({}, {}, Place(str(path), 1, 1))
         return self.trees[key]
 
 
-def load_stack(paths: Sequence[Path], environment: Mapping[str, str]) -> Stack:
+def load_stack(paths: Sequence[Path], environment: Mapping[str, str], texts: Mapping[Path, str] | None = None) -> Stack:
     """Return the stack of Compose files, merged in their order; `environment` is that of the shell.
+
+    `texts` replace what is in the files.
 
     Raises SpecError where one can't be read, or is no Compose file.
     """
     folder = paths[0].parent
-    files = _Files(dotenv_values(folder / ".env") | dict(environment))
+    files = _Files(dotenv_values(folder / ".env") | dict(environment), texts or {})
     whole = Map({}, {}, Place(str(paths[0]), 1, 1))
     for path in paths:
         over = _with_included(path, files, ())
@@ -87,6 +91,7 @@ def dotenv_values(path: Path) -> dict[str, str]:
     """Return what a file of NAME=VALUE lines sets; nothing where it can't be read."""
     from dotenv import dotenv_values as read
 
+    logging.getLogger("dotenv.main").setLevel(logging.ERROR)  # lines that are no NAME=VALUE
     try:
         content = read_text(path)
     except SpecError:

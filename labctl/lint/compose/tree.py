@@ -113,6 +113,13 @@ def read_tree(text: str, file: str) -> Map:
     return tree
 
 
+def plain(tree: Tree) -> Any:
+    """Return a tree as dictionaries, lists and texts, without places."""
+    if isinstance(tree, Map):
+        return {key: plain(value) for key, value in tree.items.items()}
+    return [plain(item) for item in tree.items] if isinstance(tree, List) else tree.value
+
+
 def _as_compose_writes(value: str, tag: str) -> str:
     """Compose passes True and TRUE on to a container as `true`; numbers stay as they are written."""
     return value.lower() if tag == f"{TAG}bool" else value

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from labctl.lint.addresses import Where, destination, is_any, is_loopback, leads_to_host, publishers
 from labctl.lint.compose.interpolation import UNKNOWN
 from labctl.lint.compose.model import Port
+from labctl.lint.edit import SetPort
 from labctl.lint.node import ADVERTISED, INTER_BROKER, LISTENERS, Endpoint, KafkaNode
 from labctl.lint.rule import Match, Setup, rule
 
@@ -40,6 +42,7 @@ def bind_loopback(setup: Setup) -> Iterator[Match]:
                     listener.place,
                     f"{who}, but {listener.name} of {node.name} listens on {listener.host} inside the container only",
                     f"write {listener.name}://:{listener.port} in {node.variable(LISTENERS)}",
+                    node.set_endpoint(LISTENERS, replace(listener, host="")),
                 )
 
 
@@ -67,6 +70,7 @@ def bind_foreign(setup: Setup) -> Iterator[Match]:
                     listener.place,
                     f"{node.name} can't listen on {listener.host}: it is not its name",
                     f"write {listener.name}://:{listener.port or 'PORT'}",
+                    node.set_endpoint(LISTENERS, replace(listener, host="")),
                 )
 
 
@@ -104,6 +108,7 @@ def advertised_not_published(setup: Setup) -> Iterator[Match]:
                     f"clients reach {node.name} at localhost:{port.host} and are sent to {one.host}:{one.port}, "
                     "which is not published",
                     f"advertise {one.name}://{one.host}:{port.host}, or publish {one.port}:{port.container}",
+                    node.set_endpoint(ADVERTISED, replace(one, port=port.host)),
                 )
 
 
@@ -181,6 +186,7 @@ def published_wrong_listener(setup: Setup) -> Iterator[Match]:
                 own[0].place,
                 f"localhost:{one.port} {what} of {node.name}{why}; {one.name} listens on {meant.port}",
                 f"publish {one.port}:{meant.port}",
+                (SetPort(node.name, one.port or 0, own[0].container or 0, meant.port),),
             )
 
 
@@ -290,6 +296,7 @@ def advertised_unknown_name(setup: Setup) -> Iterator[Match]:
                     f"{node.name} sends clients to {one.host}:{one.port or '${…}'}, but no service, container or alias "
                     f"is called {one.host}",
                     f"advertise {one.name}://{node.name}:{one.port or 'PORT'}",
+                    node.set_endpoint(ADVERTISED, replace(one, host=node.name)),
                 )
 
 
@@ -352,6 +359,7 @@ def advertised_wrong_port(setup: Setup) -> Iterator[Match]:
                     f"{node.name} sends clients to {one.host}:{one.port}, and its listener {one.name} is on port "
                     f"{listener.port}",
                     f"advertise {one.name}://{one.host}:{listener.port}",
+                    node.set_endpoint(ADVERTISED, replace(one, port=listener.port)),
                 )
 
 

@@ -10,6 +10,7 @@ from labctl.lint.addresses import Destination, Where, destination, is_loopback
 from labctl.lint.compose.interpolation import UNKNOWN, shown
 from labctl.lint.compose.model import Service
 from labctl.lint.compose.tree import Place
+from labctl.lint.edit import Edit, SetVariable
 from labctl.lint.node import Endpoint, KafkaNode
 from labctl.lint.rule import Match, Setup, rule
 from labctl.lint.rules.start import BOOTSTRAP_OPTION
@@ -34,6 +35,12 @@ class Client:
     host: str
     port: int
     place: Place
+    value: str = ""  # the variable's whole value
+
+    def replaced(self, host: str, port: int) -> tuple[Edit, ...]:
+        """Return the change of the variable to another address; nothing for an option of a command."""
+        changed = self.value.replace(f"{self.host}:{self.port}", f"{host}:{port}")
+        return (SetVariable(self.service.name, self.what, changed),) if shown(changed) == changed != self.value else ()
 
     def __str__(self) -> str:
         return f"{self.service.name} uses {shown(self.host)}:{self.port} ({self.what})"
@@ -65,12 +72,13 @@ def client_localhost(setup: Setup) -> Iterator[Match]:
     for client, found in _clients(setup):
         if found.where is not Where.ITSELF or client.service.network_mode:
             continue
-        node, port = _nearest(setup, client)
+        node, port, usable = _nearest(setup, client)
         if node:
             yield Match(
                 client.place,
                 f"{client}, which is the container {client.service.name} itself",
                 f"write {node.name}:{port}",
+                client.replaced(node.name, port) if usable else (),
             )
 
 
@@ -98,12 +106,13 @@ def client_unknown_name(setup: Setup) -> Iterator[Match]:
     Names in a network of containers are those of services, containers, hosts and aliases.
     """
     for client, found in _clients(setup):
-        node, port = _nearest(setup, client)
+        node, port, usable = _nearest(setup, client)
         if found.where is Where.NOBODY and node:
             yield Match(
                 client.place,
                 f"{client}, but no service, container or alias is called {client.host}",
                 f"write {node.name}:{port}",
+                client.replaced(node.name, port) if usable else (),
             )
         elif found.where is Where.OTHER_NETWORK and any(setup.node(one.name) for one in found.services):
             yield Match(
@@ -153,7 +162,9 @@ def client_wrong_port(setup: Setup) -> Iterator[Match]:
                 continue
             best, port = _best(setup, node, client)
             if best or usable:
-                yield Match(client.place, f"{client}: {what}", f"write {node.name}:{port or usable[0].port}")
+                right = port if best else usable[0].port or port
+                edits = client.replaced(client.host, right)
+                yield Match(client.place, f"{client}: {what}", f"write {client.host}:{right}", edits)
                 break
 
 
@@ -199,6 +210,7 @@ def client_sent_away(setup: Setup) -> Iterator[Match]:
                     f"write {node.name}:{port}"
                     if best
                     else f"add a listener to {node.name} that is advertised as {node.name}:9092, and use that",
+                    client.replaced(client.host, port) if best else (),
                 )
                 break
 
@@ -218,7 +230,7 @@ def _addresses(service: Service) -> Iterator[Client]:
     for variable in service.environment.values():
         if NAMES.search(variable.name):
             for host, port in _split(variable.value or ""):
-                yield Client(service, variable.name, host, port, variable.place)
+                yield Client(service, variable.name, host, port, variable.place, variable.value or "")
     for part in (service.entrypoint, service.command):
         for match in BOOTSTRAP_OPTION.finditer(part.text) if part else ():
             for host, port in _split(match["servers"]):
@@ -240,15 +252,15 @@ def _nodes_at(setup: Setup, found: Destination) -> list[KafkaNode]:
     return [node for node in nodes if node] if all(nodes) else []
 
 
-def _nearest(setup: Setup, client: Client) -> tuple[KafkaNode | None, int]:
-    """A broker that the client can use, and the port of the listener that fits."""
+def _nearest(setup: Setup, client: Client) -> tuple[KafkaNode | None, int, bool]:
+    """A broker, the port of the listener that fits the client best, and whether it can use that."""
     for node in setup.brokers:
         if node.service.networks.keys() & client.service.networks.keys() and node.service.may_run_with(client.service):
             best, port = _best(setup, node, client)
             if best:
-                return node, port
+                return node, port, True
     first = next(iter(setup.brokers), None)
-    return first, (first.listeners[0].port or 9092) if first and first.listeners else 9092
+    return first, (first.listeners[0].port or 9092) if first and first.listeners else 9092, False
 
 
 def _best(setup: Setup, node: KafkaNode, client: Client) -> tuple[Endpoint | None, int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from labctl.lint.addresses import Where, destination, is_any, is_loopback
 from labctl.lint.compose.interpolation import shown
+from labctl.lint.edit import Edit
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT
 from labctl.lint.node import ROLES, VOTERS, KafkaNode, Voter, is_voter
 from labctl.lint.rule import Match, Setup, rule
@@ -140,6 +141,7 @@ def voters_missing(setup: Setup) -> Iterator[Match]:
                 node.place(ROLES),
                 f"{node.name} has no KAFKA_CONTROLLER_QUORUM_VOTERS: it does not know the controllers",
                 f"write KAFKA_CONTROLLER_QUORUM_VOTERS: {_suggested_voters(setup, node)}",
+                _right_voters(setup, node),
             )
 
 
@@ -163,6 +165,7 @@ def voters_invalid(setup: Setup) -> Iterator[Match]:
                 setting.place,
                 f"{shown(wrong[0])} is no voter: a voter is ID@HOST:PORT",
                 f"write {_suggested_voters(setup, node)}",
+                _right_voters(setup, node),
             )
 
 
@@ -187,6 +190,7 @@ def voter_unknown(setup: Setup) -> Iterator[Match]:
                     node.place(VOTERS),
                     f"voter {voter}: no service, container or alias is called {voter.host}",
                     f"write {_suggested_voters(setup, node)}",
+                    _right_voters(setup, node),
                 )
             elif found.where is Where.OTHER_NETWORK:
                 yield Match(
@@ -237,7 +241,8 @@ def voter_loopback(setup: Setup) -> Iterator[Match]:
             wildcard = is_any(voter.host) and node.is_at_least((4, 2))
             if wildcard or (is_loopback(voter.host) and voter.id != node.node_id and node.node_id is not None):
                 what = "Kafka refuses this address" if wildcard else f"in {node.name}, it is {node.name} itself"
-                yield Match(node.place(VOTERS), f"voter {voter}: {what}", f"write {_suggested_voters(setup, node)}")
+                right = _suggested_voters(setup, node)
+                yield Match(node.place(VOTERS), f"voter {voter}: {what}", f"write {right}", _right_voters(setup, node))
                 break
 
 
@@ -264,6 +269,7 @@ def voter_port(setup: Setup) -> Iterator[Match]:
                     node.place(VOTERS),
                     f"voter {voter}: {target.name}'s controller listener is on port {_numbers(ports)}",
                     f"write {voter.id}@{voter.host}:{_numbers(ports)}",
+                    _right_voters(setup, node),
                 )
 
 
@@ -654,6 +660,14 @@ def _voter_node(setup: Setup, node: KafkaNode, voter: Voter) -> KafkaNode | None
         return node if not node.service.on_host_network else None
     nodes = [one for service in found.services if (one := setup.node(service.name))]
     return nodes[0] if len(nodes) == 1 and nodes[0].service.replicas == 1 else None
+
+
+def _right_voters(setup: Setup, node: KafkaNode) -> tuple[Edit, ...]:
+    """The change that names the controllers of the stack; nothing where it has none, or several clusters."""
+    suggested = _suggested_voters(setup, node)
+    known = {voter.id for voter in node.voters}
+    complete = not known or len(known) == suggested.count("@")
+    return (node.set(VOTERS, suggested),) if "SERVICE" not in suggested and complete else ()
 
 
 def _suggested_voters(setup: Setup, node: KafkaNode) -> str:

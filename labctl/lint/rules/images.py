@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Iterator
 
 from labctl.lint.compose.interpolation import shown
+from labctl.lint.edit import Edit, RemoveVariable, RenameVariable, SetVariable
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT, OF_SCRIPTS, OF_SECRETS, WURSTMEISTER, split_image
+from labctl.lint.migration import full_set, to_apache, to_kraft
 from labctl.lint.node import LISTENERS, ROLES, VOTERS, KafkaNode
 from labctl.lint.rule import Match, Setup, rule
 from labctl.version_lock import load_lock, locked_versions
@@ -84,6 +86,7 @@ def image_withdrawn(setup: Setup) -> Iterator[Match]:
                 f"{shown(service.image)} was withdrawn from Docker Hub in 2025",
                 "use apache/kafka (labctl lint --fix translates the names of the variables), or for a while "
                 f"{archive}:{shown(tag)}, which gets no updates",
+                to_apache(setup, setup.node(service.name), service),
             )
 
 
@@ -114,6 +117,7 @@ def image_unmaintained(setup: Setup) -> Iterator[Match]:
                 node.service.image_place,
                 f"{repository} gets no updates any more",
                 "use apache/kafka; labctl lint --fix translates the names of the variables",
+                to_apache(setup, node),
             )
 
 
@@ -144,6 +148,7 @@ def other_image_variable(setup: Setup) -> Iterator[Match]:
                 f"{names[0]}{more} the prefix of bitnami's image; {node.image.name} ignores {_it(names)}",
                 f"write {names[0].replace(BITNAMI_PREFIX, 'KAFKA_')}"
                 + (f", and CLUSTER_ID and {node.image.data_folder} for bitnami's" if len(names) > 1 else ""),
+                tuple(RenameVariable(node.name, name, name.replace(BITNAMI_PREFIX, "KAFKA_")) for name in names),
             )
 
 
@@ -175,6 +180,7 @@ def defaults_dropped(setup: Setup) -> Iterator[Match]:
                 own[0].place,
                 f"only {own[0].variable}{more} is set: with any variable KAFKA_… apache/kafka forgets its defaults",
                 "write the full set (labctl render shows one), or none of them",
+                full_set(node),
             )
 
 
@@ -206,6 +212,7 @@ def zookeeper_removed(setup: Setup) -> Iterator[Match]:
                 f"{shown(node.service.image)} has Kafka {_dotted(node)}, which has no ZooKeeper mode any more",
                 "configure KRaft (labctl lint --fix does it for one broker), or pin the last version that had it: "
                 + ("confluentinc/cp-kafka:7.9.0" if node.image is CONFLUENT else "3.9.1"),
+                to_kraft(setup, node),
             )
 
 
@@ -257,9 +264,9 @@ def setting_removed(setup: Setup) -> Iterator[Match]:
     """,
 )
 def variable_ignored(setup: Setup) -> Iterator[Match]:
-    """A variable of another image has no effect.
+    """A variable of another image, or of ZooKeeper's time, has no effect.
 
-    It came with a file for bitnami/kafka or wurstmeister/kafka.
+    It came with a file for bitnami/kafka or wurstmeister/kafka, or for Kafka before 4.0.
     """
     for node in setup.nodes:
         if node.image not in {APACHE, CONFLUENT}:
@@ -268,12 +275,15 @@ def variable_ignored(setup: Setup) -> Iterator[Match]:
             owner = BITNAMI if name in OF_BITNAMI else WURSTMEISTER if name in OF_WURSTMEISTER else None
             is_id = name == "KAFKA_CLUSTER_ID"
             removed = name in {"KAFKA_ADVERTISED_HOST_NAME", "KAFKA_ADVERTISED_PORT", "KAFKA_PORT", "KAFKA_HOST_NAME"}
-            if (owner or is_id) and not (removed and "advertised.listeners" not in node.settings):
+            late = name.startswith("KAFKA_ZOOKEEPER_") and bool(node.roles) and node.is_at_least((4, 0))
+            if (owner or is_id or late) and not (removed and "advertised.listeners" not in node.settings):
                 whose = f"is a variable of {owner.name}" if owner else "is no variable of this image"
+                whose = "is a setting for ZooKeeper, which this Kafka does not have" if late else whose
                 yield Match(
                     variable.place,
                     f"{name} {whose}; {node.image.name} ignores it",
                     REPLACEMENTS.get(name, "remove it"),
+                    _without(node, name),
                 )
 
 
@@ -338,7 +348,15 @@ def quoted_value(setup: Setup) -> Iterator[Match]:
                     variable.place,
                     f"{variable.name}: the quotes are part of the value {shown(value)}",
                     f"write {variable.name}={shown(value[1:-1])} without quotes, or the whole item in quotes",
+                    (SetVariable(node.name, variable.name, value[1:-1]),) if shown(value) == value else (),
                 )
+
+
+def _without(node: KafkaNode, name: str) -> tuple[Edit, ...]:
+    """The change for a variable that has no effect: its new name where it has one, and it is not used."""
+    if name in {"KAFKA_KRAFT_CLUSTER_ID", "KAFKA_CLUSTER_ID"} and "CLUSTER_ID" not in node.service.environment:
+        return (RenameVariable(node.name, name, "CLUSTER_ID"),)
+    return () if name == "KAFKA_CREATE_TOPICS" else (RemoveVariable(node.name, name),)
 
 
 def _it(names: list[str]) -> str:

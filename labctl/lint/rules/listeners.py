@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from labctl.lint.addresses import is_any
 from labctl.lint.compose.interpolation import UNKNOWN, shown
+from labctl.lint.edit import RemoveVariable, SetVariable
 from labctl.lint.images import APACHE, CONFLUENT
 from labctl.lint.node import (
     ADVERTISED,
@@ -16,6 +17,7 @@ from labctl.lint.node import (
     MAP,
     PROTOCOLS,
     ROLES,
+    Endpoint,
     KafkaNode,
     is_endpoint,
 )
@@ -96,6 +98,7 @@ def controller_listener_missing(setup: Setup) -> Iterator[Match]:
                 node.place(ROLES),
                 f"{node.name} has no KAFKA_CONTROLLER_LISTENER_NAMES",
                 "write KAFKA_CONTROLLER_LISTENER_NAMES: CONTROLLER at every node",
+                (node.set(CONTROLLER_NAMES, "CONTROLLER"),),
             )
         elif node.is_controller and node.listeners_known and node.controller_names:
             if not any(node.listener(name) for name in node.controller_names):
@@ -106,6 +109,7 @@ def controller_listener_missing(setup: Setup) -> Iterator[Match]:
                     node.place(LISTENERS, CONTROLLER_NAMES),
                     f"{node.name} does not open {name}: it listens on {listed}{why}",
                     f"add {name}://:9093 to KAFKA_LISTENERS",
+                    (node.set(LISTENERS, f"{','.join(map(str, node.listeners))},{name}://:9093"),),
                 )
         elif node.is_controller and node.complete and LISTENERS not in node.settings and not node.listeners:
             yield Match(
@@ -191,6 +195,7 @@ def controller_listener_on_broker(setup: Setup) -> Iterator[Match]:
                     node.place(LISTENERS, ADVERTISED),
                     f"{node.name} is only a broker and opens the controller's listener {opened[0].name}",
                     f"take {opened[0].name} out of KAFKA_LISTENERS, keep KAFKA_CONTROLLER_LISTENER_NAMES",
+                    _opening(node, [one for one in node.listeners if one not in opened]),
                 )
 
 
@@ -217,6 +222,7 @@ def controller_opens_others(setup: Setup) -> Iterator[Match]:
                     node.place(LISTENERS, ADVERTISED),
                     f"{node.name} is only a controller and opens {others[0].name}",
                     f"take {others[0].name} out of KAFKA_LISTENERS, or add the role broker",
+                    _opening(node, [one for one in node.listeners if one not in others]),
                 )
 
 
@@ -246,6 +252,7 @@ def controller_advertised(setup: Setup) -> Iterator[Match]:
                 setting.place,
                 f"{node.name} is only a controller; {node.image.name} refuses KAFKA_ADVERTISED_LISTENERS there",
                 "remove it: the voters state the controllers' addresses",
+                (RemoveVariable(node.name, setting.variable),),
             )
         elif node.version and node.version < (3, 9):
             both = [one for one in node.advertised if one.name in node.controller_names]
@@ -367,6 +374,7 @@ def inter_broker_unknown(setup: Setup) -> Iterator[Match]:
             node.place(INTER_BROKER, ADVERTISED, LISTENERS),
             f"{node.name} advertises no listener called {node.inter_broker}" if named else lacks,
             f"write KAFKA_INTER_BROKER_LISTENER_NAME: {next(iter(names), 'a listener that is not the controller')}",
+            (node.set(INTER_BROKER, names[0]),) if names else (),
         )
 
 
@@ -382,7 +390,8 @@ def _named_by_controller(node: KafkaNode) -> Iterator[Match]:
         what = f"{node.name} names {node.inter_broker} as the listener between brokers, which the map does not have"
     else:
         return
-    yield Match(named.place, what, "remove KAFKA_INTER_BROKER_LISTENER_NAME: a controller has no such listener")
+    remedy = "remove KAFKA_INTER_BROKER_LISTENER_NAME: a controller has no such listener"
+    yield Match(named.place, what, remedy, (RemoveVariable(node.name, named.variable),))
 
 
 @rule(
@@ -412,13 +421,12 @@ def map_missing(setup: Setup) -> Iterator[Match]:
             if name.upper() in node.protocols and not (secured and own):
                 continue
             where = "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP" if given else "a map, which is missing,"
+            whole = ",".join(f"{one}:{node.protocols.get(one, 'PLAINTEXT')}" for one in dict.fromkeys(names))
             yield Match(
                 node.place(MAP, LISTENERS, ADVERTISED),
                 f"listener {name} of {node.name} has no entry in {where}",
-                f"add {name}:PLAINTEXT"
-                if given
-                else "write KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: "
-                + ",".join(f"{one}:{node.protocols.get(one, 'PLAINTEXT')}" for one in dict.fromkeys(names)),
+                f"add {name}:PLAINTEXT" if given else f"write KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: {whole}",
+                (node.set(MAP, f"{given.value.strip()},{name}:PLAINTEXT" if given else whole),),
             )
 
 
@@ -476,14 +484,24 @@ def map_surplus(setup: Setup) -> Iterator[Match]:
         for name in node.protocols:
             if name not in everywhere and name not in PROTOCOLS and name[:1] not in "\"'" and name not in reported:
                 reported.add(name)
+                kept = ",".join(entry for entry in setting.entries if not entry.upper().startswith(f"{name}:"))
                 yield Match(
-                    setting.place, f"no node has a listener called {name}", f"remove {name}, or add the listener"
+                    setting.place,
+                    f"no node has a listener called {name}",
+                    f"remove {name}, or add the listener",
+                    (node.set(MAP, kept),),
                 )
 
 
 def _unknown_whole(entry: str) -> bool:
     """Whether so much of an entry is unknown that it may be well formed."""
     return entry.startswith(UNKNOWN) or entry.endswith(UNKNOWN)
+
+
+def _opening(node: KafkaNode, listeners: list[Endpoint]) -> tuple[SetVariable, ...]:
+    """The change that opens these listeners; nothing where one is unknown, or none is left."""
+    known = listeners and node.get(LISTENERS) and all(one.port is not None for one in listeners)
+    return (node.set(LISTENERS, ",".join(map(str, listeners))),) if known else ()
 
 
 def _malformed(node: KafkaNode, name: str) -> bool:

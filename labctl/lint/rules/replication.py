@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labctl.constants import MIN_ISR
 from labctl.lint.images import Version
 from labctl.lint.node import OFFSETS_RF, VOTERS, KafkaNode
 from labctl.lint.rule import Match, Setup, rule
@@ -36,6 +37,7 @@ def offsets_replication(setup: Setup) -> Iterator[Match]:
                 f"consumer groups can't work: {OFFSETS_RF} is {factor}{_default(node, OFFSETS_RF)}, "
                 f"and there {_are(brokers)}",
                 f"write {node.variable(OFFSETS_RF)}: {brokers}",
+                (node.set(OFFSETS_RF, str(brokers)),),
             )
 
 
@@ -64,6 +66,7 @@ def internal_replication(setup: Setup) -> Iterator[Match]:
                 node.place(high[0][0], OFFSETS_RF, VOTERS, "zookeeper.connect"),
                 f"{' and '.join(what for _name, what in high)} can't work: {factors}, and there {_are(brokers)}",
                 "write " + ", ".join(f"{node.variable(name)}: {brokers}" for name, _what in high),
+                tuple(node.set(name, str(brokers)) for name, _what in high),
             )
 
 
@@ -85,6 +88,7 @@ def default_replication(setup: Setup) -> Iterator[Match]:
                 node.place(DEFAULT_RF),
                 f"no topic can be created: {DEFAULT_RF} is {factor}, and there {_are(brokers)}",
                 f"write {node.variable(DEFAULT_RF)}: {brokers}",
+                (node.set(DEFAULT_RF, str(brokers)),),
             )
 
 
@@ -101,21 +105,23 @@ def min_isr(setup: Setup) -> Iterator[Match]:
     (KIP-966) count with the smaller of both for their internal topics only.
     """
     for node, brokers in _clusters(setup):
-        value = node.value("min.insync.replicas")
+        value = node.value(MIN_ISR)
         factor = _factor(node, DEFAULT_RF) if DEFAULT_RF in node.settings else 1
         if not value.isdigit() or not factor:
             continue
         if int(value) > brokers:
             yield Match(
-                node.place("min.insync.replicas"),
+                node.place(MIN_ISR),
                 f"writes with acks=all are refused: min.insync.replicas is {value}, and there {_are(brokers)}",
-                f"write {node.variable('min.insync.replicas')}: {max(1, brokers - 1)}",
+                f"write {node.variable(MIN_ISR)}: {max(1, brokers - 1)}",
+                (node.set(MIN_ISR, str(max(1, brokers - 1))),),
             )
         elif int(value) > factor and node.complete and brokers > 1 and DEFAULT_RF in node.settings:
             yield Match(
-                node.place("min.insync.replicas"),
+                node.place(MIN_ISR),
                 f"writes with acks=all are refused: min.insync.replicas is {value}, and {DEFAULT_RF} is {factor}",
                 f"write {node.variable(DEFAULT_RF)}: {min(brokers, int(value) + 1)}",
+                (node.set(DEFAULT_RF, str(min(brokers, int(value) + 1))),),
             )
 
 

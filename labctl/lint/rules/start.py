@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from labctl.lint.addresses import Where, destination, is_any, is_loopback
 from labctl.lint.compose.model import HealthCheck, Service
+from labctl.lint.edit import ReplaceText, SetHealthCheck
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT
 from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Match, Setup, rule
@@ -88,6 +89,7 @@ def health_tool(setup: Setup) -> Iterator[Match]:
                     f"the health check fails with `not found`: {node.image.name} has no "
                     f"{path}{match['tool']}{suffix}{' on PATH' if not path else ''}",
                     f"write {wanted}",
+                    (ReplaceText(node.name, ("healthcheck", "test"), match[0], wanted),),
                 )
                 break
 
@@ -124,6 +126,7 @@ def health_shell(setup: Setup) -> Iterator[Match]:
                 health.place,
                 "the health check uses /dev/tcp, which is bash's, in sh: it never succeeds",
                 'write test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]',
+                (SetHealthCheck(node.name, ("CMD", "bash", "-c", health.words[-1])),) if len(health.words) == 1 else (),
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from labctl.lint.compose.interpolation import UNKNOWN
 from labctl.lint.compose.model import Mount
+from labctl.lint.edit import SetVariable
 from labctl.lint.images import APACHE, CONFLUENT
 from labctl.lint.node import ROLES, KafkaNode
 from labctl.lint.rule import Match, Setup, rule
@@ -57,6 +58,7 @@ def data_not_on_volume(setup: Setup) -> Iterator[Match]:
                 node.place("log.dirs", "log.dir") if "log.dirs" in node.settings else mounts[0].place,
                 f"{node.name} writes its data to {missed[0]}, not to the volume at {mounts[0].target}",
                 f"write {node.variable('log.dirs')}: {mounts[0].target}",
+                (node.set("log.dirs", mounts[0].target),) if _fits(mounts[0], node) else (),
             )
 
 
@@ -193,6 +195,7 @@ def heap_too_small(setup: Setup) -> Iterator[Match]:
                 node.service.environment["KAFKA_HEAP_OPTS"].place,
                 f"a heap of {heap >> 20} MB can't hold the log cleaner's buffer of {size >> 20} MB",
                 "write -Xmx256m or more, or a smaller KAFKA_LOG_CLEANER_DEDUPE_BUFFER_SIZE",
+                (SetVariable(node.name, "KAFKA_HEAP_OPTS", "-Xmx256m -Xms256m"),) if size == CLEANER_BUFFER else (),
             )
 
 
@@ -243,6 +246,11 @@ def _is_for_data(mount: Mount, node: KafkaNode) -> bool:
     if mount.kind == "bind":  # a folder of the host may hold anything
         return target in {node.image.data_folder, *DATA_FOLDERS}
     return target.startswith(node.image.data_folder) or "kafka" in target or "data" in target
+
+
+def _fits(mount: Mount, node: KafkaNode) -> bool:
+    """Whether the image's user can write to a new volume that is mounted there: the folder is the image's own."""
+    return mount.kind == "volume" and mount.target == node.image.data_folder
 
 
 def _log_dirs(node: KafkaNode) -> list[str]:
