@@ -195,3 +195,22 @@ def test_variables_of_an_env_file_are_left(run, tmp_path):
     result = run("--fix")
     assert result.exit_code == 1
     assert "wrote" not in result.stderr
+
+
+def test_variables_of_the_shell_stay(changed, tmp_path):
+    """A value that comes from a variable is not replaced by what it happens to be; a `$` that is written is doubled."""
+    path = tmp_path / "compose.yml"
+    path.write_text(COMPLETE.replace("1@broker:9093", "1@${NAME:-kafka}:9093"))
+    result = fix([path], {"NAME": "kafka"})
+    assert result.changed == {}
+    assert [finding.rule for finding in result.left.findings] == ["KAFKA-VOTER-UNKNOWN"]
+    assert "A: a$$b" in changed("services: {a: {image: x}}\n", SetVariable("a", "A", "a$b"))
+
+
+def test_secrets_of_the_shell_are_not_printed(run, tmp_path, monkeypatch):
+    """A file can name any variable: a finding that quotes a secret one hides it."""
+    monkeypatch.setenv("DEPLOY_TOKEN", "s3cr3t-t0ken")
+    (tmp_path / "compose.yaml").write_text(COMPLETE.replace("1@broker:9093", "1@${DEPLOY_TOKEN}:9093"))
+    result = run("--format", "json")
+    assert result.exit_code == 1
+    assert "s3cr3t-t0ken" not in result.output

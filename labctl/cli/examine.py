@@ -41,6 +41,7 @@ def lint(console: Console, files: tuple[Path, ...], each: bool, fixes: bool, dif
 
     Starts nothing, needs no engine. Without FILE the one that Compose would use. Exit code 1: something was found.
     """
+    from labctl.diagnostics.redaction import Redactor, secrets_in
     from labctl.errors import SpecError
     from labctl.lint.formats import FORMATS
     from labctl.lint.linter import joined
@@ -49,6 +50,7 @@ def lint(console: Console, files: tuple[Path, ...], each: bool, fixes: bool, dif
         raise SpecError(["--diff shows what --fix would change: use both"])
     groups = [[path] for path in files] if each else [list(files or _default_files())]
     result = joined([_fixed(console, group, diff=diff) if fixes else _examined(group) for group in groups])
+    result = Redactor(secrets_in(os.environ)).of(result)  # a file may name any variable of the shell
     click.echo(printable(FORMATS[form](result)) if form == "text" else FORMATS[form](result), nl=False)
     _summarize(console, result, fixes=fixes)
     if result.faulty:
@@ -76,6 +78,7 @@ def _examined(paths: Sequence[Path]) -> LintResult:
 
 def _fixed(console: Console, paths: Sequence[Path], *, diff: bool) -> LintResult:
     """Fix Compose files, or print what would be changed, and return what is left."""
+    from labctl.diagnostics.redaction import Redactor, secrets_in
     from labctl.errors import SpecError
     from labctl.lint.fixer import fix
     from labctl.lint.lab_yaml import is_lab_yaml
@@ -93,7 +96,7 @@ def _fixed(console: Console, paths: Sequence[Path], *, diff: bool) -> LintResult
         else:
             write_file(path, after, "fix its permissions, or show the changes: labctl lint --fix --diff")
             console.line(f"wrote {printable(str(path))}")
-    for finding in result.fixed:
+    for finding in Redactor(secrets_in(os.environ)).of(result.fixed):
         console.line(f"{'would fix' if diff else 'fixed'} {finding.rule}: {printable(finding.cause)}")
     return result.left
 

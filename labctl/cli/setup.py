@@ -25,19 +25,46 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("path", type=click.Path(path_type=Path), default=Path("lab.yaml"))
-@click.option("--preset", type=PRESET, default="homework", show_default=True, help="What to start from.")
+@click.option("--preset", type=PRESET, help="What to start from (default: homework).")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The docker-compose.yml of a lab that exists: write the same as lab.yaml.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.pass_obj
-def init(console: Console, path: Path, preset: str, force: bool) -> None:
+def init(console: Console, path: Path, preset: str | None, source: Path | None, force: bool) -> None:
     """Write a commented lab.yaml."""
     from labctl.errors import SpecError
     from labctl.rendering.templates import render_template
     from labctl.system.files import is_there, write_file
 
+    if preset and source:
+        raise SpecError(["--preset and --from exclude each other: use only one of them"])
     if is_there(path) and not force:
         raise SpecError([f"{path} exists already"], "--force overwrites it")
-    write_file(path, render_template(f"init/{preset}.yaml"), "name another file: labctl init PATH")
+    text = _lab_of(console, source) if source else render_template(f"init/{preset or 'homework'}.yaml")
+    write_file(path, text, "name another file: labctl init PATH")
     console.line(f"wrote {path}; next: labctl up" + ("" if path == Path("lab.yaml") else f" -f {path}"))
+
+
+def _lab_of(console: Console, source: Path) -> str:
+    """The lab.yaml of the lab in a Compose file; what it does not have is printed."""
+    import os
+
+    from labctl.lint.carry_over import carry_over
+    from labctl.lint.compose.loader import load_stack
+    from labctl.rendering.templates import render_template
+    from labctl.spec.loader import parse_spec
+
+    carried = carry_over(load_stack([source], os.environ), source.resolve().parent.name)
+    text = render_template("init/from.yaml.j2", source=source.name, lost=carried.lost, **carried.values)
+    parse_spec(text, f"the lab of {source}")
+    for line in carried.lost:
+        console.note(f"not carried over: {line}")
+    return text
 
 
 @click.command(cls=Command)

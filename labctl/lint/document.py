@@ -45,6 +45,21 @@ class Document:
         """Return whether the file describes the service."""
         return isinstance(self._data.get("services", {}).get(service), dict)
 
+    def replaces_variable(self, edit: Edit) -> bool:
+        """Return whether a change would write a value in place of a variable of the shell, such as ${PORT}."""
+        if not self.has(edit.service):
+            return False
+        section = self._data["services"][edit.service]
+        if isinstance(edit, SetImage):
+            return "$" in str(section.get("image", ""))
+        if not isinstance(edit, SetVariable):
+            return False
+        environment = section.get(ENVIRONMENT) or {}
+        if isinstance(environment, dict):
+            return "$" in str(environment.get(edit.name, "")).replace("$$", "")
+        number = _index(environment, edit.name)
+        return number is not None and "$" in str(environment[number]).replace("$$", "")
+
     def apply(self, edit: Edit) -> None:
         """Make a change; a service or a value that the file does not have is left alone."""
         if self.has(edit.service):
@@ -130,15 +145,16 @@ def _is_shared(data: Any, environment: Any) -> bool:
 
 def _set_variable(data: Any, edit: SetVariable) -> None:
     environment = _environment(data, edit.service)
+    value = edit.value.replace("$", "$$")  # Compose reads a single one as a variable
     if isinstance(environment, list):
         number = _index(environment, edit.name)
-        item = f"{edit.name}={edit.value}"
+        item = f"{edit.name}={value}"
         if number is None:
             environment.append(item)
         else:
             environment[number] = item
     else:
-        environment[edit.name] = int(edit.value) if _is_number(edit.value) else edit.value
+        environment[edit.name] = int(value) if _is_number(value) else value
 
 
 def _rename_variable(data: Any, edit: RenameVariable) -> None:

@@ -50,8 +50,13 @@ def fix(paths: Sequence[Path], environment: Mapping[str, str]) -> FixResult:
 
 
 def _edited(texts: Mapping[Path, str], finding: Finding) -> dict[Path, str]:
-    """The texts with the changes of a finding, each in the file of the finding, or the first that has the service."""
+    """The texts with the changes of a finding, each in the file of the finding, or the first that has the service.
+
+    They stay as they are where a value would replace a variable: what it will be is somebody else's decision.
+    """
     documents = {path: Document(text) for path, text in texts.items()}
+    if any(document.replaces_variable(edit) for document in documents.values() for edit in finding.edits):
+        return dict(texts)
     for edit in finding.edits:
         own = [path for path in texts if str(path) == finding.place.file]
         target = next((path for path in (*own, *texts) if documents[path].has(edit.service)), None)

@@ -75,7 +75,7 @@ def load_stack(paths: Sequence[Path], environment: Mapping[str, str], texts: Map
         if text(child(tree, "external")) == "true" or isinstance(child(tree, "external"), Map)
     )
     ignored = {files.names[path]: _ignored(content) for path, content in files.texts.items()}
-    return Stack(tuple(map(str, paths)), found, external, ignored)
+    return Stack(tuple(map(str, paths)), text(child(whole, "name")), found, external, ignored)
 
 
 def default_files(folder: Path) -> list[Path]:
@@ -92,6 +92,8 @@ def dotenv_values(path: Path) -> dict[str, str]:
     from dotenv import dotenv_values as read
 
     logging.getLogger("dotenv.main").setLevel(logging.ERROR)  # lines that are no NAME=VALUE
+    if not path.is_file():  # a pipe would wait for ever
+        return {}
     try:
         content = read_text(path)
     except SpecError:

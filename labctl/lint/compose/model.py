@@ -130,6 +130,7 @@ class Stack:
     """What `docker compose` would start. `external_networks` may have containers that the files don't name."""
 
     files: tuple[str, ...]
+    name: str
     services: Mapping[str, Service]
     external_networks: frozenset[str]
     ignored: Mapping[str, Mapping[int, frozenset[str]]] = field(default_factory=dict)  # by file, line: ids of rules
