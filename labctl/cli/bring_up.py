@@ -54,6 +54,12 @@ def up(console: Console, /, file: Path | None, name: str | None, keep: bool, as_
 @click.option("--bootstrap", metavar="HOST:PORT", help="Check any Kafka that somebody else started.")
 @click.option("--container", metavar="NAME", help="Its container: check it with the console tools inside too.")
 @click.option(
+    "--compose",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A docker-compose.yml that is running: check all its Kafka nodes.",
+)
+@click.option(
     "--client-config",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -72,29 +78,37 @@ def check(
     names: tuple[str, ...],
     bootstrap: str | None,
     container: str | None,
+    compose: Path | None,
     client_config: Path | None,
     expect: Path | None,
     as_json: bool,
 ) -> None:
     """Check a running lab, or any Kafka.
 
-    NAMES are the checks to run (default: all).
+    NAMES are the checks to run (default: all). A Kafka that somebody else started is examined layer by layer first:
+    name, TCP, TLS, Kafka, login, metadata, each advertised address and who responds there.
     """
     from labctl.errors import SpecError
-    from labctl.lab import verify
+    from labctl.lab import foreign, verify
+    from labctl.lab.compose_kafkas import compose_kafkas
     from labctl.report.summary import summary
     from labctl.spec.loader import load_spec
 
-    if (expect or container or client_config) and not bootstrap:
+    if (expect or container or client_config) and not (bootstrap or compose):
         raise SpecError(
             ["--expect, --container and --client-config need --bootstrap: labctl knows these of its own labs"]
         )
-    if bootstrap:
-        if not all(ADDRESS.fullmatch(address) for address in bootstrap.split(",")):
-            raise SpecError([f"--bootstrap {bootstrap}: an address is HOST:PORT, like localhost:9092"])
+    if compose and (container or bootstrap):
+        raise SpecError(
+            ["--compose has containers and addresses of its own: use it without --bootstrap and --container"]
+        )
+    if bootstrap and not all(ADDRESS.fullmatch(address) for address in bootstrap.split(",")):
+        raise SpecError([f"--bootstrap {bootstrap}: an address is HOST:PORT, like localhost:9092"])
+    if bootstrap or compose:
         expected = load_spec(expect, trusted=True) if expect else None
         folder = lab_folder(None, FOREIGN_FOLDER)
-        run = verify.check_foreign(bootstrap, folder, lab_store(), console, names, expected, container, client_config)
+        kafkas = compose_kafkas(compose) if compose else [foreign.ForeignKafka(bootstrap or "", container or "")]
+        run = foreign.check_foreign(kafkas, folder, lab_store(), console, names, expected, client_config)
     else:
         run = verify.check(lab_name(file, name), lab_store(), console, names, "full")
     console.line(summary(run))

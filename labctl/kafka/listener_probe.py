@@ -1,7 +1,4 @@
-"""Probe one listener of a broker without a Kafka client: a client would report only that it timed out.
-
-The frames are those of Kafka's protocol guide: ApiVersions 0, SaslHandshake 1, SaslAuthenticate 0.
-"""
+"""Probe one listener of a broker without a Kafka client: a client would report only that it timed out."""
 
 from __future__ import annotations
 
@@ -12,9 +9,17 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
-LARGEST_RESPONSE = 1 << 20  # bytes
-NOT_KAFKA = "the response is not Kafka's"
+from labctl.kafka.wire import (
+    API_VERSIONS,
+    SASL_AUTHENTICATE,
+    SASL_HANDSHAKE,
+    WireError,
+    read_string,
+    request,
+    response_body,
+    response_length,
+    string,
+)
 
 
 class ProbeRejected(Exception):
@@ -45,7 +50,7 @@ def probe_login(address: str, ca: Path, user: str, password: str, mechanism: str
     from labctl.kafka.client.adapter import scram_client
 
     with _connected(address, seconds) as plain, _encrypted(plain, address, ca) as encrypted:
-        _request(encrypted, SASL_HANDSHAKE, 1, _string(mechanism))
+        _request(encrypted, SASL_HANDSHAKE, 1, string(mechanism))
         scram = scram_client(user, password, mechanism)
         scram.process_server_first_message(_authenticate(encrypted, scram.first_message()))
         scram.process_server_final_message(_authenticate(encrypted, scram.final_message()))
@@ -76,7 +81,7 @@ def _encrypted(plain: socket.socket, address: str, ca: Path | None) -> Iterator[
 def _authenticate(connection: socket.socket, message: bytes) -> bytes:
     response = _request(connection, SASL_AUTHENTICATE, 0, struct.pack(">i", len(message)) + message)
     (code,) = struct.unpack_from(">h", response)
-    error_message, position = _read_string(response, 2)
+    error_message, position = read_string(response, 2)
     if code:
         raise ProbeRejected(error_message or f"error {code}")
     (length,) = struct.unpack_from(">i", response, position)
@@ -85,18 +90,14 @@ def _authenticate(connection: socket.socket, message: bytes) -> bytes:
 
 def _request(connection: socket.socket, api: int, version: int, body: bytes) -> bytes:
     """Return the body of the response to one request. Raises ProbeRejected where no Kafka responds."""
-    request = struct.pack(">hhi", api, version, api) + _string("labctl") + body
     try:
-        connection.sendall(struct.pack(">i", len(request)) + request)
-        (length,) = struct.unpack(">i", _receive(connection, 4))
-        if not 4 <= length <= LARGEST_RESPONSE:
-            raise ProbeRejected(NOT_KAFKA)
-        response = _receive(connection, length)
+        connection.sendall(request(api, version, body))
+        response = _receive(connection, response_length(_receive(connection, 4)))
+        return response_body(api, response)
     except OSError as error:
         raise ProbeRejected(f"no response: {error.strerror or error}") from error
-    if struct.unpack_from(">i", response) != (api,):
-        raise ProbeRejected(NOT_KAFKA)
-    return response[4:]
+    except WireError as error:
+        raise ProbeRejected(str(error)) from error
 
 
 def _receive(connection: socket.socket, count: int) -> bytes:
@@ -107,13 +108,3 @@ def _receive(connection: socket.socket, count: int) -> bytes:
             raise ProbeRejected("the connection was closed")
         received += chunk
     return received
-
-
-def _string(text: str) -> bytes:
-    return struct.pack(">h", len(text)) + text.encode()
-
-
-def _read_string(data: bytes, position: int) -> tuple[str, int]:
-    (length,) = struct.unpack_from(">h", data, position)
-    end = position + 2 + max(0, length)
-    return data[position + 2 : end].decode(errors="replace"), end

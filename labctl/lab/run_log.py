@@ -81,6 +81,16 @@ class RunLog:
             return "error"
         return "failed" if any(check.status in FAILED for check in self._checks) else "passed"
 
+    @property
+    def explained(self) -> bool:
+        """Whether a cause is recorded."""
+        return bool(self._diagnosis)
+
+    @property
+    def checks(self) -> tuple[CheckResult, ...]:
+        """The checks that ended so far."""
+        return tuple(self._checks)
+
     def hide(self, secrets: Iterable[str]) -> None:
         """Keep `secrets` out of everything from now on."""
         self._secrets += secrets
@@ -129,6 +139,10 @@ class RunLog:
         for check in checks:
             self._checks.append(self.redactor.of(replace(check, at=round(began - self._started + check.at, 3))))
             self._reporter.check(self._checks[-1])
+
+    def diagnose(self, diagnosis: Diagnosis) -> None:
+        """Record why checks failed, in place of what `explain` would find."""
+        self._diagnosis = [self.redactor.of(diagnosis)]
 
     def record_nodes(self, states: list[NodeState]) -> None:
         """Record how the nodes were last observed."""

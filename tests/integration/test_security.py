@@ -77,7 +77,10 @@ def test_a_check_with_a_client_s_file(secure, form):
     assert done.returncode == 0, done.stderr
     config.write_text(re.sub(r"(sasl\.jaas\.config=.*password=|sasl\.password=).*", r'\1"wrong";', config.read_text()))
     refused = secure.run("check", "json-records", "--bootstrap", address, "--client-config", config)
-    assert (refused.returncode, f"password and CA in {config} match" in refused.stderr) == (4, True), refused.stderr
+    assert (refused.returncode, "login: Authentication failed" in refused.stderr) == (4, True), refused.stderr
+    config.write_text("security.protocol=PLAINTEXT\n")
+    plain = secure.run("check", "json-records", "--bootstrap", address, "--client-config", config)
+    assert (plain.returncode, "tls: the listener uses TLS" in plain.stderr) == (4, True), plain.stderr
 
 
 @pytest.mark.parametrize("wrong", [False, True])

@@ -132,6 +132,28 @@ class Engine:
         """Return what `docker inspect` prints of the containers `names`, without those that do not exist."""
         return self._inspected("container", names)
 
+    def images(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return what `docker image inspect` prints of the images `ids`, without those that do not exist: {id: it}."""
+        if not ids:
+            return {}
+        done = self._run(["image", "inspect", *ids], ASK_SECONDS)
+        return {str(entry["Id"]): entry for entry in json.loads(done.stdout or "[]")}
+
+    def container_names(self, filters: Sequence[str], *, stopped: bool = False) -> set[str]:
+        """Return the names of the containers to which any of docker's `filters` applies; `stopped`: also those."""
+        found: set[str] = set()
+        for each in filters:
+            every = ["--all"] if stopped else []
+            found |= set(self._output(["container", "ls", *every, "--filter", each, "--format", "{{.Names}}"]).split())
+        return found
+
+    def start_helper(self, name: str, image: str, network: str, command: Sequence[str]) -> None:
+        """Start a container that removes itself when `command` ends, of an image that is there, on a network."""
+        options = ["--detach", "--rm", "--pull", "never", "--name", name, "--network", network]
+        program, *arguments = command
+        limits = ["--memory", "64m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        self._output(["run", *options, *limits, "--entrypoint", program, image, *arguments], CREATE_SECONDS)
+
     def volumes(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what `docker volume inspect` prints of `names`, without those that do not exist."""
         return self._inspected("volume", names)

@@ -1,0 +1,283 @@
+"""Checking a Kafka that somebody else started: layer by layer, from up to three places, then with the checks."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from labctl import checks
+from labctl.checks.context import CheckContext, CheckTarget, ConsoleAccess, ExpectedState, Unavailable
+from labctl.diagnostics.container_settings import client_address
+from labctl.diagnostics.layers import Examination, LayerResult, Place, examine
+from labctl.diagnostics.surroundings import Surroundings, read_surroundings, why_stopped
+from labctl.diagnostics.this_machine import ThisMachine
+from labctl.errors import HostError, KafkaFailed, LabError, LabStopped, RuntimeFailed
+from labctl.kafka.client import KafkaClient, connection_error
+from labctl.kafka.client_config import read_client_config
+from labctl.kafka.link import Login
+from labctl.kafka.wire import Metadata
+from labctl.lab.existing import ANSWER_SECONDS, CONNECT_SECONDS
+from labctl.lab.reporter import Reporter
+from labctl.lab.run_log import RunLog
+from labctl.lab.run_report import reported, write_report
+from labctl.plan.planner import plan_topics
+from labctl.replication import default_replication_factor
+from labctl.results import CheckResult, Diagnosis, RunResult, Status
+from labctl.runtime.access import open_container
+from labctl.runtime.docker.engine import Engine
+from labctl.runtime.docker.place import InContainer, container_beside
+from labctl.spec.model import LabSpec, default_spec
+from labctl.state.store import LabStore
+
+OFFSETS_RF = "offsets.topic.replication.factor"
+NOT_RUNNING = "is Kafka running, and is that port published on this machine?"
+# checks that wait for Kafka's internal topics
+WITH_GROUPS = {"consumer-group", "share-group", "transaction", "console-to-host", "host-to-console"}
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKafka:
+    """A Kafka that somebody else started: the addresses for this machine, and one of its containers ("": not known)."""
+
+    bootstrap: str
+    container: str = ""
+
+
+def check_foreign(
+    kafkas: Sequence[ForeignKafka],
+    folder: Path,
+    store: LabStore,
+    reporter: Reporter,
+    names: Sequence[str],
+    expected: LabSpec | None = None,
+    client_config: Path | None = None,
+) -> RunResult:
+    """Check a Kafka that somebody else started and return the report: from this machine, and around its containers.
+
+    `kafkas` are its brokers as far as they are known; the checks use the first that clients on this machine reach.
+    `client_config` is a client's configuration file with a login; reports go to `folder`. Raises SpecError where a file
+    can't be read or a check is unknown, LabStopped where no Kafka responds or no container runs, KafkaFailed
+    where Kafka does not accept the client; HostError or RuntimeFailed where docker can't reach a container.
+    """
+    wanted = checks.selected("full", names)
+    settings = read_client_config(client_config) if client_config else {}
+    target = ",".join(kafka.bootstrap for kafka in kafkas if kafka.bootstrap)
+    log = RunLog("check", target or kafkas[0].container, reporter)
+    log.bootstrap = target
+    log.hide([settings[key] for key in ("sasl_plain_password", "ssl_password") if settings.get(key)])
+    spec = expected or default_spec()
+    with reported(log, spec, folder, store):
+        with log.step("layers"):
+            outcomes = [_examine(log, kafka, settings) for kafka in kafkas]
+            cause = next((outcome.cause for outcome in outcomes if outcome.cause), None)
+            if cause:
+                log.diagnose(cause)
+                _require_some_kafka(cause, outcomes)
+        if outcomes[0].reached:
+            _run_checks(log, target, settings, expected, kafkas[0].container, spec, wanted)
+    return write_report(log, spec, folder, store, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Why clients can't use a broker (None: they can), and what was found from this machine (None: nothing to try)."""
+
+    cause: Diagnosis | None
+    here: Examination | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Whether clients on this machine can use it."""
+        return self.here is not None and self.here.failed is None
+
+
+def _examine(log: RunLog, kafka: ForeignKafka, settings: Mapping[str, Any]) -> Outcome:
+    """Report what is found around one broker, and return what came of it."""
+    around = _around(kafka)
+    if around and not around.container.running:
+        why = why_stopped(around)
+        _add(log, f"container {around.container.name}", f"{'; '.join(why.evidence)}", "failed")
+        _add_settings(log, around)
+        verb = "has" if around.container.state == "exited" else "is"
+        what = f"the container {around.container.name} {verb} {around.container.state}"
+        return Outcome(
+            Diagnosis(f"{what} (exit code {around.container.exit_code}): {why.cause}", why.remedy, why.fault)
+        )
+    here = _from_place(log, ThisMachine(Login(settings)), kafka.bootstrap.split(",")) if kafka.bootstrap else None
+    found = [here] if here else []
+    if around:
+        _add_settings(log, around)
+        found += [_from_place(log, place, [address]) for place, address in _places(log, around)]
+    broken = next((one.failed for one in found if one.failed), None)
+    return Outcome(_explained(broken, around) if broken or (around and around.errors) else None, here)
+
+
+def _around(kafka: ForeignKafka) -> Surroundings | None:
+    """What is known of the container; None where none was named, or where neither it nor its port is there."""
+    if not kafka.container:
+        return None
+    try:
+        return read_surroundings(kafka.container)
+    except HostError:
+        if not kafka.bootstrap or connection_error(kafka.bootstrap.partition(",")[0]) is None:
+            raise
+        return None
+
+
+def _from_place(log: RunLog, place: Place, bootstrap: Sequence[str]) -> Examination:
+    """Examine a Kafka from one place, and report it as one check, with a line for each layer."""
+    began = time.monotonic()
+    found = examine(place, bootstrap)
+    failed = found.failed
+    detail = f"{failed.layer}: {failed.detail}" if failed else _cluster(found.metadata)
+    lines = tuple(f"{result.layer}: {result.status}: {result.detail}" for result in found.results)
+    seconds = round(time.monotonic() - began, 3)
+    name, status = f"{bootstrap[0]} from {place.name}", "failed" if failed else "passed"
+    log.add_checks([CheckResult(name, cast("Status", status), seconds, detail, lines)], began)
+    return found
+
+
+def _cluster(metadata: Metadata | None) -> str:
+    if metadata is None:
+        return "Kafka responds"
+    count = len(metadata.brokers)
+    brokers = f"{count} broker responds" if count == 1 else f"{count} brokers respond"
+    return f"cluster {metadata.cluster_id}, {brokers} at the advertised address{'' if count == 1 else 'es'}"
+
+
+def _places(log: RunLog, around: Surroundings) -> Iterator[tuple[InContainer, str]]:
+    """(place, address) inside the container, and in another one on its network."""
+    container = around.container
+    inside = InContainer(open_container(container.name), f"container {container.name}")
+    address = client_address(container, around.others)
+    if around.is_only_controller:
+        return
+    if address is None or address.protocol != "PLAINTEXT":
+        why = f"its listeners need TLS or a login ({address.protocol})" if address else "its listeners are not known"
+        _add(log, inside.name, f"not examined: {why}", "skipped")
+        return
+    if not inside.has_bash():
+        _add(log, inside.name, "not examined: its image has no bash", "skipped")
+        return
+    yield inside, address.inside
+    network = next(iter(container.networks), "")
+    if network in {"", "bridge", "host", "none"}:
+        return  # where names of containers don't work, or everything is the host
+    with contextlib.ExitStack() as stack:
+        try:
+            beside = stack.enter_context(container_beside(Engine(), container.image, network))
+        except (HostError, RuntimeFailed) as error:
+            _add(log, f"another container on {network}", error.message, "skipped")
+            return
+        yield beside, address.beside
+
+
+def _add_settings(log: RunLog, around: Surroundings) -> None:
+    """Report what the rules of `labctl lint` find in the container's settings."""
+    lines = tuple(f"{one.level} {one.rule}: {one.cause}; {one.fix}" for one in around.findings)
+    name = f"settings of {around.container.name}"
+    if around.errors:
+        _add(log, name, around.errors[0].cause, "failed", lines)
+    else:
+        warnings = sum(one.level == "warning" for one in around.findings)
+        _add(log, name, f"no error{f', {warnings} to look at' if warnings else ''}", "passed", lines)
+
+
+def _require_some_kafka(cause: Diagnosis, outcomes: Sequence[Outcome]) -> None:
+    """Raise where clients on this machine reach no Kafka at all, or one that does not accept them."""
+    tried = [outcome.here for outcome in outcomes if outcome.here]
+    layers = [found.failed.layer if found.failed else "" for found in tried]
+    if {"", "advertised", "identity"} & set(layers):
+        return
+    if not layers:
+        raise LabStopped(cause.cause, cause.remedy, cause.fault)
+    if layers[0] in {"name", "tcp"}:
+        raise LabStopped(f"no Kafka to check: {cause.cause}", cause.remedy or NOT_RUNNING)
+    raise KafkaFailed(cause.cause, cause.remedy)
+
+
+def _explained(broken: LayerResult | None, around: Surroundings | None) -> Diagnosis:
+    """The cause of the first broken layer: the container's settings explain it better, where a rule finds a fault."""
+    seen = (f"{broken.place}: {broken.layer}: {broken.detail}",) if broken else ()
+    errors = around.all_errors if around else []
+    if errors:
+        worst, *more = errors
+        return Diagnosis(worst.cause, worst.fix, "", (*seen, *(f"also: {one.cause}" for one in more)))
+    assert broken
+    return Diagnosis(f"{broken.detail} (from {broken.place})", broken.remedy)
+
+
+def _run_checks(
+    log: RunLog,
+    bootstrap: str,
+    settings: Mapping[str, Any],
+    expected: LabSpec | None,
+    container: str,
+    spec: LabSpec,
+    wanted: list[checks.Check],
+) -> None:
+    """Run the checks of clients, and those with the console tools where the container has some."""
+    seconds = min(ANSWER_SECONDS, spec.timeout)
+    with KafkaClient(bootstrap, settings, connect=CONNECT_SECONDS, seconds=seconds) as client:
+        brokers = client.broker_endpoints()
+        internal = _internal_topics(client, sorted(brokers))
+        log.add_checks([internal], time.monotonic())
+        console = _console_in(container, bootstrap) if container else Unavailable("no --container was named")
+        context = CheckContext(
+            run=checks.new_run(),
+            target=CheckTarget(bootstrap, client, seconds, default_replication_factor(len(brokers))),
+            expected=ExpectedState(topics=plan_topics(expected) if expected else None),
+            console=console,
+            page=Unavailable("whether this Kafka has a web page is not known"),
+        )
+        no_groups = internal.status == "failed"
+        with log.step("checks"):
+            began = time.monotonic()
+            possible = [check for check in wanted if not (no_groups and check.name in WITH_GROUPS)]
+            log.add_checks(checks.run_checks(context, possible), began)
+        if expected:
+            with contextlib.suppress(KafkaFailed):  # a Kafka that does not respond any more: its checks report that
+                log.record_topics(client.topics([topic.name for topic in plan_topics(expected)]))
+    if no_groups and not log.explained:
+        remedy = f"set {OFFSETS_RF} to {len(brokers)}, in Docker KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR"
+        log.diagnose(Diagnosis(internal.detail, remedy))
+
+
+def _internal_topics(client: KafkaClient, brokers: Sequence[int]) -> CheckResult:
+    """Consumer groups have their topic, or enough brokers for it."""
+
+    def result(status: Status, detail: str) -> CheckResult:
+        return CheckResult("internal-topics", status, 0.0, detail)
+
+    try:
+        if "__consumer_offsets" in client.topics(["__consumer_offsets"]):
+            return result("passed", "__consumer_offsets exists")
+        factor = client.broker_config(brokers[0]).get(OFFSETS_RF, "")
+    except LabError as error:
+        return result("skipped", f"not known: {error.message}")
+    if factor.isdigit() and int(factor) > len(brokers):
+        are = "is 1 broker" if len(brokers) == 1 else f"are {len(brokers)} brokers"
+        return result("failed", f"consumer groups can't work: {OFFSETS_RF} is {factor}, and there {are}")
+    return result("passed", f"{OFFSETS_RF} is {factor or 'not known'}")
+
+
+def _console_in(name: str, bootstrap: str) -> ConsoleAccess | Unavailable:
+    """Return the console tools in a container that somebody else started. Raises HostError, LabStopped."""
+    container = open_container(name)
+    version = container.kafka_version()
+    if version is None:
+        return Unavailable(f"the container {name} has no Kafka in /opt/kafka")
+    address, protocol = container.internal_listener(bootstrap)
+    if protocol != "PLAINTEXT":
+        return Unavailable(
+            f"the listener {address} inside {name} is {protocol}, and no client configuration is known there"
+        )
+    return ConsoleAccess(address, container.exec, version)
+
+
+def _add(log: RunLog, name: str, detail: str, status: Status, lines: tuple[str, ...] = ()) -> None:
+    log.add_checks([CheckResult(name, status, 0.0, detail, lines)], time.monotonic())

@@ -1,0 +1,210 @@
+"""Each layer between a client and a Kafka fails with its own name, its cause and a remedy."""
+
+import datetime as dt
+import socket
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from labctl.diagnostics import this_machine
+from labctl.diagnostics.layers import examine
+from labctl.diagnostics.this_machine import ThisMachine
+from labctl.kafka.link import Login
+from labctl.kafka.wire import WireError, read_mechanisms, read_metadata, response_body, response_length
+from tests.fake_kafka import FakeKafka, listening
+
+DAY = dt.timedelta(days=1)
+PLAIN = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "sasl_plain_username": "class"}
+
+
+def certificate(folder, name, *, host="localhost", days=1):
+    """Write a PEM file with a key and a certificate that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - 3 * DAY)
+        .not_valid_after(now + days * DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / f"{name}.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return str(path)
+
+
+def found(address, **settings):
+    """(layer, cause) of the first layer that fails from this machine, or None; and all results."""
+    examination = examine(ThisMachine(Login(settings)), [address])
+    failed = examination.failed
+    return (failed.layer, failed.detail) if failed else None
+
+
+def test_a_kafka_that_works():
+    """All layers pass, without asking for any topic; those that the client does not use are left out."""
+    kafka = FakeKafka()
+    with listening(kafka) as address:
+        examination = examine(ThisMachine(Login({})), [address])
+    layers = [(result.layer, result.status) for result in examination.results]
+    assert layers == [(layer, "passed") for layer in ("name", "tcp", "kafka", "metadata", "advertised", "identity")]
+    assert examination.metadata.brokers == {1: address}
+    assert kafka.topics_asked == [0]
+
+
+def test_a_name_that_nobody_knows():
+    """Layer `name`."""
+    layer, cause = found("kafka.invalid:9092")
+    assert (layer, cause) == ("name", "the name kafka.invalid can't be resolved")
+
+
+def test_a_port_where_nothing_listens():
+    """Layer `tcp`."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert found(f"localhost:{port}") == ("tcp", f"nothing listens on port {port} of localhost")
+
+
+def test_a_program_that_never_responds(monkeypatch):
+    """Layer `kafka`: the connection is accepted, and that is all."""
+    monkeypatch.setattr(this_machine, "SECONDS", 0.3)
+    with listening(FakeKafka(silent=True)) as address:
+        assert found(address) == ("kafka", "no response")
+
+
+@pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\x08\0\0\0\x63abcd"])
+def test_a_program_that_is_not_kafka(garbage):
+    """Layer `kafka`: another protocol, or a response to another request."""
+    with listening(FakeKafka(garbage=garbage)) as address:
+        assert found(address) == ("kafka", "the response is not Kafka's")
+
+
+def test_tls_that_the_client_does_not_use(tmp_path):
+    """Layer `tls`, from a client without TLS."""
+    with listening(FakeKafka(certificate=certificate(tmp_path, "a"))) as address:
+        assert found(address) == ("tls", "the listener uses TLS, and the client does not")
+
+
+def test_tls_that_the_listener_does_not_use():
+    """Layer `tls`, from a client with TLS."""
+    with listening(FakeKafka()) as address:
+        assert found(address, security_protocol="SSL") == ("tls", "the listener does not use TLS, and the client does")
+
+
+@pytest.mark.parametrize(
+    ("made", "trusted", "expected"),
+    [
+        ({}, "other", "self-signed certificate"),
+        ({"host": "broker"}, "own", "Hostname mismatch"),
+        ({"days": -1}, "own", "certificate has expired"),
+        ({}, "own", None),
+    ],
+)
+def test_certificates(tmp_path, made, trusted, expected):
+    """An unknown CA, another name, an expired one; and one that is accepted."""
+    own = certificate(tmp_path, "own", **made)
+    ca = own if trusted == "own" else certificate(tmp_path, "other")
+    with listening(FakeKafka(certificate=own)) as address:
+        failed = found(address, security_protocol="SSL", ssl_cafile=ca)
+    assert failed is None if expected is None else (failed[0] == "tls" and expected in failed[1]), failed
+
+
+def test_a_client_certificate_that_is_missing(tmp_path):
+    """Layer `tls`: TLS 1.3 reports it after the handshake, or not at all to a client that has sent something."""
+    own = certificate(tmp_path, "own")
+    with listening(FakeKafka(certificate=own, client_ca=own)) as address:
+        layer, cause = found(address, security_protocol="SSL", ssl_cafile=own)
+    assert (layer, "client certificate" in cause) == ("tls", True)
+
+
+def test_a_login_that_the_client_does_not_bring():
+    """Layer `login`: the mechanisms are named."""
+    with listening(FakeKafka(mechanisms=("PLAIN", "SCRAM-SHA-512"), password="right")) as address:
+        layer, cause = found(address)
+    assert (layer, cause) == (
+        "login",
+        "the listener requires a login (PLAIN, SCRAM-SHA-512), and the client brings none",
+    )
+
+
+def test_a_wrong_password_and_a_right_one():
+    """Layer `login`, in the broker's own words."""
+    with listening(FakeKafka(mechanisms=("PLAIN",), password="right")) as address:
+        assert found(address, **PLAIN, sasl_plain_password="wrong") == (
+            "login",
+            "Authentication failed: Invalid username or password",
+        )
+        assert found(address, **PLAIN, sasl_plain_password="right") is None
+
+
+def test_a_mechanism_that_the_listener_does_not_have():
+    """Layer `login`."""
+    with listening(FakeKafka(mechanisms=("SCRAM-SHA-512",), password="x")) as address:
+        layer, cause = found(address, **PLAIN, sasl_plain_password="x")
+    assert (layer, cause) == ("login", "the listener offers SCRAM-SHA-512, and the client wants PLAIN")
+
+
+def test_a_login_that_nobody_asked_for():
+    """Layer `login`: the listener is PLAINTEXT."""
+    with listening(FakeKafka()) as address:
+        layer, cause = found(address, **PLAIN, sasl_plain_password="x")
+    assert (layer, cause) == ("login", "the listener requires no login, and the client brings one")
+
+
+def test_a_cluster_without_brokers():
+    """Layer `metadata`."""
+    with listening(FakeKafka(brokers={})) as address:
+        assert found(address) == ("metadata", "no broker is registered")
+
+
+def test_advertised_addresses_that_lead_nowhere():
+    """Layer `advertised`: a name, and a port; all are named."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with listening(FakeKafka(brokers={1: ("kafka.invalid", 9092), 2: ("localhost", port)})) as address:
+        layer, cause = found(address)
+    assert layer == "advertised"
+    assert "broker 1 sends clients to kafka.invalid:9092, and the name kafka.invalid can't be resolved" in cause
+    assert f"broker 2 sends clients to localhost:{port}: nothing listens" in cause
+
+
+def test_another_cluster_at_the_advertised_address():
+    """Layer `identity`: the ids of both."""
+    other = FakeKafka(cluster="cluster-b")
+    with listening(other), listening(FakeKafka(brokers={1: ("localhost", other.port)})) as address:
+        layer, cause = found(address)
+    assert layer == "identity"
+    assert f"{address} is cluster cluster-a, and localhost:{other.port} belongs to cluster cluster-b" in cause
+
+
+def test_the_first_address_that_works_counts():
+    """Of several bootstrap addresses a dead one does not matter."""
+    with listening(FakeKafka()) as address:
+        assert examine(ThisMachine(Login({})), ["localhost:1", address]).failed is None
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0\0\0", b"\0\0\0\0\0\0\0\x02\0\0"])
+def test_metadata_that_is_cut_off(data):
+    """A response that ends too early is none of Kafka's."""
+    with pytest.raises(WireError):
+        read_metadata(data)
+
+
+def test_other_responses_that_are_none():
+    """A list that is cut off, a huge length, a response without a number."""
+    for read, data in ((read_mechanisms, b"\0\0\0\0\0\x05"), (response_length, b"\x7f\xff\xff\xff")):
+        with pytest.raises(WireError):
+            read(data)
+    with pytest.raises(WireError):
+        response_body(3, b"\0\0")
