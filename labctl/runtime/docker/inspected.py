@@ -114,7 +114,9 @@ def _inspected(found: Mapping[str, Any], image: Mapping[str, Any]) -> Inspected:
         health_output=str(last.get("Output") or "").strip(),
         health_command=tuple((config.get("Healthcheck") or {}).get("Test") or ()),
         environment=dict(
-            entry.partition("=")[::2] for entry in config.get("Env") or [] if entry not in inherited and "=" in entry
+            entry.partition("=")[::2]
+            for entry in sorted(config.get("Env") or [])  # Compose's order is another one each time
+            if entry not in inherited and "=" in entry
         ),
         command=() if command == default else tuple(command),
         image_command=tuple(default),
