@@ -1,48 +1,18 @@
 """Each layer between a client and a Kafka fails with its own name, its cause and a remedy."""
 
-import datetime as dt
 import socket
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from labctl.diagnostics import this_machine
 from labctl.diagnostics.layers import examine
 from labctl.diagnostics.this_machine import ThisMachine
 from labctl.kafka.link import Login
 from labctl.kafka.wire import WireError, read_mechanisms, read_metadata, response_body, response_length
+from tests.certificates import certificate
 from tests.fake_kafka import FakeKafka, listening
 
-DAY = dt.timedelta(days=1)
 PLAIN = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "sasl_plain_username": "class"}
-
-
-def certificate(folder, name, *, host="localhost", days=1):
-    """Write a PEM file with a key and a certificate that signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 3 * DAY)
-        .not_valid_after(now + days * DAY)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / f"{name}.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return str(path)
 
 
 def found(address, **settings):

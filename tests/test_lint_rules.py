@@ -8,6 +8,7 @@ import pytest
 from labctl.lint.complete import COMPLETE, as_overlay
 from labctl.lint.linter import lint
 from labctl.lint.rules.table import RULES
+from labctl.lint.rules.tools import OLD_CLASS, REMOVED, tool_option
 
 SOURCE = Path(__file__).parent.parent
 
@@ -53,3 +54,34 @@ def test_each_rule_has_its_page():
     """docs/lint is what scripts/lint_pages.py makes of the rules."""
     pages = runpy.run_path(str(SOURCE / "scripts" / "lint_pages.py"))["pages"]()
     assert {path.name: path.read_text() for path in (SOURCE / "docs" / "lint").glob("*.md")} == pages
+
+
+def test_the_page_of_the_tools_lists_what_the_rule_knows():
+    """Each removed option stands in the table of the page, with its tools and the version."""
+    lines = [line for line in tool_option.why.splitlines() if line.startswith("|")]
+    for gone in REMOVED:
+        since = ".".join(map(str, gone.since))
+        assert all(any(tool in line and f"{gone.old} | {since}" in line for line in lines) for tool in gone.tools), gone
+    assert any(OLD_CLASS in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "expected"),
+    [
+        ("apache/kafka:4.3.1", "kafka-topics.sh --zookeeper zookeeper:2181 --list", "--zookeeper since Kafka 3.0"),
+        ("confluentinc/cp-kafka:6.2.0", "kafka-topics --zookeeper zookeeper:2181 --list", ""),
+        ("confluentinc/cp-kafka:7.9.0", "kafka-console-producer --broker-list kafka:9092 --topic a", ""),
+        ("confluentinc/cp-kafka:8.0.0", "kafka-console-producer --broker-list kafka:9092 --topic a", "--broker-list"),
+        ("example/tools", "kafka-topics.sh --zookeeper zookeeper:2181 --list", ""),
+        ("apache/kafka:4.3.1", "kafka-topics.sh --bootstrap-server kafka:9092 --list; other --zookeeper a", ""),
+        ("apache/kafka:4.3.1", "kafka-run-class.sh kafka.tools.GetOffsetShell --topic a", "no class kafka.tools."),
+        ("apache/kafka:4.3.1", "kafka-console-consumer.sh --bootstrap-server k:9092 --whitelist a", "--whitelist"),
+    ],
+)
+def test_an_option_counts_for_its_tool_and_version(tmp_path, image, command, expected):
+    """Older tools still have it, other programs may have one of the same name, other images are not known."""
+    file = tmp_path / "compose.yml"
+    file.write_text(f"services: {{init: {{image: '{image}', command: '{command}'}}}}\n")
+    found = [finding.cause for finding in lint([file], {}).findings if finding.rule == "KAFKA-TOOL-OPTION"]
+    assert len(found) == bool(expected)
+    assert expected in "".join(found)

@@ -28,8 +28,8 @@ def consumer_group(context: CheckContext) -> CheckPass:
     group = f"{context.prefix}group"
     client = context.client
     # polls return while records arrive: see GroupConsumer
-    with Writer(client, topic, context.mark("grouped").decode()):
-        members = _Members(client, topic, group, context.timeout)
+    with Writer(client, topic, context.mark("grouped").decode()) as writer:
+        members = _Members(client, topic, group, context.timeout, writer)
         shares = members.until_shared()
         committed = {partition: offset for (_topic, partition), offset in client.committed_offsets(group).items()}
         _require_all_read(members.read, committed)
@@ -48,7 +48,8 @@ def consumer_group(context: CheckContext) -> CheckPass:
 class _Members:
     """Members of one group, each in a thread of its own. `read` has the position of every record that arrived."""
 
-    def __init__(self, client: KafkaClient, topic: str, group: str, seconds: float) -> None:
+    def __init__(self, client: KafkaClient, topic: str, group: str, seconds: float, writer: Writer) -> None:
+        self._writer = writer
         self._new_member = partial(client.member, topic, group)
         self._seconds = seconds
         self._give_up = time.monotonic() + seconds
@@ -64,6 +65,8 @@ class _Members:
         with contextlib.ExitStack() as members:  # a member that leaves early would start another rebalance
             done = run_all([partial(self._drive, number, members) for number in range(MEMBERS)], MEMBERS)
         if not all(done):
+            if self._writer.rejected:
+                raise CheckFailed(self._writer.error)
             raise CheckFailed(
                 f"after {self._seconds:.0f} s the members have the partitions "
                 f"{' and '.join(str(sorted(share)) for share in self._shares)}, {len(self.read)} records arrived"
@@ -71,7 +74,7 @@ class _Members:
         return self._shares
 
     def _drive(self, number: int, members: contextlib.ExitStack) -> bool:
-        while time.monotonic() < self._give_up:
+        while self._goes_on():
             member = members.enter_context(self._new_member())
             if self._take_part(number, member):
                 return True
@@ -84,7 +87,7 @@ class _Members:
         A member that is done polls on until the others are: they can't join a group in which one does not respond.
         """
         idle_at = time.monotonic() + IDLE_SECONDS
-        while time.monotonic() < self._give_up:
+        while self._goes_on():
             self.read.update((record.partition, record.offset) for record in member.poll())
             self._shares[number] = share = member.partitions()
             complete = bool(share) and share <= {partition for partition, _offset in self.read}
@@ -94,6 +97,10 @@ class _Members:
             if not complete and time.monotonic() > idle_at:
                 return False
         return False
+
+    def _goes_on(self) -> bool:
+        """Whether there is time left, and something to read."""
+        return time.monotonic() < self._give_up and not self._writer.rejected
 
 
 def _all_shared(shares: list[set[int]]) -> bool:

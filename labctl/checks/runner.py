@@ -116,7 +116,8 @@ def _require_topics(context: CheckContext, names: Collection[str]) -> None:
     """Raise NotReady until every broker has the topics: a broker without a topic responds that it does not exist."""
     for known in context.client.topics_by_broker(list(names)):
         if missing := sorted(set(names) - known):
-            raise NotReady(f"a broker does not have {', '.join(missing)} yet")
+            more = f" and {len(missing) - 1} more" if missing[1:] else ""
+            raise NotReady(f"a broker does not have {missing[0]}{more} yet")
 
 
 def _delete_groups(context: CheckContext) -> None:

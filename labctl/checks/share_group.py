@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.checks.base import CheckFailed, CheckPass, Skipped, transcript
+from labctl.checks.base import CheckFailed, CheckPass, Skipped, error_summary, transcript
 from labctl.checks.context import CheckContext, Unavailable
 from labctl.kafka.console_tools import console_share_consumer
 from labctl.versions import has
@@ -40,7 +40,8 @@ def share_group(context: CheckContext) -> CheckPass:
     done = context.run_console(command)
     read = done.stdout.splitlines()
     if sorted(read) != sent:
-        raise CheckFailed(f"{len(sent)} records were written, the share group read {len(read)}", transcript(done))
+        why = f": {error_summary(done)}" if not read else ""
+        raise CheckFailed(f"{len(sent)} records were written, the share group read {len(read)}{why}", transcript(done))
     return CheckPass(f"{len(sent)} records read", (transcript(done),))
 
 

@@ -28,6 +28,11 @@ class Writer(contextlib.AbstractContextManager["Writer"]):
         self.acknowledged: list[bytes] = []
         self.error = ""
 
+    @property
+    def rejected(self) -> bool:
+        """Whether a write failed, and none succeeded."""
+        return bool(self.error) and not self.acknowledged
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

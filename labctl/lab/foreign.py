@@ -12,15 +12,17 @@ from typing import Any, cast
 from labctl import checks
 from labctl.checks.context import CheckContext, CheckTarget, ConsoleAccess, ExpectedState, Unavailable
 from labctl.diagnostics.container_settings import client_address
+from labctl.diagnostics.failed_checks import first_inability
 from labctl.diagnostics.layers import Examination, LayerResult, Place, examine
 from labctl.diagnostics.surroundings import Surroundings, read_surroundings, why_stopped
 from labctl.diagnostics.this_machine import ThisMachine
-from labctl.errors import HostError, KafkaFailed, LabError, LabStopped, RuntimeFailed
+from labctl.errors import HostError, KafkaFailed, LabStopped, RuntimeFailed
 from labctl.kafka.client import KafkaClient, connection_error
 from labctl.kafka.client_config import read_client_config
 from labctl.kafka.link import Login
 from labctl.kafka.wire import Metadata
 from labctl.lab.existing import ANSWER_SECONDS, CONNECT_SECONDS
+from labctl.lab.internal_topics import examine_internal_topics
 from labctl.lab.reporter import Reporter
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import reported, write_report
@@ -33,10 +35,7 @@ from labctl.runtime.docker.place import InContainer, container_beside
 from labctl.spec.model import LabSpec, default_spec
 from labctl.state.store import LabStore
 
-OFFSETS_RF = "offsets.topic.replication.factor"
 NOT_RUNNING = "is Kafka running, and is that port published on this machine?"
-# checks that wait for Kafka's internal topics
-WITH_GROUPS = {"consumer-group", "share-group", "transaction", "console-to-host", "host-to-console"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +223,9 @@ def _run_checks(
     seconds = min(ANSWER_SECONDS, spec.timeout)
     with KafkaClient(bootstrap, settings, connect=CONNECT_SECONDS, seconds=seconds) as client:
         brokers = client.broker_endpoints()
-        internal = _internal_topics(client, sorted(brokers))
-        log.add_checks([internal], time.monotonic())
+        began = time.monotonic()
+        internal = examine_internal_topics(client, sorted(brokers), wanted)
+        log.add_checks([internal.result], began)
         console = _console_in(container, bootstrap) if container else Unavailable("no --container was named")
         context = CheckContext(
             run=checks.new_run(),
@@ -234,35 +234,16 @@ def _run_checks(
             console=console,
             page=Unavailable("whether this Kafka has a web page is not known"),
         )
-        no_groups = internal.status == "failed"
         with log.step("checks"):
             began = time.monotonic()
-            possible = [check for check in wanted if not (no_groups and check.name in WITH_GROUPS)]
-            log.add_checks(checks.run_checks(context, possible), began)
+            results = checks.run_checks(context, [check for check in wanted if check.name not in internal.unusable])
+            log.add_checks(results, began)
         if expected:
             with contextlib.suppress(KafkaFailed):  # a Kafka that does not respond any more: its checks report that
                 log.record_topics(client.topics([topic.name for topic in plan_topics(expected)]))
-    if no_groups and not log.explained:
-        remedy = f"set {OFFSETS_RF} to {len(brokers)}, in Docker KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR"
-        log.diagnose(Diagnosis(internal.detail, remedy))
-
-
-def _internal_topics(client: KafkaClient, brokers: Sequence[int]) -> CheckResult:
-    """Consumer groups have their topic, or enough brokers for it."""
-
-    def result(status: Status, detail: str) -> CheckResult:
-        return CheckResult("internal-topics", status, 0.0, detail)
-
-    try:
-        if "__consumer_offsets" in client.topics(["__consumer_offsets"]):
-            return result("passed", "__consumer_offsets exists")
-        factor = client.broker_config(brokers[0]).get(OFFSETS_RF, "")
-    except LabError as error:
-        return result("skipped", f"not known: {error.message}")
-    if factor.isdigit() and int(factor) > len(brokers):
-        are = "is 1 broker" if len(brokers) == 1 else f"are {len(brokers)} brokers"
-        return result("failed", f"consumer groups can't work: {OFFSETS_RF} is {factor}, and there {are}")
-    return result("passed", f"{OFFSETS_RF} is {factor or 'not known'}")
+    cause = internal.cause or first_inability(results)
+    if cause and not log.explained:
+        log.diagnose(cause)
 
 
 def _console_in(name: str, bootstrap: str) -> ConsoleAccess | Unavailable:

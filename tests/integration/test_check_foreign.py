@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.lint.linter import lint
 from tests.integration.docker_command import docker
 from tests.integration.polling import wait_for
 
@@ -21,10 +22,11 @@ INTRODUCTION = """\
 
 Written by a run of the tests (tests/integration/test_check_foreign.py). Each Compose file is started, and `labctl check
 --bootstrap --container` examines it from this machine, from the broker's container, and from another container on its
-network. *The container*: it does not run. *Settings*: all layers work, and a rule of `labctl lint` finds a fault.
+network. *The container*: it does not run. *Settings*: all layers work, and a rule of `labctl lint` finds a fault. The
+last column is what `labctl lint` finds in the file, the worst first, without starting anything.
 
-| file | exit code | first broken layer | cause that is named | seconds |
-| --- | --- | --- | --- | --- |
+| file | exit code | first broken layer | cause that is named | seconds | labctl lint |
+| --- | --- | --- | --- | --- | --- |
 """
 EXITS = "the container"  # in place of a layer, where it does not run
 # file: (exit code, the layer that is broken first, what the cause must say)
@@ -41,6 +43,7 @@ CASES = {
     "faulty/health-without-path": (1, "settings", "has no kafka-broker-api-versions.sh on PATH"),
     "faulty/heap-of-a-cleaner": (4, EXITS, "a heap of 128 MB can't hold"),
     "faulty/inner-listener-published": (1, "advertised", "localhost:19094 leads to INNER"),
+    "faulty/latest-reader": (0, "", ""),
     "faulty/localhost-for-everybody": (1, "advertised", "from another container"),
     "faulty/map-without-controller": (4, EXITS, "listener CTRL of kafka has no entry"),
     "faulty/offsets-on-three": (1, "settings", "consumer groups can't work"),
@@ -48,14 +51,13 @@ CASES = {
     "faulty/stranger-answers": (1, "identity", "localhost:19094, which is other's"),
     "faulty/voter-renamed": (4, "kafka", "no service, container or alias is called broker"),
     "sound/one-node": (0, "", ""),
-    "sound/latest-reader": (0, "", ""),
 }
 PORTS = {"faulty/other-host-port": 29094, "faulty/stranger-answers": 29094}
 
 
 @pytest.fixture(scope="module")
 def table():
-    """What was found: {file: (exit code, layer, cause, seconds)}. A complete table is written into the docs."""
+    """What was found: {file: (exit code, layer, cause, seconds, rules)}. A complete table is written into the docs."""
     rows = {}
     yield rows
     if set(rows) == set(CASES):
@@ -123,7 +125,8 @@ def test_each_fault_is_named(engine_labctl, compose, table, name):
     found = report["diagnosis"][0]["cause"] if report["diagnosis"] else ""
     assert (done.returncode, first_broken(report)) == (code, layer), (found, done.stderr)
     assert re.search(cause, found) if cause else not found, found
-    table[name] = (done.returncode, layer or "none", found.replace("|", "\\|"), seconds)
+    rules = [one.rule for one in lint([FILES / f"{name}.yml"], {}).findings if one.level != "info"]
+    table[name] = (done.returncode, layer or "none", found.replace("|", "\\|"), seconds, ", ".join(rules) or "clean")
 
 
 def test_a_frozen_broker(engine_labctl, compose):

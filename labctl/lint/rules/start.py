@@ -11,33 +11,9 @@ from labctl.lint.edit import ReplaceText, SetHealthCheck
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT
 from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Match, Setup, rule
+from labctl.lint.rules.tools import BOOTSTRAP_OPTION, HEALTHY, TOOL, TOOLS
 
-HEALTHY = "service_healthy"
-COMPLETED = "service_completed_successfully"
-TOOL = re.compile(r"(?P<path>[\w./${}-]*/)?(?P<tool>kafka-[a-z-]+?)(?P<suffix>\.sh)?(?=[\s\"';)|&]|$)")
-BOOTSTRAP_OPTION = re.compile(
-    r"--(?:bootstrap-server|bootstrap-controller|broker-list|bootstrap-servers)[=\s]+[\"']?(?P<servers>[^\s\"';|&)]+)"
-)
 DEV_TCP = re.compile(r"/dev/tcp/(?P<host>[^/\s]+)/(?P<port>\d+)")
-TOOLS = frozenset(
-    [
-        "kafka-acls",
-        "kafka-broker-api-versions",
-        "kafka-cluster",
-        "kafka-configs",
-        "kafka-console-consumer",
-        "kafka-console-producer",
-        "kafka-consumer-groups",
-        "kafka-features",
-        "kafka-get-offsets",
-        "kafka-log-dirs",
-        "kafka-metadata-quorum",
-        "kafka-producer-perf-test",
-        "kafka-server-start",
-        "kafka-storage",
-        "kafka-topics",
-    ]
-)
 JMX = re.compile(r"jmxremote\.port=")
 
 
@@ -387,101 +363,9 @@ def start_deadlock(setup: Setup) -> Iterator[Match]:
                 )
 
 
-@rule(
-    "KAFKA-TOOL-TOO-EARLY",
-    "warning",
-    wrong="""
-        services:
-          init:
-            image: apache/kafka:4.3.1
-            depends_on: [broker]
-            command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
-    """,
-    right="""
-        services:
-          broker:
-            healthcheck:
-              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
-          init:
-            image: apache/kafka:4.3.1
-            depends_on: {broker: {condition: service_healthy}}
-            command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
-          app:
-            image: example/app
-            depends_on: {init: {condition: service_completed_successfully}}
-    """,
-)
-def tool_too_early(setup: Setup) -> Iterator[Match]:
-    """A service that runs a tool once does not wait until Kafka is ready.
-
-    `depends_on` without a condition waits until the container is started, not until Kafka answers. The tool gives up
-    after a time of its own, and nobody repeats it.
-    """
-    for service in setup.others:
-        text = _command(service)
-        used = next((match for match in TOOL.finditer(text) if match["tool"] in TOOLS), None)
-        waits = re.search(r"\b(sleep|until|while|wait-for|cub|nc -z|timeout|kafka-ready)\b", text)
-        for dependency in service.depends_on.values():
-            if used and not waits and dependency.condition == "service_started" and setup.node(dependency.service):
-                yield Match(
-                    dependency.place,
-                    f"{service.name} runs {used['tool']} as soon as {dependency.service}'s container is started",
-                    f"wait with {dependency.service}: {{condition: {HEALTHY}}}, and give {dependency.service} a health "
-                    "check",
-                )
-
-
-@rule(
-    "KAFKA-ONE-SHOT-WAIT",
-    "info",
-    wrong="""
-        services:
-          broker:
-            healthcheck:
-              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
-          init:
-            image: apache/kafka:4.3.1
-            depends_on: {broker: {condition: service_healthy}}
-            command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
-    """,
-    right="""
-        services:
-          broker:
-            healthcheck:
-              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
-    """,
-)
-def one_shot_wait(setup: Setup) -> Iterator[Match]:
-    """`docker compose up --wait` fails because a service ends.
-
-    With --wait Compose expects that every service keeps running. One that does its work and ends, also with exit code
-    0, makes the command fail, unless another service waits for its completion.
-    """
-    awaited = {
-        dependency.service
-        for service in setup.stack
-        for dependency in service.depends_on.values()
-        if dependency.condition == COMPLETED
-    }
-    for service in setup.others:
-        text = _command(service)
-        once = any(match["tool"] in {"kafka-topics", "kafka-configs", "kafka-acls"} for match in TOOL.finditer(text))
-        stays = re.search(r"sleep infinity|tail -f|while true|console-consumer", text)
-        if once and not stays and service.name not in awaited:
-            yield Match(
-                service.place,
-                f"`docker compose up --wait` fails when {service.name} has done its work and ends",
-                f"start without --wait, or let a service depend on {service.name} with {COMPLETED}",
-            )
-
-
 def _active(service: Service) -> HealthCheck | None:
     """The health check of a service where it has one with a command."""
     return service.health if service.health and not service.health.disabled and service.health.words else None
-
-
-def _command(service: Service) -> str:
-    return " ".join(part.text for part in (service.entrypoint, service.command) if part)
 
 
 def _names(service: Service) -> set[str]:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from labctl.lint.rule import Rule
-from labctl.lint.rules import addresses, clients, cluster, images, listeners, replication, security, start, storage
+from labctl.lint.rules import (
+    addresses,
+    clients,
+    cluster,
+    images,
+    listeners,
+    replication,
+    security,
+    start,
+    storage,
+    tools,
+)
 
 RULES: tuple[Rule, ...] = (
     # nothing starts
@@ -77,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     storage.heap_over_limit,
     start.depends_unhealthy,
     start.health_tool,
+    tools.tool_option,
     start.health_shell,
     start.health_program,
     start.health_address,
@@ -90,7 +102,8 @@ RULES: tuple[Rule, ...] = (
     images.setting_unknown,
     images.variable_ignored,
     cluster.voters_even,
-    start.tool_too_early,
+    tools.tool_too_early,
+    tools.consumer_at_end,
     listeners.map_surplus,
-    start.one_shot_wait,
+    tools.one_shot_wait,
 )
