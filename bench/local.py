@@ -12,6 +12,7 @@ from bench.page import page_cases
 from bench.plain import PlainKafka
 from bench.timing import Case
 from labctl.lab.reporter import NullReporter
+from labctl.lint.complete import COMPLETE
 from labctl.runtime.jvm.cache import prepare
 from labctl.spec.model import default_spec
 
@@ -29,6 +30,7 @@ def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
     labctl = Labctl(folder)
     at_end.callback(labctl, "down", "--all")
     labctl.spec("ui: {kind: none}\n")
+    labctl.spec(_large_compose_file(), "docker-compose.yml")
     up = ("up", "--runtime", "local", "--ports", "auto", "--checks")
     quick = "labctl up --checks quick"
     return [
@@ -57,4 +59,17 @@ def local_cases(folder: Path, at_end: ExitStack) -> list[Case]:
         Case("labctl --version", partial(labctl.timed, "--version"), goals={"s": 0.1}),
         Case("labctl plan", partial(labctl.timed, "plan"), goals={"s": 0.3}),
         Case("labctl render -o -", partial(labctl.timed, "render", "-o", "-"), goals={"s": 0.3}),
+        Case("labctl lint, 500 lines", partial(labctl.timed, "lint", "docker-compose.yml"), goals={"s": 0.5}),
     ]
+
+
+def _large_compose_file() -> str:
+    """A Compose file of 500 lines without a fault: a quorum of 27 nodes."""
+    head, _, node = COMPLETE.partition("  broker:\n")
+    count = 27
+    voters = ",".join(f"{number}@broker{number}:9093" for number in range(1, count + 1))
+    changes = {"NODE_ID: 1": "NODE_ID: {0}", "1@broker:9093": voters, "//broker:": "//broker{0}:"}
+    changes |= {"127.0.0.1:19094": "127.0.0.1:{1}", "localhost:19094": "localhost:{1}"}
+    for old, new in changes.items():
+        node = node.replace(old, new)
+    return head + "".join(f"  broker{n}:\n{node.format(n, 19100 + n)}" for n in range(1, count + 1))

@@ -16,6 +16,7 @@ class FakeKafka:
 
     cluster: str = "cluster-a"
     brokers: dict[int, tuple[str, int]] | None = None
+    controller: int = 1
     certificate: str = ""
     client_ca: str = ""
     mechanisms: tuple[str, ...] = ()
@@ -53,7 +54,9 @@ class FakeKafka:
             struct.pack(">i", number) + string(host) + struct.pack(">ih", port, -1)
             for number, (host, port) in brokers.items()
         )
-        return struct.pack(">ii", 0, len(brokers)) + found + string(self.cluster) + struct.pack(">ii", 1, 0)
+        return (
+            struct.pack(">ii", 0, len(brokers)) + found + string(self.cluster) + struct.pack(">ii", self.controller, 0)
+        )
 
 
 @contextlib.contextmanager

@@ -132,10 +132,17 @@ def test_a_login_that_nobody_asked_for():
     assert (layer, cause) == ("login", "the listener requires no login, and the client brings one")
 
 
-def test_a_cluster_without_brokers():
-    """Layer `metadata`."""
-    with listening(FakeKafka(brokers={})) as address:
-        assert found(address) == ("metadata", "no broker is registered")
+@pytest.mark.parametrize(
+    ("kafka", "cause"),
+    [
+        (FakeKafka(brokers={}), "no broker is registered"),
+        (FakeKafka(controller=-1), "the cluster has no controller"),
+    ],
+)
+def test_a_cluster_that_does_not_work(kafka, cause):
+    """Layer `metadata`: what the broker says of its cluster."""
+    with listening(kafka) as address:
+        assert found(address) == ("metadata", cause)
 
 
 def test_advertised_addresses_that_lead_nowhere():

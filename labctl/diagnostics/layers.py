@@ -123,8 +123,9 @@ def _login(place: Place, address: str) -> str:
 
 def _metadata(place: Place, address: str, examination: Examination) -> str:
     found = examination.metadata = ask_metadata(place, address)
-    if not found.brokers:
-        raise LayerFailed("metadata", "no broker is registered", "has the quorum a leader? see the controllers' logs")
+    if not found.brokers or found.controller < 0:
+        what = "the cluster has no controller" if found.brokers else "no broker is registered"
+        raise LayerFailed("metadata", what, "has the quorum a leader? see the controllers' logs")
     brokers = ", ".join(f"{number}@{address}" for number, address in sorted(found.brokers.items()))
     return f"cluster {found.cluster_id}, brokers {brokers}"
 

@@ -25,7 +25,7 @@ class Metadata:
     """What a broker says of its cluster: the advertised address of each broker, for this listener's clients."""
 
     cluster_id: str
-    controller: int
+    controller: int  # -1: none. With KRaft any broker that is alive, not the leader of the quorum
     brokers: Mapping[int, str]  # {id: HOST:PORT}
 
 
