@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from labctl.lint.addresses import is_loopback
+from labctl.lint.addresses import is_any, is_loopback
 from labctl.lint.compose.model import Command, HealthCheck, Limit, Mount, Port, Service, Stack, Variable
 from labctl.lint.compose.tree import Place
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT, find_image
@@ -54,7 +54,8 @@ def client_address(container: Inspected, others: Sequence[Inspected]) -> ClientA
         return None
     local = {one.name for one in node.advertised if is_loopback(one.host)}
     protocol, listener = min(usable, key=lambda pair: (pair[0] != "PLAINTEXT", pair[1].name in local))
-    return ClientAddress(f"localhost:{listener.port}", f"{_name(container)}:{listener.port}", protocol)
+    inside = "localhost" if is_any(listener.host) else listener.host
+    return ClientAddress(f"{inside}:{listener.port}", f"{_name(container)}:{listener.port}", protocol)
 
 
 def host_address(container: Inspected, others: Sequence[Inspected]) -> str | None:

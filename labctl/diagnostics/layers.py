@@ -56,9 +56,10 @@ class Place(Protocol):
 
 @dataclass(slots=True)
 class Examination:
-    """What was found from one place: the layers in order, and the metadata where Kafka gave it."""
+    """What was found from one place at one address: the layers in order, and the metadata where Kafka gave it."""
 
     place: str
+    address: str  # HOST:PORT
     results: list[LayerResult] = field(default_factory=list)
     metadata: Metadata | None = None
 
@@ -78,7 +79,7 @@ def examine(place: Place, bootstrap: Sequence[str]) -> Examination:
 
 
 def _examine(place: Place, address: str) -> Examination:
-    examination = Examination(place.name)
+    examination = Examination(place.name, address)
     steps: dict[str, Callable[[], str]] = {
         "name": partial(_name, place, address),
         "tcp": lambda: place.connect(address),

@@ -77,16 +77,22 @@ def check_foreign(
                 log.diagnose(cause)
                 _require_some_kafka(cause, outcomes)
         if outcomes[0].reached:
-            _run_checks(log, target, settings, expected, kafkas[0].container, spec, wanted)
+            console = _console_in(kafkas[0].container, outcomes[0].inside)
+            _run_checks(log, target, settings, expected, console, spec, wanted)
     return write_report(log, spec, folder, store, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Why clients can't use a broker (None: they can), and what was found from this machine (None: nothing to try)."""
+    """Why clients can't use a broker (None: they can), and what was found around it.
+
+    `here` is what was found from this machine (None: there was no address to try), `inside` from its container (None:
+    none was named, or its listeners need TLS or a login).
+    """
 
     cause: Diagnosis | None
     here: Examination | None = None
+    inside: Examination | None = None
 
     @property
     def reached(self) -> bool:
@@ -107,12 +113,14 @@ def _examine(log: RunLog, kafka: ForeignKafka, settings: Mapping[str, Any]) -> O
             Diagnosis(f"{what} (exit code {around.container.exit_code}): {why.cause}", why.remedy, why.fault)
         )
     here = _from_place(log, ThisMachine(Login(settings)), kafka.bootstrap.split(",")) if kafka.bootstrap else None
-    found = [here] if here else []
+    within: list[Examination] = []
     if around:
         _add_settings(log, around)
-        found += [_from_place(log, place, [address]) for place, address in _places(log, around)]
+        within = [_from_place(log, place, [address]) for place, address in _places(log, around)]
+    found = [here, *within] if here else within
     broken = next((one.failed for one in found if one.failed), None)
-    return Outcome(_explained(broken, around) if broken or (around and around.errors) else None, here)
+    cause = _explained(broken, around) if broken or (around and around.errors) else None
+    return Outcome(cause, here, within[0] if within else None)
 
 
 def _around(kafka: ForeignKafka) -> Surroundings | None:
@@ -215,7 +223,7 @@ def _run_checks(
     bootstrap: str,
     settings: Mapping[str, Any],
     expected: LabSpec | None,
-    container: str,
+    console: ConsoleAccess | Unavailable,
     spec: LabSpec,
     wanted: list[checks.Check],
 ) -> None:
@@ -226,7 +234,6 @@ def _run_checks(
         began = time.monotonic()
         internal = examine_internal_topics(client, sorted(brokers), wanted)
         log.add_checks([internal.result], began)
-        console = _console_in(container, bootstrap) if container else Unavailable("no --container was named")
         context = CheckContext(
             run=checks.new_run(),
             target=CheckTarget(bootstrap, client, seconds, default_replication_factor(len(brokers))),
@@ -246,18 +253,19 @@ def _run_checks(
         log.diagnose(cause)
 
 
-def _console_in(name: str, bootstrap: str) -> ConsoleAccess | Unavailable:
-    """Return the console tools in a container that somebody else started. Raises HostError, LabStopped."""
+def _console_in(name: str, inside: Examination | None) -> ConsoleAccess | Unavailable:
+    """Return the console tools in a container that somebody else started, at the address that was examined there."""
+    if not name:
+        return Unavailable("no --container was named")
+    if inside is None:
+        return Unavailable(f"no plaintext listener inside {name} is known")
+    if inside.failed:
+        return Unavailable(f"inside {name} Kafka can't be used: {inside.failed.detail}")
     container = open_container(name)
     version = container.kafka_version()
     if version is None:
         return Unavailable(f"the container {name} has no Kafka in /opt/kafka")
-    address, protocol = container.internal_listener(bootstrap)
-    if protocol != "PLAINTEXT":
-        return Unavailable(
-            f"the listener {address} inside {name} is {protocol}, and no client configuration is known there"
-        )
-    return ConsoleAccess(address, container.exec, version)
+    return ConsoleAccess(inside.address, container.exec, version)
 
 
 def _add(log: RunLog, name: str, detail: str, status: Status, lines: tuple[str, ...] = ()) -> None:

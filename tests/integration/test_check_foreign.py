@@ -50,6 +50,7 @@ CASES = {
     "faulty/other-host-port": (1, "advertised", "sent to localhost:19094, which is not published"),
     "faulty/stranger-answers": (1, "identity", "localhost:19094, which is other's"),
     "faulty/voter-renamed": (4, "kafka", "no service, container or alias is called broker"),
+    "sound/bound-to-its-name": (0, "", ""),
     "sound/one-node": (0, "", ""),
 }
 PORTS = {"faulty/other-host-port": 29094, "faulty/stranger-answers": 29094}
@@ -127,6 +128,17 @@ def test_each_fault_is_named(engine_labctl, compose, table, name):
     assert re.search(cause, found) if cause else not found, found
     rules = [one.rule for one in lint([FILES / f"{name}.yml"], {}).findings if one.level != "info"]
     table[name] = (done.returncode, layer or "none", found.replace("|", "\\|"), seconds, ", ".join(rules) or "clean")
+
+
+def test_console_tools_use_a_listener_that_is_there(engine_labctl, compose):
+    """Nothing listens on port 9092 inside: the tools use the address that was examined there."""
+    compose("up", "-d", "--pull", "never", text=(FILES / "faulty" / "localhost-for-everybody.yml").read_text())
+    container = compose("ps", "-aq", "kafka").strip()
+    wait_for(lambda: settled(container), seconds=120)
+    checks = ("check", "host-to-console", "console-to-host", "--bootstrap", "localhost:19094", "--container", container)
+    report = json.loads(engine_labctl.run(*checks, "--json").stdout)
+    statuses = {check["name"]: check["status"] for check in report["checks"]}
+    assert {statuses[name] for name in ("host-to-console", "console-to-host")} == {"passed"}, statuses
 
 
 def test_a_frozen_broker(engine_labctl, compose):

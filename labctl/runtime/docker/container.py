@@ -78,19 +78,6 @@ class Container:
         if status != "running":
             raise LabStopped(f"the container {self._name} is {status}", f"docker start {self._name}")
 
-    def internal_listener(self, external: str) -> tuple[str, str]:
-        """Return the address by which clients inside reach its Kafka, and that listener's protocol. Raises LabError.
-
-        It is the first advertised address that is not in `external`; a plaintext address before others.
-        """
-        variables = self._variables()
-        protocols = dict(re.findall(r"(\w+):(\w+)", variables.get("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "")))
-        advertised = re.findall(r"(\w+)://([^,\s]+)", variables.get("KAFKA_ADVERTISED_LISTENERS", ""))
-        listeners = [
-            (address, protocols.get(name, name)) for name, address in advertised if address not in external.split(",")
-        ]
-        return min(listeners, key=lambda listener: listener[1] != "PLAINTEXT", default=("localhost:9092", "PLAINTEXT"))
-
     def kafka_version(self) -> str | None:
         """Return the version of the Kafka in /opt/kafka, or None where there is none. Raises HostError."""
         listing = self.exec(["ls", LIBRARIES_FOLDER], None, LIST_SECONDS).stdout.decode(errors="replace")
