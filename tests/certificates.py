@@ -10,8 +10,8 @@ from cryptography.x509.oid import NameOID
 DAY = dt.timedelta(days=1)
 
 
-def certificate(folder, name, *, host="localhost", days=1):
-    """Write a PEM file with a key and a certificate that signs itself."""
+def certificate(folder, name, *, host="localhost", days=1, password=None):
+    """Write a PEM file with a key and a certificate that signs itself; return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -28,8 +28,7 @@ def certificate(folder, name, *, host="localhost", days=1):
         .sign(key, hashes.SHA256())
     )
     path = folder / f"{name}.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    locked = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
     path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
     return str(path)

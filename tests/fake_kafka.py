@@ -1,6 +1,7 @@
 """A listener that speaks the few frames of Kafka's protocol that a probe uses, with or without TLS and a login."""
 
 import contextlib
+import socket
 import socketserver
 import ssl
 import struct
@@ -23,11 +24,24 @@ class FakeKafka:
     password: str = ""
     silent: bool = False
     garbage: bytes = b""
+    drip: float = 0  # seconds between the bytes of a response
+    answers: dict[int, bytes] = field(default_factory=dict)  # {API: the body of its responses}
     port: int = 0
     topics_asked: list[int] = field(default_factory=list)
 
+    def tls_context(self):
+        """What the listener has for TLS."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate)
+        if self.client_ca:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.client_ca)
+        return context
+
     def answer(self, api, body, state):
         """The body of the response to a request; None: close the connection."""
+        if api in self.answers:
+            return self.answers[api]
         answers = {SASL_HANDSHAKE: self.handshake, SASL_AUTHENTICATE: self.authenticate, METADATA: self.metadata}
         return struct.pack(">hi", 0, 0) if api == API_VERSIONS else answers[api](body, state)
 
@@ -68,12 +82,7 @@ def listening(kafka):
             connection, state = self.request, {}
             with contextlib.suppress(OSError, struct.error, ValueError):
                 if kafka.certificate:
-                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                    context.load_cert_chain(kafka.certificate)
-                    if kafka.client_ca:
-                        context.verify_mode = ssl.CERT_REQUIRED
-                        context.load_verify_locations(kafka.client_ca)
-                    connection = self.request = context.wrap_socket(connection, server_side=True)
+                    connection = self.request = kafka.tls_context().wrap_socket(connection, server_side=True)
                 while True:
                     (length,) = struct.unpack(">i", read(connection, 4))
                     if not 0 < length < 100_000:  # what is no request: Kafka closes the connection too
@@ -89,7 +98,10 @@ def listening(kafka):
                         connection.sendall(kafka.garbage)
                     if answer is None or kafka.garbage:
                         return
-                    connection.sendall(struct.pack(">ii", len(answer) + 4, number) + answer)
+                    response = struct.pack(">ii", len(answer) + 4, number) + answer
+                    for part in [bytes([byte]) for byte in response] if kafka.drip else [response]:
+                        connection.sendall(part)
+                        stopped.wait(kafka.drip)
 
         def finish(self):
             with contextlib.suppress(OSError):
@@ -110,6 +122,14 @@ def listening(kafka):
             stopped.set()
             server.shutdown()
             thread.join(5)
+
+
+@contextlib.contextmanager
+def closed_port():
+    """Yield a port of localhost where nothing listens, and where nobody else can begin to."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 def read(connection, count):

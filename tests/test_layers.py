@@ -1,6 +1,6 @@
 """Each layer between a client and a Kafka fails with its own name, its cause and a remedy."""
 
-import socket
+import struct
 
 import pytest
 
@@ -8,9 +8,18 @@ from labctl.diagnostics import this_machine
 from labctl.diagnostics.layers import examine
 from labctl.diagnostics.this_machine import ThisMachine
 from labctl.kafka.link import Login
-from labctl.kafka.wire import WireError, read_mechanisms, read_metadata, response_body, response_length
+from labctl.kafka.wire import (
+    METADATA,
+    SASL_AUTHENTICATE,
+    SASL_HANDSHAKE,
+    WireError,
+    read_mechanisms,
+    read_metadata,
+    response_body,
+    response_length,
+)
 from tests.certificates import certificate
-from tests.fake_kafka import FakeKafka, listening
+from tests.fake_kafka import FakeKafka, closed_port, listening
 
 PLAIN = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "sasl_plain_username": "class"}
 
@@ -41,9 +50,9 @@ def test_a_name_that_nobody_knows():
 
 def test_a_port_where_nothing_listens():
     """Layer `tcp`."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert found(f"localhost:{port}") == ("tcp", f"nothing listens on port {port} of localhost")
+    with closed_port() as port:
+        failed = found(f"localhost:{port}")
+    assert failed == ("tcp", f"nothing listens on port {port} of localhost")
 
 
 def test_a_program_that_never_responds(monkeypatch):
@@ -147,9 +156,8 @@ def test_a_cluster_that_does_not_work(kafka, cause):
 
 def test_advertised_addresses_that_lead_nowhere():
     """Layer `advertised`: a name, and a port; all are named."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with listening(FakeKafka(brokers={1: ("kafka.invalid", 9092), 2: ("localhost", port)})) as address:
+    brokers = {1: ("kafka.invalid", 9092)}
+    with closed_port() as port, listening(FakeKafka(brokers=brokers | {2: ("localhost", port)})) as address:
         layer, cause = found(address)
     assert layer == "advertised"
     assert "broker 1 sends clients to kafka.invalid:9092, and the name kafka.invalid can't be resolved" in cause
@@ -185,3 +193,69 @@ def test_other_responses_that_are_none():
             read(data)
     with pytest.raises(WireError):
         response_body(3, b"\0\0")
+
+
+@pytest.mark.parametrize("cut", [SASL_HANDSHAKE, SASL_AUTHENTICATE])
+def test_a_login_that_ends_in_the_middle(cut):
+    """Layer `login`: a response that is cut is no response of Kafka."""
+    kafka = FakeKafka(mechanisms=("PLAIN",), password="right", answers={cut: b"\0"})
+    with listening(kafka) as address:
+        layer, cause = found(address, **PLAIN, sasl_plain_password="right")
+    assert layer == "login"
+    assert cause.startswith("the response to the login is not Kafka's")
+
+
+def test_scram_with_a_challenge_that_is_none():
+    """Layer `login`: kafka-python's SCRAM raises errors of its own."""
+    kafka = FakeKafka(mechanisms=("SCRAM-SHA-256",), answers={SASL_AUTHENTICATE: struct.pack(">hhi", 0, -1, 0)})
+    settings = {**PLAIN, "sasl_mechanism": "SCRAM-SHA-256", "sasl_plain_password": "x"}
+    with listening(kafka) as address:
+        assert found(address, **settings)[0] == "login"
+
+
+def test_more_brokers_than_a_cluster_has():
+    """Layer `metadata`: a count that can't be true is not followed."""
+    with listening(FakeKafka(answers={METADATA: struct.pack(">ii", 0, 2**31 - 1)})) as address:
+        assert found(address) == ("metadata", "the response is not Kafka's")
+
+
+def test_a_response_that_never_ends(monkeypatch):
+    """A byte now and then does not extend the time."""
+    monkeypatch.setattr(this_machine, "SECONDS", 0.3)
+    with listening(FakeKafka(drip=0.05)) as address:
+        assert found(address) == ("kafka", "no response")
+
+
+@pytest.mark.parametrize(
+    ("settings", "cause"),
+    [
+        ({"ssl_cafile": "text"}, "the client's CA file"),
+        ({"ssl_certfile": "locked", "ssl_keyfile": "locked"}, "the client's certificate"),
+        ({"ssl_certfile": "locked", "ssl_keyfile": "locked", "ssl_password": "wrong"}, "the client's certificate"),
+    ],
+)
+def test_the_client_s_own_files(tmp_path, settings, cause):
+    """Layer `tls`: the file of the client is named, not the listener; nobody is asked for a password."""
+    own = certificate(tmp_path, "own")
+    (tmp_path / "text").write_text("no certificate")
+    certificate(tmp_path, "locked", password=b"secret")
+    files = {key: f"{tmp_path}/{value}{'' if value == 'text' else '.pem'}" for key, value in settings.items()}
+    files |= {key: value for key, value in settings.items() if key == "ssl_password"}
+    with listening(FakeKafka(certificate=own)) as address:
+        layer, detail = found(address, **{"security_protocol": "SSL", "ssl_cafile": own} | files)
+    assert layer == "tls"
+    assert detail.startswith(cause)
+
+
+def test_several_addresses_of_which_none_works():
+    """The one that got furthest is the cause, not the last one."""
+    with closed_port() as closed, listening(FakeKafka(brokers={1: ("localhost", closed)})) as address:
+        examination = examine(ThisMachine(Login({})), [address, f"localhost:{closed}"])
+    assert (examination.address, examination.failed.layer) == (address, "advertised")
+
+
+def test_a_dead_address_before_one_that_works():
+    """The address that works is the one that is named."""
+    with closed_port() as closed, listening(FakeKafka()) as address:
+        examination = examine(ThisMachine(Login({})), [f"localhost:{closed}", address])
+    assert (examination.address, examination.failed) == (address, None)

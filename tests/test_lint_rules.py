@@ -1,5 +1,6 @@
 """Each rule finds its own fault, and nothing where the fault is mended."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -76,12 +77,24 @@ def test_the_page_of_the_tools_lists_what_the_rule_knows():
         ("apache/kafka:4.3.1", "kafka-topics.sh --bootstrap-server kafka:9092 --list; other --zookeeper a", ""),
         ("apache/kafka:4.3.1", "kafka-run-class.sh kafka.tools.GetOffsetShell --topic a", "no class kafka.tools."),
         ("apache/kafka:4.3.1", "kafka-console-consumer.sh --bootstrap-server k:9092 --whitelist a", "--whitelist"),
+        ("apache/kafka:4.3.1", "kafka-topics.sh --list \\\n  --zookeeper a:2181", "--zookeeper"),
     ],
 )
 def test_an_option_counts_for_its_tool_and_version(tmp_path, image, command, expected):
     """Older tools still have it, other programs may have one of the same name, other images are not known."""
     file = tmp_path / "compose.yml"
-    file.write_text(f"services: {{init: {{image: '{image}', command: '{command}'}}}}\n")
+    file.write_text(f"services: {{init: {{image: '{image}', command: {json.dumps(command)}}}}}\n")
     found = [finding.cause for finding in lint([file], {}).findings if finding.rule == "KAFKA-TOOL-OPTION"]
     assert len(found) == bool(expected)
     assert expected in "".join(found)
+
+
+def test_values_of_secrets_are_not_shown(tmp_path):
+    """A finding says where the quotes are, not the password between them."""
+    file = tmp_path / "compose.yml"
+    variables = "KAFKA_SSL_KEY_PASSWORD='hunter2'", "KAFKA_LISTENER_NAME_X_PLAIN_SASL_JAAS_CONFIG='hunter2'"
+    lines = "".join(f"      - {variable}\n" for variable in variables)
+    file.write_text(f"services:\n  kafka:\n    image: apache/kafka:4.3.1\n    environment:\n{lines}")
+    found = [finding for finding in lint([file], {}).findings if finding.rule == "KAFKA-QUOTED-VALUE"]
+    assert len(found) == len(variables)
+    assert not [finding for finding in found if "hunter2" in finding.cause + finding.fix]

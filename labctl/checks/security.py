@@ -10,7 +10,7 @@ from labctl.checks.context import TOOL_START_SECONDS, TOPIC_PREFIX, CheckContext
 from labctl.errors import AccessDenied, KafkaFailed
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.console_tools import quorum_status
-from labctl.kafka.listener_probe import ProbeRejected, probe_login, probe_plaintext, probe_tls
+from labctl.kafka.link import LayerFailed, Login, log_in, open_link, speaks_plaintext, split_address
 from labctl.kafka.security_settings import ANONYMOUS_CLIENT
 from labctl.plan.model import AclPlan
 from labctl.system.parallel import run_all
@@ -18,7 +18,7 @@ from labctl.system.waiting import NotReady
 
 NO_SUCH_USER = "labctl-check-nobody"
 WRONG_LOGIN = "invalid credentials"  # the broker's message for a wrong password and for an unknown user
-WRONG_CA = "certificate verify failed"
+WRONG_CA = "the certificate is not accepted"
 NO_CERTIFICATE = ("certificate_required", "bad_certificate")  # TLS's alerts for a client that sends no certificate
 # the broker reports these; what the authorizer itself is set to shows in what it allows
 COMPARED = ("listener.security.protocol.map", "authorizer.class.name")
@@ -66,28 +66,48 @@ def _external_listener(secure: SecureLab, number: int, seconds: float) -> list[s
     """Return what is wrong with the external listener of a broker; `seconds` for one probe."""
     address = secure.listeners[number]
     listener = f"listener EXTERNAL of broker {number} ({address})"
-    if probe_plaintext(address, seconds):
+    if speaks_plaintext(*split_address(address), seconds):
         return [f"{listener} is open: Kafka responds without TLS"]
     user = secure.plan.users[0]
     password = secure.passwords[user]
-    login = partial(probe_login, address, secure.ca, mechanism=secure.plan.mechanism, seconds=seconds)
+    login = partial(_log_in, secure, address, seconds)
     problems = [
-        _rejection(listener, "a client without the lab's CA", WRONG_CA, partial(probe_tls, address, None, seconds)),
+        _rejection(listener, "a client without the lab's CA", WRONG_CA, partial(_encrypt, address, seconds)),
         _rejection(listener, "a wrong password", WRONG_LOGIN, partial(login, user, _other_password(password))),
         _rejection(listener, "an unknown user", WRONG_LOGIN, partial(login, NO_SUCH_USER, password)),
     ]
     try:
         login(user, password)
-    except ProbeRejected as error:
+    except LayerFailed as error:
         problems.append(f"{listener} rejected the user {user}: {error}")
     return [problem for problem in problems if problem]
+
+
+def _encrypt(address: str, seconds: float) -> None:
+    """Make a TLS handshake with the CAs of this machine. Raises LayerFailed."""
+    with open_link(*split_address(address), Login({"security_protocol": "SSL"}), seconds):
+        return
+
+
+def _log_in(secure: SecureLab, address: str, seconds: float, user: str, password: str) -> None:
+    """Log in by TLS and SCRAM. Raises LayerFailed with the broker's own message."""
+    settings = {
+        "security_protocol": "SASL_SSL",
+        "ssl_cafile": str(secure.ca),
+        "sasl_mechanism": secure.plan.mechanism,
+        "sasl_plain_username": user,
+        "sasl_plain_password": password,
+    }
+    login = Login(settings)
+    with open_link(*split_address(address), login, seconds) as link:
+        log_in(link, login)
 
 
 def _rejection(listener: str, client: str, reason: str, probe: Callable[[], None]) -> str:
     """Return what is wrong where `probe` is accepted, or rejected for another reason; else ""."""
     try:
         probe()
-    except ProbeRejected as error:
+    except LayerFailed as error:
         return "" if reason in str(error) else f"{listener} rejected {client} for the wrong reason: {error}"
     return f"{listener} accepted {client}"
 

@@ -11,11 +11,20 @@ from labctl.lint.compose.model import Command, HealthCheck, Limit, Mount, Port, 
 from labctl.lint.compose.tree import Place
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT, find_image
 from labctl.lint.linter import examine
+from labctl.lint.node import Endpoint, KafkaNode
 from labctl.lint.rule import Finding, Setup
+from labctl.lint.rules.table import HIDES_BROKERS, SPLITS_CLUSTER, STOPS_NODES
 from labctl.runtime.docker.inspected import Inspected
 
-# rules about a file that is to be started, which is not what a running container is about
-ABOUT_FILES = {"KAFKA-ONE-SHOT-WAIT", "KAFKA-DATA-FOLDER-OWNER", "KAFKA-IMAGE-WITHDRAWN", "KAFKA-IMAGE-UNMAINTAINED"}
+# rules about a file that is to be started, which is not what a container that exists is about
+ABOUT_FILES = {
+    "KAFKA-DATA-FOLDER-OWNER",
+    "KAFKA-IMAGE-UNMAINTAINED",
+    "KAFKA-IMAGE-WITHDRAWN",
+    "KAFKA-ONE-SHOT-WAIT",
+    "KAFKA-PORT-TWICE",  # docker has refused to start the second one
+}
+OF_LOGINS = ("KAFKA-SASL-", "KAFKA-SCRAM-", "KAFKA-TLS-")
 
 
 def container_findings(
@@ -27,64 +36,101 @@ def container_findings(
     return tuple(one for one in found if one.place == own), tuple(one for one in found if one.place != own)
 
 
+def stops_node(finding: Finding) -> bool:
+    """Return whether a finding explains that a node ends."""
+    return finding.rule in {rule.id for rule in (*STOPS_NODES, *SPLITS_CLUSTER)}
+
+
+def breaks_layer(finding: Finding, layer: str) -> bool:
+    """Return whether a finding explains that a layer between a client and Kafka does not work."""
+    if layer in {"tls", "login"}:
+        return finding.rule.startswith(OF_LOGINS)
+    return stops_node(finding) or finding.rule in {rule.id for rule in HIDES_BROKERS}
+
+
 @dataclass(frozen=True, slots=True)
 class ClientAddress:
-    """A listener for clients in containers: its address inside the container, for others, and its protocol."""
+    """A listener for clients in containers: its address inside the container, and its protocol.
+
+    `beside` is its address for other containers on `network`; "" where it is for clients inside alone.
+    """
 
     inside: str
     beside: str
+    network: str
     protocol: str
 
 
 def client_address(container: Inspected, others: Sequence[Inspected]) -> ClientAddress | None:
     """Return the listener of a container's Kafka for clients in containers; None where its listeners are not known.
 
-    It is the first one whose advertised address is not localhost; a plaintext one before others.
+    It is a plaintext one before others, and one that other containers can use before one for localhost.
     """
-    node = Setup(stack_of([container, *others])).node(_name(container))
-    if node is None:
+    node = _node(container, others)
+    usable = [one for one in node.listeners if one.name not in node.controller_names and one.port] if node else []
+    if node is None or not usable:
         return None
-    usable = [
-        (node.protocols.get(one.name, "PLAINTEXT"), one)
-        for one in node.listeners
-        if one.name not in node.controller_names and one.port
-    ]
+    advertised = {one.name: one.host for one in node.advertised}
 
-    if not usable:
-        return None
-    local = {one.name for one in node.advertised if is_loopback(one.host)}
-    protocol, listener = min(usable, key=lambda pair: (pair[0] != "PLAINTEXT", pair[1].name in local))
-    inside = "localhost" if is_any(listener.host) else listener.host
-    return ClientAddress(f"{inside}:{listener.port}", f"{_name(container)}:{listener.port}", protocol)
+    def is_local(listener: Endpoint) -> bool:
+        return is_loopback(listener.host) or is_loopback(advertised.get(listener.name, ""))
+
+    def protocol(listener: Endpoint) -> str:
+        return node.protocols.get(listener.name, "PLAINTEXT")
+
+    best = min(usable, key=lambda one: (protocol(one) != "PLAINTEXT", is_local(one)))
+    network, names = next(iter(container.networks.items()), ("", ()))
+    name = container.service if container.service in names else container.name
+    for_others = not is_local(best) or all(is_local(one) for one in usable)
+    inside = _address("localhost" if is_any(best.host) else best.host, best.port)
+    return ClientAddress(inside, _address(name, best.port) if for_others else "", network, protocol(best))
 
 
-def host_address(container: Inspected, others: Sequence[Inspected]) -> str | None:
+def host_address(container: Inspected, others: Sequence[Inspected], machine: str = "") -> str | None:
     """Return HOST:PORT at which clients on this machine reach a container's Kafka; None where they can't.
 
-    It is what the container advertises for this machine and publishes, else a published port of a listener.
+    It is what the container advertises for this machine and publishes, else a published port of a listener. `machine`
+    is that of the engine; "": this one.
     """
-    node = Setup(stack_of([container, *others])).node(_name(container))
-    published = {inside: outside for inside, outside, _address in container.ports if outside}
+    node = _node(container, others)
     if node is None:
         return None
-    listeners = [one for one in node.listeners if one.name not in node.controller_names and one.port in published]
-    meant = [
-        sent for one in listeners if (sent := node.advertised_as(one.name)) and is_loopback(sent.host) and sent.port
-    ]
-    here = next((sent for sent in meant if sent.port in published.values()), None)
-    if here:
-        return f"localhost:{here.port}"
-    return f"localhost:{published[listeners[0].port]}" if listeners and listeners[0].port else None
+    listeners = [one for one in node.listeners if one.name not in node.controller_names and one.port]
+    published = {inside: (outside, address) for inside, outside, address in container.ports if outside}
+    if container.network_mode == "host":
+        published = {one.port: (one.port, "") for one in listeners if one.port}
+    meant = [sent for one in listeners if one.port in published and (sent := node.advertised_as(one.name))]
+    if not machine:
+        local = [sent.port for sent in meant if is_loopback(sent.host) and sent.port]
+        here = next((port for port in local if port in {outside for outside, _address in published.values()}), None)
+        if here:
+            return f"localhost:{here}"
+    for one in listeners:
+        if one.port in published:
+            outside, address = published[one.port]
+            return _address(machine or ("localhost" if is_any(address) or is_loopback(address) else address), outside)
+    return None
 
 
 def stack_of(containers: Sequence[Inspected]) -> Stack:
     """Return containers as the services of a stack."""
-    services = {_name(each): _service(each) for each in containers}
+    services = {name: _service(each, name) for name, each in zip(_names(containers), containers, strict=True)}
     return Stack(("docker",), "", services, frozenset(), {})
 
 
-def _name(container: Inspected) -> str:
-    return container.service or container.name
+def _node(container: Inspected, others: Sequence[Inspected]) -> KafkaNode | None:
+    containers = [container, *others]
+    return Setup(stack_of(containers)).node(_names(containers)[0])
+
+
+def _names(containers: Sequence[Inspected]) -> list[str]:
+    """The name of each container's service; that of the container where several are of one service."""
+    services = [each.service for each in containers]
+    return [each.service if services.count(each.service) == 1 and each.service else each.name for each in containers]
+
+
+def _address(host: str, port: int | None) -> str:
+    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _place(container: Inspected) -> Place:
@@ -100,11 +146,11 @@ def _image(container: Inspected) -> str:
     return f"{known.repositories[0]}@sha256:unknown" if known else container.image
 
 
-def _service(container: Inspected) -> Service:
+def _service(container: Inspected, name: str) -> Service:
     place = _place(container)
     kinds: dict[str, Literal["volume", "bind", "tmpfs"]] = {"volume": "volume", "bind": "bind", "tmpfs": "tmpfs"}
     return Service(
-        name=_name(container),
+        name=name,
         place=place,
         image=_image(container),
         image_place=place,

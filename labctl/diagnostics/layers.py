@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from labctl.kafka.link import LayerFailed
+from labctl.kafka.link import LayerFailed, split_address
 from labctl.kafka.wire import API_VERSIONS, METADATA, Metadata, WireError, metadata_body, read_metadata
 from labctl.results import Status
 from labctl.system.parallel import run_all
 
 LAYERS = ("name", "tcp", "tls", "kafka", "login", "metadata", "advertised", "identity")
 WORKERS = 8
+MOST = 40  # advertised addresses that are tried: three seconds each where nothing answers, WORKERS at a time
+SHOWN = 3  # of those that can't be reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,13 @@ class Examination:
 
 
 def examine(place: Place, bootstrap: Sequence[str]) -> Examination:
-    """Return the layers from a place to the first bootstrap address that works, or to the last one that does not."""
+    """Return the layers from a place to the first bootstrap address that works, or to that which works furthest."""
+    tried = []
     for address in bootstrap:
-        examination = _examine(place, address)
-        if not examination.failed:
-            break
-    return examination
+        tried.append(_examine(place, address))
+        if not tried[-1].failed:
+            return tried[-1]
+    return max(tried, key=lambda one: len(one.results))
 
 
 def _examine(place: Place, address: str) -> Examination:
@@ -103,7 +106,7 @@ def _examine(place: Place, address: str) -> Examination:
 
 
 def _name(place: Place, address: str) -> str:
-    host = host_of(address)
+    host = split_address(address)[0]
     found = place.resolve(host)
     if not found:
         raise LayerFailed(
@@ -141,12 +144,14 @@ def ask_metadata(place: Place, address: str) -> Metadata:
 
 def _advertised(place: Place, examination: Examination) -> str:
     """Every address that clients are sent to can be reached."""
-    brokers = examination.metadata.brokers if examination.metadata else {}
-    found = run_all([partial(_reach, place, number, address) for number, address in brokers.items()], WORKERS)
+    brokers = sorted(examination.metadata.brokers.items()) if examination.metadata else []
+    found = run_all([partial(_reach, place, number, address) for number, address in brokers[:MOST]], WORKERS)
     broken = [failed for failed in found if failed]
     if broken:
-        raise LayerFailed("advertised", "; ".join(broken), ADVERTISED_REMEDY)
-    return f"{len(found)} advertised address{'es' if len(found) != 1 else ''} can be reached"
+        more = f"; and {len(broken) - SHOWN} more" if broken[SHOWN:] else ""
+        raise LayerFailed("advertised", "; ".join(broken[:SHOWN]) + more, ADVERTISED_REMEDY)
+    addresses = f"{len(found)} advertised address{'es' if len(found) != 1 else ''}"
+    return addresses + (f" of {len(brokers)}" if brokers[MOST:] else "") + " can be reached"
 
 
 ADVERTISED_REMEDY = (
@@ -156,7 +161,7 @@ ADVERTISED_REMEDY = (
 
 def _reach(place: Place, number: int, address: str) -> str:
     """Why the advertised address of a broker can't be reached; "" where it can."""
-    host = host_of(address)
+    host = split_address(address)[0]
     try:
         if not place.resolve(host):
             return f"broker {number} sends clients to {address}, and the name {host} can't be resolved"
@@ -171,7 +176,7 @@ def _identity(place: Place, address: str, examination: Examination) -> str:
     metadata = examination.metadata
     if not metadata:
         return ""
-    others = [one for one in metadata.brokers.values() if one != address]
+    others = [one for _number, one in sorted(metadata.brokers.items())[:MOST] if one != address]
     found = run_all([partial(_cluster, place, one) for one in others], WORKERS)
     strangers = [f"{one} belongs to cluster {cluster}" for one, cluster in found if cluster != metadata.cluster_id]
     if strangers:
@@ -182,13 +187,3 @@ def _identity(place: Place, address: str, examination: Examination) -> str:
 
 def _cluster(place: Place, address: str) -> tuple[str, str]:
     return address, ask_metadata(place, address).cluster_id
-
-
-def host_of(address: str) -> str:
-    """Return the host of HOST:PORT."""
-    return address.rpartition(":")[0].strip("[]")
-
-
-def port_of(address: str) -> int:
-    """Return the port of HOST:PORT."""
-    return int(address.rpartition(":")[2])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.diagnostics.layers import host_of, port_of
+from labctl.diagnostics.layers import LAYERS
 from labctl.kafka.link import (
     CERTIFICATE_REMEDY,
     NO_CERTIFICATE,
+    NO_HANDSHAKE,
     LayerFailed,
     Login,
     log_in,
@@ -17,6 +18,7 @@ from labctl.kafka.link import (
     resolve,
     speaks_plaintext,
     speaks_tls,
+    split_address,
 )
 
 SECONDS = 3.0  # for each exchange; a broker of a laptop responds within 0.1 s
@@ -36,11 +38,7 @@ class ThisMachine:
     def layers(self) -> Sequence[str]:
         """All that the client configuration has: without TLS and a login those layers do not exist."""
         own = {"tls": self._login.uses_tls, "login": bool(self._login.mechanism)}
-        return [
-            layer
-            for layer in ("name", "tcp", "tls", "kafka", "login", "metadata", "advertised", "identity")
-            if own.get(layer, True)
-        ]
+        return [layer for layer in LAYERS if own.get(layer, True)]
 
     def resolve(self, host: str) -> tuple[str, ...]:
         """Return the addresses of a name; nothing where it can't be resolved."""
@@ -48,17 +46,17 @@ class ThisMachine:
 
     def connect(self, address: str) -> str:
         """Connect by TCP to HOST:PORT, and return what was observed. Raises LayerFailed."""
-        with open_link(host_of(address), port_of(address), Login({}), SECONDS):
+        with open_link(*split_address(address), Login({}), SECONDS):
             return f"{address} accepts connections"
 
     def encrypt(self, address: str) -> str:
         """Make a TLS handshake, and return what was observed. Raises LayerFailed."""
-        host, port = host_of(address), port_of(address)
+        host, port = split_address(address)
         try:
             with open_link(host, port, self._login, SECONDS):
                 return "the certificate is accepted"
         except LayerFailed as failed:
-            if failed.cause.startswith("no TLS handshake") and speaks_plaintext(host, port, SECONDS):
+            if failed.cause.startswith(NO_HANDSHAKE) and speaks_plaintext(host, port, SECONDS):
                 what = "the listener does not use TLS, and the client does"
                 other = "SASL_PLAINTEXT" if self._login.mechanism else "PLAINTEXT"
                 raise LayerFailed("tls", what, f"set security.protocol={other}") from failed
@@ -66,7 +64,7 @@ class ThisMachine:
 
     def exchange(self, address: str, api: int, version: int, body: bytes, *, login: bool) -> bytes:
         """Return the body of the response to one request. Raises LayerFailed, with what the listener wants instead."""
-        host, port = host_of(address), port_of(address)
+        host, port = split_address(address)
         try:
             with open_link(host, port, self._login, SECONDS) as link:
                 if login and self._login.mechanism:

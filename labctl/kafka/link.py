@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ UNSUPPORTED_MECHANISM, ILLEGAL_SASL_STATE = 33, 34  # Kafka's error codes
 CERTIFICATE_REQUIRED = "CERTIFICATE_REQUIRED"  # OpenSSL's name of the alert
 NO_CERTIFICATE = "the listener requires a client certificate, and the client brings none"
 CERTIFICATE_REMEDY = "name one in the client configuration: ssl.keystore.location"
+NO_HANDSHAKE = "no TLS handshake"
 NO_MECHANISM = "LABCTL-ASKS"  # no listener has it: the response lists those that it has
 
 
@@ -60,41 +62,50 @@ class Login:
         return str(self.settings.get("sasl_mechanism", "")) if self.protocol.startswith("SASL_") else ""
 
     def tls_context(self) -> ssl.SSLContext:
-        """Return the context for TLS with the client's CA and certificate. Raises OSError."""
-        context = ssl.create_default_context(cafile=self.settings.get("ssl_cafile"))
+        """Return the context for TLS with the client's CA and certificate. Raises LayerFailed where they are no use."""
+        authority = self.settings.get("ssl_cafile")
+        try:
+            context = ssl.create_default_context(cafile=authority)
+        except OSError as error:
+            what = f"the client's CA file {authority} can't be used: {_reason(error)}"
+            raise LayerFailed("tls", what, "it must be PEM: -----BEGIN CERTIFICATE-----") from error
         context.check_hostname = bool(self.settings.get("ssl_check_hostname", True))
-        if self.settings.get("ssl_certfile"):
-            password = self.settings.get("ssl_password")
-            context.load_cert_chain(self.settings["ssl_certfile"], self.settings.get("ssl_keyfile"), password)
+        certificate, key = self.settings.get("ssl_certfile"), self.settings.get("ssl_keyfile")
+        if certificate:
+            # without a function OpenSSL would ask for a password on the terminal
+            password = str(self.settings.get("ssl_password") or "")
+            try:
+                context.load_cert_chain(certificate, key, lambda: password)
+            except OSError as error:
+                what = f"the client's certificate {certificate} with the key {key} can't be used: {_reason(error)}"
+                raise LayerFailed("tls", what, "is it PEM, and is ssl.key.password right?") from error
         return context
 
 
 class Link:
-    """An open connection."""
+    """An open connection; a response takes at most `seconds`."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._connection = connection
+        self._seconds = seconds
 
     def exchange(self, api: int, version: int, body: bytes = b"") -> bytes:
         """Return the body of the response to one request. Raises LayerFailed where no Kafka responds."""
+        give_up = time.monotonic() + self._seconds
         with _failures():
             self._connection.sendall(request(api, version, body))
-            response = self._receive(response_length(self._receive(4)))
+            response = self._receive(response_length(self._receive(4, give_up)), give_up)
             return response_body(api, response)
 
     def listen(self) -> bytes:
         """Return what the listener says unasked (Kafka: nothing). Raises LayerFailed where it ends the connection."""
         with _failures():
-            return self._receive(1)
+            return self._receive(1, time.monotonic() + self._seconds)
 
-    def close(self) -> None:
-        """Close the connection."""
-        with contextlib.suppress(OSError):
-            self._connection.close()
-
-    def _receive(self, count: int) -> bytes:
+    def _receive(self, count: int, give_up: float) -> bytes:
         received = b""
         while len(received) < count:
+            self._connection.settimeout(max(0.001, give_up - time.monotonic()))
             chunk = self._connection.recv(count - len(received))
             if not chunk:
                 raise LayerFailed("kafka", "the connection was closed without a response")
@@ -119,6 +130,16 @@ def _failures() -> Iterator[None]:
         raise LayerFailed("kafka", f"the connection broke: {error.strerror or error}") from error
 
 
+def _reason(error: OSError) -> str:
+    return str(getattr(error, "reason", None) or error.strerror or error)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return the host and the port of HOST:PORT or [IPv6]:PORT."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def resolve(host: str) -> tuple[str, ...]:
     """Return the addresses of a name, IPv4 and IPv6; nothing where it can't be resolved."""
     try:
@@ -135,7 +156,7 @@ def open_link(host: str, port: int, login: Login, seconds: float) -> Iterator[Li
     try:
         if login.uses_tls:
             connection = _tls(connection, host, login)
-        yield Link(connection)
+        yield Link(connection, seconds)
     finally:
         with contextlib.suppress(OSError):
             connection.close()
@@ -143,6 +164,13 @@ def open_link(host: str, port: int, login: Login, seconds: float) -> Iterator[Li
 
 def log_in(link: Link, login: Login) -> None:
     """Log in with the mechanism, user and password of `login`. Raises LayerFailed with the broker's own words."""
+    try:
+        _log_in(link, login)
+    except (WireError, struct.error, ValueError, KeyError) as error:  # kafka-python's SCRAM raises the last two
+        raise LayerFailed("login", f"the response to the login is not Kafka's: {error}") from error
+
+
+def _log_in(link: Link, login: Login) -> None:
     mechanism = login.mechanism
     code, offered = read_mechanisms(link.exchange(SASL_HANDSHAKE, 1, string(mechanism)))
     if code == UNSUPPORTED_MECHANISM:
@@ -224,18 +252,17 @@ def _tcp(host: str, port: int, seconds: float) -> socket.socket:
 
 
 def _tls(connection: socket.socket, host: str, login: Login) -> ssl.SSLSocket:
+    context = login.tls_context()
     try:
-        return login.tls_context().wrap_socket(connection, server_hostname=host)
+        return context.wrap_socket(connection, server_hostname=host)
     except ssl.SSLCertVerificationError as error:
         remedy = {
             10: "renew the broker's certificate",  # X509_V_ERR_CERT_HAS_EXPIRED
             62: f"give the broker a certificate for {host}, or connect by a name that it has",  # HOSTNAME_MISMATCH
         }.get(error.verify_code, "name the CA that signed it: ssl.truststore.location (PEM)")
         raise LayerFailed("tls", f"the certificate is not accepted: {error.verify_message}", remedy) from error
-    except ssl.SSLError as error:
-        raise LayerFailed("tls", f"no TLS handshake: {error.reason or error}") from error
     except OSError as error:
-        raise LayerFailed("tls", f"no TLS handshake: {error.strerror or error}") from error
+        raise LayerFailed("tls", f"{NO_HANDSHAKE}: {_reason(error)}") from error
 
 
 def _authenticate(link: Link, message: bytes) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 API_VERSIONS, METADATA, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 3, 17, 36
 LARGEST_RESPONSE = 1 << 20  # bytes
+MOST_BROKERS = 10_000
 NOT_KAFKA = "the response is not Kafka's"
 CLIENT = "labctl"
 
@@ -60,6 +61,8 @@ def read_metadata(body: bytes) -> Metadata:
     try:
         (count,) = struct.unpack_from(">i", body, 4)  # after the throttle time
         position, brokers = 8, {}
+        if not 0 <= count <= MOST_BROKERS:
+            raise WireError(NOT_KAFKA)
         for _broker in range(count):
             (number,) = struct.unpack_from(">i", body, position)
             host, position = read_string(body, position + 4)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from labctl.diagnostics.container_settings import host_address
 from labctl.errors import LabStopped, SpecError
@@ -11,9 +13,8 @@ from labctl.lab.foreign import ForeignKafka
 from labctl.lint.compose.loader import load_stack
 from labctl.lint.node import kafka_nodes
 from labctl.runtime.docker.engine import Engine
-from labctl.runtime.docker.inspected import COMPOSE_SERVICE, Inspected, inspect_container
+from labctl.runtime.docker.inspected import Inspected, inspect_container
 
-FOLDER_LABEL = "com.docker.compose.project.working_dir"
 FILES_LABEL = "com.docker.compose.project.config_files"
 
 
@@ -27,24 +28,28 @@ def compose_kafkas(file: Path) -> list[ForeignKafka]:
     if not nodes:
         raise SpecError([f"{file}: no service runs a Kafka image that labctl knows"], "labctl lint shows what it reads")
     containers = _containers(file)
-    found = [containers[node.name] for node in nodes if node.name in containers]
+    names = {node.name for node in nodes}
+    found = [container for container in containers if container.service in names]
     if not found:
-        names = ", ".join(node.name for node in nodes)
-        raise LabStopped(f"{file}: no container runs {names}", f"docker compose -f {file} up -d")
-    every = list(containers.values())
-    kafkas = [ForeignKafka(host_address(each, every) or "", each.name) for each in found]
+        raise LabStopped(f"{file}: no container runs {', '.join(sorted(names))}", f"docker compose -f {file} up -d")
+    machine = Engine().place()[1]
+    kafkas = [ForeignKafka(host_address(each, _without(each, containers), machine) or "", each.name) for each in found]
     return sorted(kafkas, key=lambda kafka: not kafka.bootstrap)
 
 
-def _containers(file: Path) -> dict[str, Inspected]:
-    """{service: container} of the Compose project that was started from the file."""
+def _without(container: Inspected, containers: Sequence[Inspected]) -> list[Inspected]:
+    return [each for each in containers if each.name != container.name]
+
+
+def _containers(file: Path) -> list[Inspected]:
+    """The containers of the Compose project that was started from the file, by their names."""
     engine = Engine()
     path = file.resolve()
-    names = engine.container_names([f"label={FOLDER_LABEL}={path.parent}"], stopped=True)
+    names = engine.container_names([f"label={FILES_LABEL}"], stopped=True)
     found = engine.containers(sorted(names))
-    mine = {
-        name: str(each["Config"]["Labels"].get(COMPOSE_SERVICE, ""))
-        for name, each in found.items()
-        if str(path) in str(each["Config"]["Labels"].get(FILES_LABEL, path)).split(",")
-    }
-    return {service: inspect_container(engine, name) for name, service in sorted(mine.items(), reverse=True)}
+    return [inspect_container(engine, name) for name, each in found.items() if path in _files(each)]
+
+
+def _files(inspected: Mapping[str, Any]) -> list[Path]:
+    """The Compose files that a container was created from."""
+    return [Path(name).resolve() for name in str(inspected["Config"]["Labels"].get(FILES_LABEL, "")).split(",")]

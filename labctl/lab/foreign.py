@@ -12,9 +12,11 @@ from typing import Any, cast
 from labctl import checks
 from labctl.checks.context import CheckContext, CheckTarget, ConsoleAccess, ExpectedState, Unavailable
 from labctl.diagnostics.container_settings import client_address
+from labctl.diagnostics.ended_container import why_stopped
+from labctl.diagnostics.explanation import explain_layer, explain_settings
 from labctl.diagnostics.failed_checks import first_inability
-from labctl.diagnostics.layers import Examination, LayerResult, Place, examine
-from labctl.diagnostics.surroundings import Surroundings, read_surroundings, why_stopped
+from labctl.diagnostics.layers import Examination, Place, examine
+from labctl.diagnostics.surroundings import Surroundings, read_surroundings
 from labctl.diagnostics.this_machine import ThisMachine
 from labctl.errors import HostError, KafkaFailed, LabStopped, RuntimeFailed
 from labctl.kafka.client import KafkaClient, connection_error
@@ -31,6 +33,7 @@ from labctl.replication import default_replication_factor
 from labctl.results import CheckResult, Diagnosis, RunResult, Status
 from labctl.runtime.access import open_container
 from labctl.runtime.docker.engine import Engine
+from labctl.runtime.docker.inspected import SHARED_NETWORKS, read_log
 from labctl.runtime.docker.place import InContainer, container_beside
 from labctl.spec.model import LabSpec, default_spec
 from labctl.state.store import LabStore
@@ -76,9 +79,13 @@ def check_foreign(
             if cause:
                 log.diagnose(cause)
                 _require_some_kafka(cause, outcomes)
-        if outcomes[0].reached:
-            console = _console_in(kafkas[0].container, outcomes[0].inside)
+        reached = next((pair for pair in zip(kafkas, outcomes, strict=True) if pair[1].reached), None)
+        if reached:
+            kafka, outcome = reached
+            console = _console_in(kafka.container, outcome.inside)
             _run_checks(log, target, settings, expected, console, spec, wanted)
+        elif not cause:
+            _add_unreachable(log, wanted, named=bool(names))
     return write_report(log, spec, folder, store, None)
 
 
@@ -103,8 +110,10 @@ class Outcome:
 def _examine(log: RunLog, kafka: ForeignKafka, settings: Mapping[str, Any]) -> Outcome:
     """Report what is found around one broker, and return what came of it."""
     around = _around(kafka)
+    if around:
+        log.hide(around.secrets)
     if around and not around.container.running:
-        why = why_stopped(around)
+        why = why_stopped(around, read_log(Engine(), around.container))
         _add(log, f"container {around.container.name}", f"{'; '.join(why.evidence)}", "failed")
         _add_settings(log, around)
         verb = "has" if around.container.state == "exited" else "is"
@@ -119,7 +128,11 @@ def _examine(log: RunLog, kafka: ForeignKafka, settings: Mapping[str, Any]) -> O
         within = [_from_place(log, place, [address]) for place, address in _places(log, around)]
     found = [here, *within] if here else within
     broken = next((one.failed for one in found if one.failed), None)
-    cause = _explained(broken, around) if broken or (around and around.errors) else None
+    if broken:
+        output = read_log(Engine(), around.container) if around and around.container.restarts else ""
+        cause: Diagnosis | None = explain_layer(broken, around, output)
+    else:
+        cause = explain_settings(around)
     return Outcome(cause, here, within[0] if within else None)
 
 
@@ -143,7 +156,7 @@ def _from_place(log: RunLog, place: Place, bootstrap: Sequence[str]) -> Examinat
     detail = f"{failed.layer}: {failed.detail}" if failed else _cluster(found.metadata)
     lines = tuple(f"{result.layer}: {result.status}: {result.detail}" for result in found.results)
     seconds = round(time.monotonic() - began, 3)
-    name, status = f"{bootstrap[0]} from {place.name}", "failed" if failed else "passed"
+    name, status = f"{found.address} from {place.name}", "failed" if failed else "passed"
     log.add_checks([CheckResult(name, cast("Status", status), seconds, detail, lines)], began)
     return found
 
@@ -171,14 +184,13 @@ def _places(log: RunLog, around: Surroundings) -> Iterator[tuple[InContainer, st
         _add(log, inside.name, "not examined: its image has no bash", "skipped")
         return
     yield inside, address.inside
-    network = next(iter(container.networks), "")
-    if network in {"", "bridge", "host", "none"}:
-        return  # where names of containers don't work, or everything is the host
+    if address.network in {"", *SHARED_NETWORKS} or not address.beside:
+        return  # where names of containers don't work, or no listener is for others
     with contextlib.ExitStack() as stack:
         try:
-            beside = stack.enter_context(container_beside(Engine(), container.image, network))
+            beside = stack.enter_context(container_beside(Engine(), container.image, address.network))
         except (HostError, RuntimeFailed) as error:
-            _add(log, f"another container on {network}", error.message, "skipped")
+            _add(log, f"another container on {address.network}", error.message, "skipped")
             return
         yield beside, address.beside
 
@@ -207,15 +219,11 @@ def _require_some_kafka(cause: Diagnosis, outcomes: Sequence[Outcome]) -> None:
     raise KafkaFailed(cause.cause, cause.remedy)
 
 
-def _explained(broken: LayerResult | None, around: Surroundings | None) -> Diagnosis:
-    """The cause of the first broken layer: the container's settings explain it better, where a rule finds a fault."""
-    seen = (f"{broken.place}: {broken.layer}: {broken.detail}",) if broken else ()
-    errors = around.all_errors if around else []
-    if errors:
-        worst, *more = errors
-        return Diagnosis(worst.cause, worst.fix, "", (*seen, *(f"also: {one.cause}" for one in more)))
-    assert broken
-    return Diagnosis(f"{broken.detail} (from {broken.place})", broken.remedy)
+def _add_unreachable(log: RunLog, wanted: Sequence[checks.Check], *, named: bool) -> None:
+    """Report the checks that no client on this machine can run: as errors where they were asked for by name."""
+    why = "no listener for clients on this machine is published or known"
+    for check in wanted:
+        _add(log, check.name, why, "error" if named else "skipped")
 
 
 def _run_checks(

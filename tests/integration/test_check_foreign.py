@@ -147,8 +147,10 @@ def test_a_frozen_broker(engine_labctl, compose):
     container = compose("ps", "-aq", "kafka").strip()
     wait_for(lambda: settled(container), seconds=120)
     docker("pause", container)
-    done = engine_labctl.run("check", "--bootstrap", "localhost:19094", "--container", container)
-    docker("unpause", container)
+    try:
+        done = engine_labctl.run("check", "--bootstrap", "localhost:19094", "--container", container)
+    finally:
+        docker("unpause", container)
     assert (done.returncode, "is paused" in done.stderr) == (4, True), done.stderr
 
 

@@ -242,8 +242,10 @@ def place(kafkas, fault):
     """Make the fault, and yield the address that a client uses."""
     if fault.at == "frozen":
         docker("pause", container("plain"))
-        yield kafkas["plain"]
-        docker("unpause", container("plain"))
+        try:
+            yield kafkas["plain"]
+        finally:
+            docker("unpause", container("plain"))
     elif fault.at == "stranger":
         with listening(FakeKafka(garbage=b"HTTP/1.1 400 Bad Request\r\n\r\n")) as address:
             yield address
@@ -253,8 +255,10 @@ def place(kafkas, fault):
     elif fault.deny:
         principal = "--deny-principal User:pupil --operation"
         grant("secured", f"--add {principal} {fault.deny}")
-        yield kafkas[fault.at]
-        grant("secured", f"--remove --force {principal} {fault.deny}")
+        try:
+            yield kafkas[fault.at]
+        finally:
+            grant("secured", f"--remove --force {principal} {fault.deny}")
     else:
         yield kafkas.get(fault.at, fault.at)
 
@@ -327,6 +331,6 @@ def test_the_broken_layer_is_named(kafkas, table, tmp_path, name):
     report = json.loads(done.stdout)
     cause = report["diagnosis"][0]["cause"] if report["diagnosis"] else ""
     cause = re.sub(r"localhost:\d+|(?<=port )\d+", "…", re.sub(r"labctl-check-[0-9a-f]+", "labctl-check", cause))
-    table[name] = (named(report), done.returncode, cause, seconds)
     assert named(report) == fault.layer, (cause, done.stderr)
     assert (done.returncode == 0) == (fault.layer == "none")
+    table[name] = (named(report), done.returncode, cause, seconds)

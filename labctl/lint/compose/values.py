@@ -85,12 +85,13 @@ def read_command(tree: Tree | None) -> Command | None:
     """Return a command's words; None where there is none."""
     if isinstance(tree, List):
         return Command(tuple(text(item) for item in tree.items), tree.place)
-    if not text(tree) or tree is None:
+    line = re.sub(r"\\\r?\n", " ", text(tree))  # a line that goes on
+    if not line or tree is None:
         return None
     try:
-        return Command(tuple(shlex.split(text(tree))), tree.place)
+        return Command(tuple(shlex.split(line)), tree.place)
     except ValueError:  # an open quote
-        return Command(tuple(text(tree).split()), tree.place)
+        return Command(tuple(line.split()), tree.place)
 
 
 def read_size(value: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 
 from labctl.lint.compose.interpolation import shown
@@ -13,6 +14,8 @@ from labctl.lint.node import LISTENERS, ROLES, VOTERS, KafkaNode
 from labctl.lint.rule import Match, Setup, rule
 from labctl.version_lock import load_lock, locked_versions
 from labctl.versions import version_tuple
+
+SECRET = re.compile(r"PASSW|SECRET|CREDENTIAL|TOKEN|JAAS|_KEY$")  # in the name of a variable whose value is not shown
 
 BITNAMI_PREFIX = "KAFKA_CFG_"
 OF_BITNAMI = frozenset(
@@ -344,10 +347,13 @@ def quoted_value(setup: Setup) -> Iterator[Match]:
             quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
             relevant = variable.name.startswith("KAFKA_") or variable.name == "CLUSTER_ID"
             if quoted and relevant and value.count(value[0]) == 2:
+                secret = SECRET.search(variable.name)
+                written = "" if secret else f" {shown(value)}"
+                bare = variable.name if secret else f"{variable.name}={shown(value[1:-1])}"
                 yield Match(
                     variable.place,
-                    f"{variable.name}: the quotes are part of the value {shown(value)}",
-                    f"write {variable.name}={shown(value[1:-1])} without quotes, or the whole item in quotes",
+                    f"{variable.name}: the quotes are part of the value{written}",
+                    f"write {bare} without quotes, or the whole item in quotes",
                     (SetVariable(node.name, variable.name, value[1:-1]),) if shown(value) == value else (),
                 )
 

@@ -16,8 +16,8 @@ from labctl.lint.rules import (
     tools,
 )
 
-RULES: tuple[Rule, ...] = (
-    # nothing starts
+# a node does not start
+STOPS_NODES: tuple[Rule, ...] = (
     images.image_withdrawn,
     start.depends_unknown,
     images.quoted_value,
@@ -51,7 +51,9 @@ RULES: tuple[Rule, ...] = (
     storage.data_not_writable,
     storage.heap_too_small,
     addresses.port_twice,
-    # nodes start and don't come together
+)
+# nodes start and don't come together
+SPLITS_CLUSTER: tuple[Rule, ...] = (
     cluster.voter_unknown,
     cluster.voter_loopback,
     cluster.voter_port,
@@ -65,7 +67,9 @@ RULES: tuple[Rule, ...] = (
     storage.data_shared,
     addresses.inter_broker_loopback,
     start.start_deadlock,
-    # clients don't get to it
+)
+# clients don't get to a broker
+HIDES_BROKERS: tuple[Rule, ...] = (
     addresses.bind_loopback,
     addresses.advertised_other_broker,
     addresses.advertised_not_published,
@@ -76,11 +80,16 @@ RULES: tuple[Rule, ...] = (
     addresses.advertised_same,
     images.setting_removed,
     security.tls_keystore_missing,
+)
+# clients of the same stack use a wrong address
+MISLEADS_CLIENTS: tuple[Rule, ...] = (
     clients.client_localhost,
     clients.client_unknown_name,
     clients.client_wrong_port,
     clients.client_sent_away,
-    # it starts and does not work
+)
+# it starts and does not work
+BREAKS_WORK: tuple[Rule, ...] = (
     replication.offsets_replication,
     replication.default_replication,
     replication.min_isr,
@@ -93,7 +102,9 @@ RULES: tuple[Rule, ...] = (
     start.health_program,
     start.health_address,
     start.health_jmx,
-    # it works, with a surprise
+)
+# it works, with a surprise
+SURPRISES: tuple[Rule, ...] = (
     replication.internal_replication,
     addresses.advertised_localhost_only,
     addresses.published_internal,
@@ -107,3 +118,4 @@ RULES: tuple[Rule, ...] = (
     listeners.map_surplus,
     tools.one_shot_wait,
 )
+RULES = (*STOPS_NODES, *SPLITS_CLUSTER, *HIDES_BROKERS, *MISLEADS_CLIENTS, *BREAKS_WORK, *SURPRISES)

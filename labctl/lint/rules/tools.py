@@ -292,7 +292,8 @@ def _commands(service: Service) -> Iterator[tuple[tuple[str, ...], str, Place]]:
 
 
 def _calls(text: str) -> Iterator[tuple[str, str]]:
-    """(tool, its options) of a command."""
+    """(tool, its options) of a command, which may go on after a backslash at the end of a line."""
+    text = re.sub(r"\\\r?\n", " ", text)
     for match in TOOL.finditer(text):
         yield match["tool"], ENDS.split(text[match.end() :], maxsplit=1)[0]
 

@@ -15,6 +15,7 @@ from labctl.runtime.docker.engine import Engine
 
 LOG_SECONDS = 10
 HEAD_BYTES, TAIL_LINES = 200_000, 400  # of a log: a broker that can't reach its quorum writes 25,000 lines a minute
+SHARED_NETWORKS = {"bridge", "host", "none"}
 COMPOSE_SERVICE, COMPOSE_PROJECT = "com.docker.compose.service", "com.docker.compose.project"
 
 
@@ -26,6 +27,9 @@ class Inspected:
     image: str
     state: str
     exit_code: int
+    error: str  # why docker could not start it; "" where it could
+    started_at: str  # RFC 3339, as docker prints it; the year 1 where it never was
+    restarts: int  # by docker, because it ended
     out_of_memory: bool
     health: str  # "" without a health check
     health_output: str
@@ -59,8 +63,12 @@ def inspect_container(engine: Engine, name: str) -> Inspected:
 
 
 def neighbours(engine: Engine, container: Inspected) -> list[Inspected]:
-    """Return the other containers of the same Compose project, and those on its networks."""
-    names = engine.container_names([f"network={network}" for network in container.networks])
+    """Return the other containers of the same Compose project, and those on its networks.
+
+    On docker's own networks are strangers, and names of containers don't work there.
+    """
+    networks = [network for network in container.networks if network not in SHARED_NETWORKS]
+    names = engine.container_names([f"network={network}" for network in networks])
     if container.project:
         names |= engine.container_names([f"label={COMPOSE_PROJECT}={container.project}"], stopped=True)
     found = engine.containers(sorted(names - {container.name}))
@@ -68,9 +76,13 @@ def neighbours(engine: Engine, container: Inspected) -> list[Inspected]:
     return [_inspected(each, images.get(str(each["Image"]), {})) for each in found.values()]
 
 
-def read_log(engine: Engine, name: str) -> str:
-    """Return the beginning and the end of a container's log; "" where there is none. It is never read whole."""
-    command = engine.command("logs", name)
+def read_log(engine: Engine, container: Inspected) -> str:
+    """Return the beginning and the end of a container's log since its last start; "" where there is none.
+
+    It is never read whole. Where docker restarts it, the ends before count too.
+    """
+    since = [] if container.restarts else ["--since", container.started_at]
+    command = engine.command("logs", *since, container.name)
     head = b""
     with (
         contextlib.suppress(OSError),
@@ -88,7 +100,7 @@ def read_log(engine: Engine, name: str) -> str:
     if len(head) < HEAD_BYTES:
         return text
     try:
-        tail = engine.logs(name, TAIL_LINES)
+        tail = engine.logs(container.name, TAIL_LINES)
     except (HostError, RuntimeFailed):
         tail = ""
     return f"{text}\n{tail}"
@@ -109,6 +121,9 @@ def _inspected(found: Mapping[str, Any], image: Mapping[str, Any]) -> Inspected:
         image=str(config["Image"]),
         state=str(state["Status"]),
         exit_code=int(state.get("ExitCode") or 0),
+        error=str(state.get("Error") or ""),
+        started_at=str(state.get("StartedAt") or ""),
+        restarts=int(found.get("RestartCount") or 0),
         out_of_memory=bool(state.get("OOMKilled")),
         health=str(health.get("Status") or ""),
         health_output=str(last.get("Output") or "").strip(),
@@ -152,10 +167,11 @@ def _mounts(found: Mapping[str, Any], host: Mapping[str, Any]) -> list[tuple[str
 def _ports(host: Mapping[str, Any], found: Mapping[str, Any]) -> list[tuple[int, int | None, str]]:
     """What is published, as it was asked for; of a running container the ports that docker chose."""
     chosen = found.get("NetworkSettings", {}).get("Ports") or {}
+    asked = host.get("PortBindings") or {}
     ports = []
-    for key, asked in (host.get("PortBindings") or {}).items():
+    for key in sorted({*chosen, *asked}):
         number, _, protocol = str(key).partition("/")
-        for binding in (chosen.get(key) or asked or []) if protocol == "tcp" else []:
+        for binding in (chosen.get(key) or asked.get(key) or []) if protocol == "tcp" else []:
             port = str(binding.get("HostPort") or "")
             ports.append((int(number), int(port) if port.isdigit() else None, str(binding.get("HostIp") or "")))
     return list(dict.fromkeys(ports))

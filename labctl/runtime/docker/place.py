@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from labctl.kafka.link import LayerFailed
+from labctl.errors import HostError
+from labctl.kafka.link import LayerFailed, split_address
 from labctl.kafka.wire import WireError, request, response_body
 from labctl.runtime.base import Completed
 from labctl.runtime.docker.container import Container
@@ -50,7 +51,7 @@ class InContainer:
         self.name = name
 
     def has_bash(self) -> bool:
-        """Return whether a probe can run: images without a shell have none."""
+        """Return whether a probe can run: images without a shell have no bash."""
         return self._run("true", [], b"").exit_code == 0
 
     def resolve(self, host: str) -> tuple[str, ...]:
@@ -61,9 +62,9 @@ class InContainer:
 
     def connect(self, address: str) -> str:
         """Connect by TCP to HOST:PORT, and return what was observed."""
-        host, port = _split(address)
-        done = self._run(CONNECT, [host, port], b"")
-        if done.exit_code:
+        host, port = split_address(address)
+        done = self._run(CONNECT, [host, str(port)], b"")
+        if done.exit_code != 0:
             raise LayerFailed("tcp", _cause(done.stderr, host, port, done.exit_code))
         return f"{address} accepts connections"
 
@@ -73,11 +74,11 @@ class InContainer:
 
     def exchange(self, address: str, api: int, version: int, body: bytes, *, login: bool) -> bytes:
         """Return the body of the response to one request."""
-        host, port = _split(address)
-        done = self._run(EXCHANGE, [host, port], request(api, version, body))
+        host, port = split_address(address)
+        done = self._run(EXCHANGE, [host, str(port)], request(api, version, body))
         if done.exit_code == 7:
             raise LayerFailed("tcp", _cause(done.stderr, host, port, done.exit_code))
-        if done.exit_code:
+        if done.exit_code != 0:
             raise LayerFailed("kafka", f"{address} accepts the connection and sends no response of Kafka")
         try:
             return response_body(api, done.stdout)
@@ -86,7 +87,11 @@ class InContainer:
 
     def _run(self, script: str, arguments: Sequence[str], stdin: bytes) -> Completed:
         argv = ["timeout", str(SECONDS), "bash", "-c", script, "bash", *arguments]
-        return self._container.exec(argv, stdin, OUTER_SECONDS)
+        done = self._container.exec(argv, stdin, OUTER_SECONDS)
+        if done.exit_code is None:
+            what = f"docker exec did not end within {OUTER_SECONDS:.0f} s"
+            raise HostError(f"{self.name}: {what}", "is the container frozen, or the engine busy?")
+        return done
 
 
 @contextlib.contextmanager
@@ -103,14 +108,9 @@ def container_beside(engine: Engine, image: str, network: str) -> Iterator[InCon
         engine.remove({"container": [name]})
 
 
-def _split(address: str) -> tuple[str, str]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), port
-
-
-def _cause(stderr: bytes, host: str, port: str, code: int | None) -> str:
+def _cause(stderr: bytes, host: str, port: int, code: int | None) -> str:
     text = stderr.decode(errors="replace")
     for word, cause in CAUSES.items():
         if word in text:
             return cause.format(host=host, port=port)
-    return f"{host}:{port} does not respond" if code in {None, 124, 143} else f"{host}:{port}: {text.strip()[-200:]}"
+    return f"{host}:{port} does not respond" if code in {124, 143} else f"{host}:{port}: {text.strip()[-200:]}"
