@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import weakref
@@ -9,6 +10,7 @@ import weakref
 import pytest
 
 from labctl.errors import Interrupted
+from labctl.system import foreground
 from labctl.system.parallel import run_with_timeout
 from labctl.system.signals import SIGNALS, ignore_signals, install_handlers
 
@@ -84,3 +86,23 @@ def test_a_wait_for_kafka_is_interrupted(number):
     with pytest.raises(Interrupted) as interrupted:
         run_with_timeout(swallow, 5)
     assert interrupted.value.signal_number == number
+
+
+def test_a_signal_while_a_program_starts_reaches_it(monkeypatch):
+    """Between the start of a program and its process being known nothing is raised: the program would be left."""
+    signals = []
+
+    class Program:
+        def __init__(self, *_args, **_options):
+            signal.raise_signal(signal.SIGTERM)
+
+        def terminate(self):
+            signals.append(signal.SIGTERM)
+
+        def wait(self, _seconds):
+            return -signals[0]
+
+    install_handlers()
+    monkeypatch.setattr(subprocess, "Popen", Program)
+    assert foreground.run_in_foreground(["program"], {}) == 128 + signal.SIGTERM
+    assert signals == [signal.SIGTERM]

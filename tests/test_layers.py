@@ -247,6 +247,17 @@ def test_the_client_s_own_files(tmp_path, settings, cause):
     assert detail.startswith(cause)
 
 
+def test_an_advertised_address_where_no_kafka_responds():
+    """Layer `advertised`: the address accepts connections, and that is all."""
+    with listening(FakeKafka(garbage=b"HTTP/1.1 400 Bad Request\r\n\r\n")) as other:
+        port = int(other.rpartition(":")[2])
+        with listening(FakeKafka(brokers={1: ("localhost", port)})) as address:
+            assert found(address) == (
+                "advertised",
+                f"clients are sent to {other}, and there: the response is not Kafka's",
+            )
+
+
 def test_several_addresses_of_which_none_works():
     """The one that got furthest is the cause, not the last one."""
     with closed_port() as closed, listening(FakeKafka(brokers={1: ("localhost", closed)})) as address:

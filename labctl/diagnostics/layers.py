@@ -186,4 +186,8 @@ def _identity(place: Place, address: str, examination: Examination) -> str:
 
 
 def _cluster(place: Place, address: str) -> tuple[str, str]:
-    return address, ask_metadata(place, address).cluster_id
+    try:
+        return address, ask_metadata(place, address).cluster_id
+    except LayerFailed as failed:
+        what = f"clients are sent to {address}, and there: {failed.cause}"
+        raise LayerFailed("advertised", what, failed.remedy or ADVERTISED_REMEDY) from failed

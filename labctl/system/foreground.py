@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from labctl.errors import Interrupted, SpecError
 from labctl.system.limits import as_at_start
-from labctl.system.signals import install_handlers
+from labctl.system.signals import held_signals, install_handlers, raise_held
 
 GRACE_SECONDS = 10  # after a SIGTERM that was passed on: as `docker stop` gives a container
 
@@ -27,13 +27,14 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str], *,
     Raises SpecError where it can't run.
     """
     try:
-        with as_at_start():
+        with as_at_start(), held_signals() as held:
             process = subprocess.Popen(command, env=dict(environment))
     except OSError as error:
         raise SpecError([f"{command[0]} can't be run {where}: {error.strerror}"]) from None
     seconds: float | None = None
     while True:
         try:
+            raise_held(held)
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 from labctl.errors import Interrupted
 
@@ -40,3 +43,28 @@ def ignore_signals() -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number in SIGNALS:
         signal.signal(number, lambda *_: None)
+
+
+@contextlib.contextmanager
+def held_signals() -> Iterator[list[int]]:
+    """Yield a list that receives the numbers of signals, which raise nothing in the block.
+
+    For a step that must not end halfway, such as starting a program: nobody would know the process. Outside the main
+    thread, where Python runs no handlers, it changes nothing.
+    """
+    held: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield held
+        return
+    before = {number: signal.signal(number, lambda number, _frame: held.append(number)) for number in SIGNALS}
+    try:
+        yield held
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def raise_held(held: list[int]) -> None:
+    """Raise Interrupted for the first signal that `held_signals` received, and take it from the list."""
+    if held:
+        raise Interrupted(held.pop(0))

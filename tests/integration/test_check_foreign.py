@@ -110,6 +110,9 @@ def test_each_fault_is_named(engine_labctl, compose, table, name):
     compose("up", "-d", "--pull", "never", text=text)
     container = compose("ps", "-aq", "kafka").strip()
     wait_for(lambda: settled(container), seconds=120)
+    if name == "faulty/stranger-answers":
+        other = compose("ps", "-aq", "other").strip()
+        wait_for(lambda: settled(other), seconds=120)
     if name == "faulty/data-of-another-cluster":
         compose("rm", "-sfv", "kafka")  # with its unnamed volumes, not the named one
         compose("up", "-d", "--pull", "never", env={**engine_labctl.env, "LAB_CLUSTER_ID": "GcdiDV_qwDlSRGQFj7vPDA"})

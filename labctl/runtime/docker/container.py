@@ -14,7 +14,7 @@ from labctl.errors import HostError, Interrupted, LabStopped
 from labctl.runtime.base import Completed
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.subprocess_timeout import run_with_deadline
-from labctl.system.signals import install_handlers
+from labctl.system.signals import held_signals, install_handlers, raise_held
 
 LIBRARIES_FOLDER = "/opt/kafka/libs"
 SIGNAL_SECONDS = 10
@@ -59,9 +59,11 @@ class Container:
         run = _new_run()
         path = f"PATH={TOOLS_FOLDER}:{self._variables().get('PATH', DEFAULT_PATH)}"
         options = ["-it" if tty else "-i", "-e", run, "-e", path]
-        process = subprocess.Popen(self._command(options, argv), start_new_session=not tty)
+        with held_signals() as held:
+            process = subprocess.Popen(self._command(options, argv), start_new_session=not tty)
         while True:
             try:
+                raise_held(held)
                 return process.wait()
             except Interrupted as interrupted:
                 self._signal(run, signal.Signals(interrupted.signal_number).name.removeprefix("SIG"))
