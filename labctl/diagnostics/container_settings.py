@@ -11,9 +11,10 @@ from labctl.lint.compose.model import Command, HealthCheck, Limit, Mount, Port, 
 from labctl.lint.compose.tree import Place
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT, find_image
 from labctl.lint.linter import examine
-from labctl.lint.node import Endpoint, KafkaNode
+from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Finding, Setup
 from labctl.lint.rules.table import HIDES_BROKERS, SPLITS_CLUSTER, STOPS_NODES
+from labctl.lint.settings import Endpoint
 from labctl.runtime.docker.inspected import Inspected
 
 # rules about a file that is to be started, which is not what a container that exists is about

@@ -11,7 +11,7 @@ from labctl.diagnostics.container_settings import host_address
 from labctl.errors import LabStopped, SpecError
 from labctl.lab.foreign import ForeignKafka
 from labctl.lint.compose.loader import load_stack
-from labctl.lint.node import kafka_nodes
+from labctl.lint.kafka_nodes import kafka_nodes
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.inspected import Inspected, inspect_container
 

@@ -21,8 +21,9 @@ from labctl.lint.edit import (
     SetVariable,
 )
 from labctl.lint.images import APACHE, BITNAMI, ZOOKEEPER, kafka_version, split_image
-from labctl.lint.node import ADVERTISED, CONTROLLER_NAMES, LISTENERS, MAP, ROLES, VOTERS, KafkaNode
+from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Setup
+from labctl.lint.settings import ADVERTISED, CONTROLLER_NAMES, LISTENERS, MAP, ROLES, VOTERS
 from labctl.version_lock import locked_versions
 from labctl.versions import version_tuple
 

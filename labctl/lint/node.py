@@ -1,74 +1,30 @@
-"""A service that runs a Kafka node: the settings that its image makes of its environment, its listeners and voters."""
+"""A service that runs a Kafka node: its settings, its listeners and voters."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from labctl.lint.compose.interpolation import UNKNOWN
-from labctl.lint.compose.model import Service, Stack, Variable
+from labctl.lint.compose.model import Port, Service
 from labctl.lint.compose.tree import Place
 from labctl.lint.edit import SetVariable
-from labctl.lint.images import APACHE, BITNAMI, WURSTMEISTER, KafkaImage, Version, find_image, kafka_version
-
-PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-_ENDPOINT = re.compile(r"^(?P<name>[\w.-]+)://(?P<host>\[[^\]]*\]|[^:/\[\]]*):(?P<port>[^:/]+)$")
-_VOTER = re.compile(r"^(?P<id>\d+)@(?P<host>\[[^\]]*\]|[^:@\[\]]+):(?P<port>[^:]+)$")
-ADVERTISED = "advertised.listeners"
-LISTENERS = "listeners"
-MAP = "listener.security.protocol.map"
-ROLES = "process.roles"
-VOTERS = "controller.quorum.voters"
-CONTROLLER_NAMES = "controller.listener.names"
-INTER_BROKER = "inter.broker.listener.name"
-OFFSETS_RF = "offsets.topic.replication.factor"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A setting of Kafka, and the variable that makes it; "" where it is a default of the image."""
-
-    name: str
-    value: str
-    place: Place
-    variable: str = ""
-
-    @property
-    def known(self) -> bool:
-        """Whether no part of its value is unknown."""
-        return UNKNOWN not in self.value
-
-    @property
-    def entries(self) -> tuple[str, ...]:
-        """The parts of a list."""
-        return tuple(part for item in self.value.split(",") if (part := item.strip()))
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """NAME://HOST:PORT; a port of None is unknown."""
-
-    name: str
-    host: str
-    port: int | None
-    place: Place
-
-    def __str__(self) -> str:
-        return f"{self.name}://{self.host}:{'${…}' if self.port is None else self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Voter:
-    """ID@HOST:PORT of controller.quorum.voters."""
-
-    id: int
-    host: str
-    port: int | None
-
-    def __str__(self) -> str:
-        return f"{self.id}@{self.host}:{self.port}"
+from labctl.lint.images import KafkaImage, Version
+from labctl.lint.settings import (
+    ADVERTISED,
+    CONTROLLER_NAMES,
+    INTER_BROKER,
+    LISTENERS,
+    MAP,
+    PROTOCOLS,
+    ROLES,
+    VOTERS,
+    Endpoint,
+    Setting,
+    Voter,
+    endpoints,
+    voter_list,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,10 +162,7 @@ class KafkaNode:
     def voters(self) -> tuple[Voter, ...]:
         """The voters that it knows; nothing where one is malformed or unknown."""
         setting = self.get(VOTERS)
-        matches = [_VOTER.match(entry) for entry in setting.entries] if setting else []
-        if not all(matches):
-            return ()
-        return tuple(Voter(int(one["id"]), one["host"], port_of(one["port"])) for one in matches if one)
+        return voter_list(setting) if setting else ()
 
     def listener(self, name: str) -> Endpoint | None:
         """Return the listener called `name`."""
@@ -219,115 +172,10 @@ class KafkaNode:
         """Return the listener on a port of the container."""
         return next((one for one in self.listeners if one.port == port is not None), None)
 
+    def published(self, listener: Endpoint) -> Port | None:
+        """Return what publishes the port of a listener."""
+        return next((port for port in self.service.ports if port.container == listener.port is not None), None)
+
     def advertised_as(self, name: str) -> Endpoint | None:
         """Return what clients of the listener `name` are sent to."""
         return next((one for one in self.advertised if one.name == name), None)
-
-
-def kafka_nodes(stack: Stack) -> tuple[KafkaNode, ...]:
-    """Return the services of a stack that run Kafka nodes; one whose command starts something else is a tool."""
-    return tuple(node for service in stack if (node := _node(service)))
-
-
-def endpoints(setting: Setting) -> tuple[Endpoint, ...]:
-    """Return the endpoints of a setting; what is malformed is left out."""
-    matches = (_ENDPOINT.match(entry) for entry in setting.entries)
-    return tuple(
-        Endpoint(one["name"].upper(), one["host"].strip("[]"), port_of(one["port"]), setting.place)
-        for one in matches
-        if one
-    )
-
-
-def is_endpoint(entry: str) -> bool:
-    """Return whether `entry` is NAME://HOST:PORT."""
-    match = _ENDPOINT.match(entry)
-    return bool(match and (match["port"].isdigit() or UNKNOWN in match["port"]))
-
-
-def is_voter(entry: str) -> bool:
-    """Return whether `entry` is ID@HOST:PORT."""
-    match = _VOTER.match(entry)
-    return bool(match and (match["port"].isdigit() or UNKNOWN in match["port"]))
-
-
-def port_of(value: str) -> int | None:
-    """Return a port; None where it is unknown."""
-    return int(value) if value.isdigit() else None
-
-
-def _node(service: Service) -> KafkaNode | None:
-    image = find_image(service.image)
-    if image is None or service.image.startswith("redpandadata/"):
-        return None
-    started_by = " ".join(part.text for part in (service.entrypoint, service.command) if part)
-    if started_by and not any(run in started_by for run in image.runs) and image.runs:
-        return None
-    plain = not started_by or started_by in image.runs
-    settings = dict(_settings(service, image, "" if plain else started_by))
-    elsewhere = _elsewhere(service, image, plain=plain)
-    if not elsewhere and not settings and image is APACHE:
-        settings = {name: Setting(name, value, service.image_place) for name, value in image.whole.items()}
-    defaults = {name: Setting(name, value, service.image_place) for name, value in image.defaults.items()}
-    return KafkaNode(service, image, kafka_version(service.image), defaults | settings, elsewhere)
-
-
-def _elsewhere(service: Service, image: KafkaImage, *, plain: bool) -> str:
-    """What else than the environment may configure the node."""
-    if service.unread:
-        return service.unread
-    if service.built:
-        return "its image is built from a Dockerfile"
-    if not plain:
-        return "its command configures it"
-    for mount in service.mounts:
-        if mount.kind == "tmpfs":  # it is empty
-            continue
-        if mount.target.endswith(".properties") or any(
-            mount.target == folder or mount.target.startswith(f"{folder}/") for folder in image.config_folders
-        ):
-            return f"{mount.target} is mounted"
-    return ""
-
-
-def _settings(service: Service, image: KafkaImage, script: str) -> Iterator[tuple[str, Setting]]:
-    """The settings that the environment makes. A variable that the node's command names may change there."""
-    for variable in service.environment.values():
-        if variable.name in script:
-            continue
-        name = _setting_name(variable, image)
-        value = variable.value or ""
-        if image is WURSTMEISTER:  # its script puts in what a command of its own prints
-            value = re.sub(r"_\{(HOSTNAME|PORT)_COMMAND\}", UNKNOWN, value)
-        if name:
-            yield name, Setting(name, value, variable.place, variable.name)
-    if image is WURSTMEISTER:
-        yield from _of_wurstmeister(service.environment)
-
-
-def _setting_name(variable: Variable, image: KafkaImage) -> str:
-    """The setting that an image makes of a variable; "" where it makes none."""
-    name = variable.name
-    if name in image.own_variables or not name.startswith("KAFKA_"):
-        return ""
-    if name.startswith(image.prefix):
-        rest = name.removeprefix(image.prefix)
-    elif name.removeprefix("KAFKA_") in image.aliases:
-        rest = name.removeprefix("KAFKA_")
-    else:
-        return ""
-    dotted = rest.lower().replace("_", ".")
-    return dotted if image is BITNAMI else dotted.replace("...", "-").replace("..", "_")
-
-
-def _of_wurstmeister(environment: Mapping[str, Variable]) -> Iterator[tuple[str, Setting]]:
-    """What start-kafka.sh makes of the host and port of Kafka's time before listeners."""
-    host = environment.get("KAFKA_ADVERTISED_HOST_NAME")
-    if host and "KAFKA_ADVERTISED_LISTENERS" not in environment:
-        port = environment.get("KAFKA_ADVERTISED_PORT")
-        number = (port.value if port else None) or "9092"
-        yield ADVERTISED, Setting(ADVERTISED, f"PLAINTEXT://{host.value}:{number}", host.place, host.name)
-        own = environment.get("KAFKA_PORT")
-        if "KAFKA_LISTENERS" not in environment:
-            listens = f"PLAINTEXT://:{(own.value if own else None) or '9092'}"
-            yield LISTENERS, Setting(LISTENERS, listens, host.place, "KAFKA_PORT")

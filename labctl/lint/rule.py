@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from labctl.lint.compose.model import Service, Stack
 from labctl.lint.compose.tree import Place
 from labctl.lint.edit import Edit
-from labctl.lint.node import KafkaNode, kafka_nodes
+from labctl.lint.kafka_nodes import kafka_nodes
+from labctl.lint.node import KafkaNode
 
 Level = Literal["error", "warning", "info"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")

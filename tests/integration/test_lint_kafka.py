@@ -7,8 +7,9 @@ from ruamel.yaml import YAML
 
 from labctl.lint.complete import COMPLETE
 from labctl.lint.compose.loader import load_stack
+from labctl.lint.kafka_nodes import kafka_nodes
 from labctl.lint.linter import lint
-from labctl.lint.node import ADVERTISED, LISTENERS, kafka_nodes
+from labctl.lint.settings import ADVERTISED, LISTENERS
 from labctl.version_lock import locked_versions
 from tests.integration.settings_of_kafka import KafkaConfig
 

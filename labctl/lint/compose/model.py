@@ -120,6 +120,11 @@ class Service:
         """Whether its localhost is the host's."""
         return self.network_mode == "host"
 
+    @property
+    def health_check(self) -> HealthCheck | None:
+        """Its health check, where it has one with a command."""
+        return self.health if self.health and not self.health.disabled and self.health.words else None
+
     def may_run_with(self, other: Service) -> bool:
         """Return whether both can run at once: a service without a profile always does."""
         return not self.profiles or not other.profiles or bool(self.profiles & other.profiles)

@@ -11,9 +11,10 @@ from labctl.lint.compose.interpolation import UNKNOWN, shown
 from labctl.lint.compose.model import Service
 from labctl.lint.compose.tree import Place
 from labctl.lint.edit import Edit, SetVariable
-from labctl.lint.node import Endpoint, KafkaNode
+from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Match, Setup, rule
 from labctl.lint.rules.tools import BOOTSTRAP_OPTION
+from labctl.lint.settings import Endpoint
 
 # Variables that name brokers: kafbat and provectus (KAFKA_CLUSTERS_0_BOOTSTRAPSERVERS), Confluent's services
 # (…_BOOTSTRAP_SERVERS), Kafdrop (KAFKA_BROKERCONNECT), Redpanda Console (KAFKA_BROKERS), Debezium (BOOTSTRAP_SERVERS),

@@ -1,27 +1,26 @@
-"""Listeners, their protocols, and what is advertised: what Kafka itself refuses at its start."""
+"""Listeners that a broker and a controller open."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 
-from labctl.lint.addresses import is_any
 from labctl.lint.compose.interpolation import UNKNOWN, shown
 from labctl.lint.edit import RemoveVariable, SetVariable
 from labctl.lint.images import APACHE, CONFLUENT
-from labctl.lint.node import (
+from labctl.lint.node import KafkaNode
+from labctl.lint.rule import Match, Setup, rule
+from labctl.lint.settings import (
     ADVERTISED,
     CONTROLLER_NAMES,
     INTER_BROKER,
     LISTENERS,
     MAP,
-    PROTOCOLS,
     ROLES,
     Endpoint,
-    KafkaNode,
     is_endpoint,
+    malformed,
 )
-from labctl.lint.rule import Match, Setup, rule
 
 
 @rule(
@@ -266,86 +265,6 @@ def controller_advertised(setup: Setup) -> Iterator[Match]:
 
 
 @rule(
-    "KAFKA-ADVERTISED-MISSING",
-    "error",
-    wrong="""
-        services:
-          broker:
-            image: confluentinc/cp-kafka:7.9.0
-            environment:
-              KAFKA_ADVERTISED_LISTENERS: !reset null
-    """,
-    right="""
-        services:
-          broker:
-            image: confluentinc/cp-kafka:7.9.0
-    """,
-    versions="cp-kafka",
-)
-def advertised_missing(setup: Setup) -> Iterator[Match]:
-    """The image requires advertised listeners.
-
-    cp-kafka ends with `KAFKA_ADVERTISED_LISTENERS is required`.
-    """
-    for node in setup.nodes:
-        needs = node.image is CONFLUENT and node.complete and node.roles != {"controller"}
-        if needs and ADVERTISED not in node.settings and (node.roles or node.uses_zookeeper):
-            yield Match(
-                node.place(LISTENERS, ROLES, "zookeeper.connect"),
-                f"{node.name} has no KAFKA_ADVERTISED_LISTENERS, which cp-kafka requires",
-                f"write KAFKA_ADVERTISED_LISTENERS: PLAINTEXT://{node.name}:9092",
-            )
-
-
-@rule(
-    "KAFKA-ADVERTISED-NOT-OPENED",
-    "error",
-    wrong="KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093",
-    right="KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093,EXTERNAL://:19094",
-)
-def advertised_not_opened(setup: Setup) -> Iterator[Match]:
-    """A listener is advertised and not opened.
-
-    Kafka ends with `advertised.listeners listener names must be equal to or a subset of the ones defined in listeners`.
-    """
-    for node in setup.nodes:
-        unknown = LISTENERS not in node.settings or not node.listeners_known or _malformed(node, LISTENERS)
-        if unknown or node.roles == {"controller"}:  # whose image refuses it: KAFKA-CONTROLLER-ADVERTISED
-            continue
-        names = {one.name for one in node.listeners}
-        for one in node.advertised:
-            if one.name not in names:
-                yield Match(
-                    one.place,
-                    f"{node.name} advertises {one.name} and does not open it; it opens {', '.join(sorted(names))}",
-                    f"add {one.name}://:{one.port or 'PORT'} to KAFKA_LISTENERS, or use one of its names",
-                )
-
-
-@rule(
-    "KAFKA-ADVERTISED-WILDCARD",
-    "error",
-    wrong="KAFKA_ADVERTISED_LISTENERS: INTERNAL://broker:9092,EXTERNAL://0.0.0.0:19094",
-    right="KAFKA_ADVERTISED_LISTENERS: INTERNAL://broker:9092,EXTERNAL://localhost:19094",
-)
-def advertised_wildcard(setup: Setup) -> Iterator[Match]:
-    """An advertised address is 0.0.0.0.
-
-    Kafka ends with `advertised.listeners cannot use the nonroutable meta-address 0.0.0.0`: no client can connect to it.
-    The same holds for a listener that has no advertised address of its own.
-    """
-    for node in setup.nodes:
-        given = ADVERTISED in node.settings
-        for one in node.advertised:
-            if is_any(one.host) and one.host and (given or node.complete):
-                yield Match(
-                    one.place,
-                    f"{node.name} sends clients to {one.host}:{one.port or '${…}'}, which is no address",
-                    "advertise localhost for clients on this machine, the service's name for other containers",
-                )
-
-
-@rule(
     "KAFKA-INTER-BROKER-UNKNOWN",
     "error",
     wrong="KAFKA_INTER_BROKER_LISTENER_NAME: PLAINTEXT",
@@ -358,7 +277,7 @@ def inter_broker_unknown(setup: Setup) -> Iterator[Match]:
     """
     for node in setup.nodes:
         given = node.settings.get(ADVERTISED) or node.settings.get(LISTENERS)
-        certain = given and given.known and not _malformed(node, ADVERTISED)
+        certain = given and given.known and not malformed(node.settings.get(ADVERTISED))
         named = node.settings.get(INTER_BROKER)
         if node.roles == {"controller"}:
             yield from _named_by_controller(node)
@@ -394,105 +313,6 @@ def _named_by_controller(node: KafkaNode) -> Iterator[Match]:
     yield Match(named.place, what, remedy, (RemoveVariable(node.name, named.variable),))
 
 
-@rule(
-    "KAFKA-MAP-MISSING",
-    "error",
-    wrong="KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: INTERNAL:PLAINTEXT,EXTERNAL:PLAINTEXT",
-    right="""
-        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTERNAL:PLAINTEXT
-    """,
-)
-def map_missing(setup: Setup) -> Iterator[Match]:
-    """A listener has no security protocol.
-
-    Once listener.security.protocol.map is given, each listener needs an entry in it, that of the controller also at a
-    node that is only a broker. Without it only the names PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL have one, and the
-    controller's where no other protocol than PLAINTEXT is in use.
-    """
-    for node in setup.nodes:
-        given = node.settings.get(MAP)
-        if (given and not given.known) or (given is None and not node.complete):
-            continue
-        names = [one.name for one in node.listeners]
-        names += [name for name in node.controller_names if node.roles and name not in names]
-        secured = given is None and any(name in PROTOCOLS and name != "PLAINTEXT" for name in names)
-        for name in dict.fromkeys(names):
-            own = name in node.controller_names and name not in PROTOCOLS
-            if name.upper() in node.protocols and not (secured and own):
-                continue
-            where = "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP" if given else "a map, which is missing,"
-            whole = ",".join(f"{one}:{node.protocols.get(one, 'PLAINTEXT')}" for one in dict.fromkeys(names))
-            yield Match(
-                node.place(MAP, LISTENERS, ADVERTISED),
-                f"listener {name} of {node.name} has no entry in {where}",
-                f"add {name}:PLAINTEXT" if given else f"write KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: {whole}",
-                (node.set(MAP, f"{given.value.strip()},{name}:PLAINTEXT" if given else whole),),
-            )
-
-
-@rule(
-    "KAFKA-MAP-INVALID",
-    "error",
-    wrong="KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTERNAL:PLAIN",
-    right="""
-        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTERNAL:PLAINTEXT
-    """,
-)
-def map_invalid(setup: Setup) -> Iterator[Match]:
-    """An entry of the map names no security protocol.
-
-    There are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL. PLAIN and SCRAM-SHA-512 are mechanisms of SASL.
-    """
-    for node in setup.nodes:
-        setting = node.get(MAP)
-        for entry in setting.entries if setting else ():
-            name, colon, protocol = entry.rpartition(":")
-            if (not colon or protocol.strip().upper() not in PROTOCOLS) and entry[0] not in "\"'" and setting:
-                if protocol.endswith(("'", '"')):
-                    continue
-                yield Match(
-                    setting.place,
-                    f"{entry}: {protocol.strip()} is no security protocol"
-                    if colon
-                    else f"{entry} is not NAME:PROTOCOL",
-                    f"write {name.strip() or entry}:PLAINTEXT, or another of {', '.join(PROTOCOLS[1:])}",
-                )
-
-
-@rule(
-    "KAFKA-MAP-SURPLUS",
-    "warning",
-    wrong="""
-        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTERNAL:PLAINTEXT,OUTSIDE:SSL
-    """,
-    right="""
-        KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTERNAL:PLAINTEXT
-    """,
-)
-def map_surplus(setup: Setup) -> Iterator[Match]:
-    """The map has an entry for a listener that no node has.
-
-    It does no harm by itself. It often stands where a listener was renamed, or was never added.
-    """
-    everywhere = {one.name for node in setup.nodes for one in (*node.listeners, *node.advertised)}
-    everywhere |= {name for node in setup.nodes for name in node.controller_names}
-    reported = set()
-    for node in setup.nodes:
-        setting = node.get(MAP)
-        if not setting or not all(one.listeners_known for one in setup.nodes):
-            continue
-        for name in node.protocols:
-            if name not in everywhere and name not in PROTOCOLS and name[:1] not in "\"'" and name not in reported:
-                reported.add(name)
-                kept = ",".join(entry for entry in setting.entries if not entry.upper().startswith(f"{name}:"))
-                yield Match(
-                    setting.place,
-                    f"no node has a listener called {name}",
-                    f"remove {name}, or add the listener",
-                    (node.set(MAP, kept),),
-                )
-
-
 def _unknown_whole(entry: str) -> bool:
     """Whether so much of an entry is unknown that it may be well formed."""
     return entry.startswith(UNKNOWN) or entry.endswith(UNKNOWN)
@@ -502,11 +322,6 @@ def _opening(node: KafkaNode, listeners: list[Endpoint]) -> tuple[SetVariable, .
     """The change that opens these listeners; nothing where one is unknown, or none is left."""
     known = listeners and node.get(LISTENERS) and all(one.port is not None for one in listeners)
     return (node.set(LISTENERS, ",".join(map(str, listeners))),) if known else ()
-
-
-def _malformed(node: KafkaNode, name: str) -> bool:
-    setting = node.settings.get(name)
-    return bool(setting and not all(is_endpoint(entry) for entry in setting.entries))
 
 
 def _as_endpoint(entry: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from labctl.constants import MIN_ISR
 from labctl.lint.images import Version
-from labctl.lint.node import OFFSETS_RF, VOTERS, KafkaNode
+from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Match, Setup, rule
+from labctl.lint.settings import OFFSETS_RF, VOTERS
 
 KAFKA_DEFAULT = 3  # of the internal topics: org.apache.kafka.coordinator's configurations
 TRANSACTIONS_RF = "transaction.state.log.replication.factor"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labctl.lint.images import APACHE, CONFLUENT
-from labctl.lint.node import MAP
 from labctl.lint.rule import Match, Setup, rule
+from labctl.lint.settings import MAP
 
 AUTHORIZER = "authorizer.class.name"
 MECHANISMS = "sasl.enabled.mechanisms"

@@ -9,8 +9,9 @@ from labctl.lint.compose.interpolation import UNKNOWN
 from labctl.lint.compose.model import Mount
 from labctl.lint.edit import SetVariable
 from labctl.lint.images import APACHE, CONFLUENT
-from labctl.lint.node import ROLES, KafkaNode
+from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Match, Setup, rule
+from labctl.lint.settings import ROLES
 
 KAFKA_LOG_DIRS = "/tmp/kafka-logs"  # noqa: S108 - Kafka's default
 CLEANER_BUFFER = 128 * 2**20  # log.cleaner.dedupe.buffer.size: Kafka's default

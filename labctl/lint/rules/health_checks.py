@@ -1,4 +1,4 @@
-"""Health checks, and the order in which services start."""
+"""Health checks that can't work."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from labctl.lint.addresses import Where, destination, is_any, is_loopback
-from labctl.lint.compose.model import HealthCheck, Service
+from labctl.lint.compose.model import HealthCheck
 from labctl.lint.edit import ReplaceText, SetHealthCheck
 from labctl.lint.images import APACHE, BITNAMI, CONFLUENT
 from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Match, Setup, rule
-from labctl.lint.rules.tools import BOOTSTRAP_OPTION, HEALTHY, TOOL, TOOLS
+from labctl.lint.rules.tools import BOOTSTRAP_OPTION, TOOL, TOOLS
 
 DEV_TCP = re.compile(r"/dev/tcp/(?P<host>[^/\s]+)/(?P<port>\d+)")
 JMX = re.compile(r"jmxremote\.port=")
@@ -40,7 +40,7 @@ def health_tool(setup: Setup) -> Iterator[Match]:
     without it, bitnami/kafka on PATH with it. The check fails with exit code 127: the container is never healthy.
     """
     for node in setup.nodes:
-        health = _active(node.service)
+        health = node.service.health_check
         if not health:
             continue
         native = "kafka-native" in node.service.image
@@ -92,7 +92,7 @@ def health_shell(setup: Setup) -> Iterator[Match]:
     /dev/tcp is a feature of bash. CMD-SHELL uses /bin/sh, which is another shell in apache/kafka and bitnami/kafka.
     """
     for node in setup.nodes:
-        health = _active(node.service)
+        health = node.service.health_check
         if not health or node.image not in {APACHE, BITNAMI} or "/dev/tcp" not in health.command:
             continue
         in_bash = "bash" in health.command
@@ -128,7 +128,7 @@ def health_program(setup: Setup) -> Iterator[Match]:
     Kafka does not speak HTTP: curl and wget can't succeed at its ports. kcat is in none of the images.
     """
     for node in setup.nodes:
-        health = _active(node.service)
+        health = node.service.health_check
         if not health or node.image not in {APACHE, CONFLUENT, BITNAMI}:
             continue
         words = health.command.split()
@@ -167,7 +167,7 @@ def health_address(setup: Setup) -> Iterator[Match]:
     name does not listen on localhost.
     """
     for node in setup.nodes:
-        health = _active(node.service)
+        health = node.service.health_check
         if not health or not node.listeners_known or node.service.network_mode:
             continue
         for host, port in _asked(health):
@@ -219,7 +219,7 @@ def health_jmx(setup: Setup) -> Iterator[Match]:
     use`. So does each command that is run with docker exec.
     """
     for node in setup.nodes:
-        health = _active(node.service)
+        health = node.service.health_check
         environment = node.service.environment
         options = environment.get("KAFKA_JMX_OPTS")
         by_options = bool(options and JMX.search(options.value or ""))
@@ -233,144 +233,6 @@ def health_jmx(setup: Setup) -> Iterator[Match]:
                 f"the health check's {tools[0]['tool']} opens the JMX port of {name} too, which the broker already has",
                 f"unset it in the check: {name}= {tools[0][0]} …, or check the port",
             )
-
-
-@rule(
-    "KAFKA-DEPENDS-UNHEALTHY",
-    "error",
-    wrong="""
-        services:
-          app:
-            image: example/app
-            depends_on: {broker: {condition: service_healthy}}
-    """,
-    right="""
-        services:
-          app:
-            image: example/app
-            depends_on: {broker: {condition: service_healthy}}
-          broker:
-            healthcheck:
-              test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
-    """,
-)
-def depends_unhealthy(setup: Setup) -> Iterator[Match]:
-    """A service waits until Kafka is healthy, and Kafka has no health check.
-
-    Compose ends with `container … has no healthcheck configured`. Kafka's images have none of their own.
-    """
-    for service in setup.stack:
-        for dependency in service.depends_on.values():
-            node = setup.node(dependency.service)
-            known = node and node.image in {APACHE, CONFLUENT, BITNAMI} and not node.service.built
-            if dependency.condition == HEALTHY and node and known and not _active(node.service):
-                yield Match(
-                    dependency.place,
-                    f"{service.name} waits until {node.name} is healthy, and {node.name} has no health check",
-                    'add to it healthcheck: test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]',
-                )
-
-
-@rule(
-    "KAFKA-DEPENDS-UNKNOWN",
-    "error",
-    wrong="""
-        services:
-          broker:
-            container_name: kafka
-          app:
-            image: example/app
-            depends_on: [kafka]
-    """,
-    right="""
-        services:
-          broker:
-            container_name: kafka
-          app:
-            image: example/app
-            depends_on: [broker]
-    """,
-)
-def depends_unknown(setup: Setup) -> Iterator[Match]:
-    """depends_on names a container, not a service.
-
-    Compose knows services there, not the names of containers or hosts, and refuses the whole file.
-    """
-    for service in setup.stack:
-        for dependency in service.depends_on.values():
-            if dependency.service in setup.stack.services or not dependency.service:
-                continue
-            node = next((one for one in setup.nodes if dependency.service in _names(one.service)), None)
-            if node:
-                yield Match(
-                    dependency.place,
-                    f"there is no service {dependency.service}; it is the name of {node.name}'s container",
-                    f"write {node.name}",
-                )
-
-
-@rule(
-    "KAFKA-START-DEADLOCK",
-    "error",
-    wrong="""
-        services:
-          broker:
-            environment:
-              KAFKA_CONTROLLER_QUORUM_VOTERS: 1@broker:9093,2@second:9093,3@elsewhere.example:9093
-            healthcheck:
-              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9092 --list]
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            depends_on: {broker: {condition: service_healthy}}
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-              KAFKA_CONTROLLER_QUORUM_VOTERS: 1@broker:9093,2@second:9093,3@elsewhere.example:9093
-    """,
-    right="""
-        services:
-          broker:
-            healthcheck:
-              test: [CMD-SHELL, /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:9092 --list]
-    """,
-    versions="KRaft",
-)
-def start_deadlock(setup: Setup) -> Iterator[Match]:
-    """A voter waits until another voter is healthy, which needs a majority first.
-
-    The check asks Kafka, and Kafka answers only once a leader is elected. The majority that elects it is not started
-    before. Nodes of a quorum must start together.
-    """
-    for node in setup.nodes:
-        voters = {voter.id for voter in node.voters}
-        if not node.is_controller or len(voters) < 2:
-            continue
-        for dependency in node.service.depends_on.values():
-            other = setup.node(dependency.service)
-            health = _active(other.service) if other else None
-            if dependency.condition != HEALTHY or not other or not health or other.node_id not in voters:
-                continue
-            asks_kafka = any(match["tool"] in TOOLS for match in TOOL.finditer(health.command))
-            started_first = 1 + len(_waited_for(setup, other, voters))
-            if asks_kafka and started_first <= len(voters) // 2:
-                yield Match(
-                    dependency.place,
-                    f"{node.name} waits until {other.name} is healthy, and {other.name} answers only with "
-                    f"{len(voters) // 2 + 1} of {len(voters)} voters",
-                    "start all nodes of the quorum together: remove this depends_on",
-                )
-
-
-def _active(service: Service) -> HealthCheck | None:
-    """The health check of a service where it has one with a command."""
-    return service.health if service.health and not service.health.disabled and service.health.words else None
-
-
-def _names(service: Service) -> set[str]:
-    aliases = {alias for names in service.networks.values() for alias in names}
-    return {service.container_name, service.hostname, *aliases} - {""}
 
 
 def _tool(node: KafkaNode, tool: str) -> str:
@@ -404,13 +266,3 @@ def _other_ports(node: KafkaNode) -> set[int]:
         variable.value or "" for variable in node.service.environment.values() if "LISTENERS" not in variable.name
     )
     return {int(number) for number in re.findall(r"\b\d{4,5}\b", text)}
-
-
-def _waited_for(setup: Setup, node: KafkaNode, voters: set[int], within: frozenset[str] = frozenset()) -> set[str]:
-    """The voters that are started before `node`, directly or not."""
-    found: set[str] = set()
-    for name in node.service.depends_on:
-        other = setup.node(name)
-        if other and other.node_id in voters and name not in within:
-            found |= {name} | _waited_for(setup, other, voters, within | {name, node.name})
-    return found
