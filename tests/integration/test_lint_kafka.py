@@ -145,7 +145,7 @@ def test_lint_and_kafka_agree(version, tmp_path):
         several()
     finally:
         kafka.close()
-    assert min(seen.values()) > CASES // 4
+    assert min(seen.values()) > CASES // 10  # both kinds were tried; how often is chance
 
 
 def _write(folder, version, changes):
