@@ -34,8 +34,6 @@ def container(environment=None, **changes):
         "started_at": "2026-11-26T20:00:00Z",
         "restarts": 0,
         "out_of_memory": False,
-        "health": "",
-        "health_output": "",
         "health_command": (),
         "environment": ENVIRONMENT | (environment or {}),
         "command": (),
@@ -48,6 +46,7 @@ def container(environment=None, **changes):
         "hostname": "0123456789ab",
         "service": "kafka",
         "project": "course",
+        "files": ("/course/compose.yml",),
         "memory": 0,
     }
     return Inspected(**(found | changes))

@@ -1,14 +1,15 @@
-"""What is told of somebody else's containers: addresses, why they ended, which fault explains what."""
+"""What is reported of somebody else's containers: addresses, why they ended, which fault explains what."""
 
 import pytest
 
 from labctl.diagnostics.container_settings import client_address, container_findings, host_address
-from labctl.diagnostics.ended_container import why_stopped
+from labctl.diagnostics.ended_container import REMEDIES, why_stopped
 from labctl.diagnostics.explanation import explain_layer, explain_settings
 from labctl.diagnostics.layers import LayerResult
 from labctl.diagnostics.redaction import HIDDEN, Redactor
 from labctl.diagnostics.surroundings import Surroundings
 from tests.containers import container
+from tests.recorded_faults import RECORDED
 
 LISTENERS, ADVERTISED = "KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS"
 MAP = "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"
@@ -117,12 +118,21 @@ def test_a_container_that_docker_restarts_again_and_again():
     """Its log says why, whatever state it is in at the moment."""
     log = "org.apache.kafka.common.config.ConfigException: Invalid value x"
     found = explain_layer(broken("kafka"), around(container(restarts=7)), log)
-    assert (
-        found.cause == "the container course-kafka-1 ends again and again: Kafka refuses its settings: Invalid value x"
-    )
+    assert found.cause == "the container course-kafka-1 ends again and again: Kafka rejected a setting: Invalid value x"
 
 
 # -- why it ended ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [*RECORDED, *REMEDIES])
+def test_a_remedy_for_somebody_else_is_none_for_a_lab(fault):
+    """lab.yaml and `labctl down` are for labctl's own labs; somebody else's data is not removed."""
+    log = RECORDED.get(fault, "org.apache.kafka.common.config.ConfigException: Invalid value x")
+    remedy = why_stopped(around(container(state="exited", exit_code=1)), log).remedy
+    assert remedy
+    for own in ("lab.yaml", "labctl down", "labctl up", "labctl cache"):
+        assert own not in remedy
+        assert own not in REMEDIES.get(fault, "")
 
 
 @pytest.mark.parametrize(

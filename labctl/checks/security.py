@@ -8,9 +8,11 @@ from functools import partial
 from labctl.checks.base import CheckFailed, CheckPass, Skipped, error_summary, eventually
 from labctl.checks.context import TOOL_START_SECONDS, TOPIC_PREFIX, CheckContext, SecureLab, Unavailable
 from labctl.errors import AccessDenied, KafkaFailed
+from labctl.kafka.address import split_address
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.console_tools import quorum_status
-from labctl.kafka.link import LayerFailed, Login, log_in, open_link, speaks_plaintext, split_address
+from labctl.kafka.credentials import login_settings
+from labctl.kafka.link import LayerFailed, Login, log_in, open_link, speaks_plaintext
 from labctl.kafka.security_settings import ANONYMOUS_CLIENT
 from labctl.plan.model import AclPlan
 from labctl.system.parallel import run_all
@@ -91,14 +93,7 @@ def _encrypt(address: str, seconds: float) -> None:
 
 def _log_in(secure: SecureLab, address: str, seconds: float, user: str, password: str) -> None:
     """Log in by TLS and SCRAM. Raises LayerFailed with the broker's own message."""
-    settings = {
-        "security_protocol": "SASL_SSL",
-        "ssl_cafile": str(secure.ca),
-        "sasl_mechanism": secure.plan.mechanism,
-        "sasl_plain_username": user,
-        "sasl_plain_password": password,
-    }
-    login = Login(settings)
+    login = Login(login_settings(secure.plan, secure.ca, user, password))
     with open_link(*split_address(address), login, seconds) as link:
         log_in(link, login)
 

@@ -24,6 +24,7 @@ from labctl.cli.options import (
 if TYPE_CHECKING:
     from labctl.cli.console import Console
     from labctl.lab.request import LabRequest
+    from labctl.results import RunResult
 
 FOREIGN_FOLDER = "_check"  # for the reports of a Kafka that is not a lab; no lab can have this name
 ADDRESS = re.compile(r"\[?[\w.:-]+\]?:[0-9]{1,5}", re.ASCII)
@@ -89,10 +90,7 @@ def check(
     name, TCP, TLS, Kafka, login, metadata, each advertised address and who responds there.
     """
     from labctl.errors import SpecError
-    from labctl.lab import foreign, verify
-    from labctl.lab.compose_kafkas import compose_kafkas
     from labctl.report.summary import summary
-    from labctl.spec.loader import load_spec
 
     if (expect or container or client_config) and not (bootstrap or compose):
         raise SpecError(
@@ -105,15 +103,34 @@ def check(
     if bootstrap and not all(ADDRESS.fullmatch(address) for address in bootstrap.split(",")):
         raise SpecError([f"--bootstrap {bootstrap}: an address is HOST:PORT, like localhost:9092"])
     if bootstrap or compose:
-        expected = load_spec(expect, trusted=True) if expect else None
-        folder = lab_folder(None, FOREIGN_FOLDER)
-        kafkas = compose_kafkas(compose) if compose else [foreign.ForeignKafka(bootstrap or "", container or "")]
-        run = foreign.check_foreign(kafkas, folder, lab_store(), console, names, expected, client_config)
+        run = _check_foreign(console, names, bootstrap or "", container or "", compose, client_config, expect)
     else:
+        from labctl.lab import verify
+
         run = verify.check(lab_name(file, name), lab_store(), console, names, "full")
     console.line(summary(run))
     for path in [path for path in run.files if path.endswith(".html")]:
         console.line(f"  report: {path}")
+
+
+def _check_foreign(
+    console: Console,
+    names: tuple[str, ...],
+    bootstrap: str,
+    container: str,
+    compose: Path | None,
+    client_config: Path | None,
+    expect: Path | None,
+) -> RunResult:
+    """Check a Kafka that somebody else started."""
+    from labctl.lab.compose_kafkas import compose_kafkas
+    from labctl.lab.foreign import ForeignKafka, check_foreign
+    from labctl.spec.loader import load_spec
+
+    expected = load_spec(expect, trusted=True) if expect else None
+    kafkas = compose_kafkas(compose) if compose else [ForeignKafka(bootstrap, container)]
+    folder = lab_folder(None, FOREIGN_FOLDER)
+    return check_foreign(kafkas, folder, lab_store(), console, names, expected, client_config)
 
 
 @click.command(cls=Command, context_settings=PASS_OPTIONS_ON)

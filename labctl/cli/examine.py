@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from labctl.cli.console import Console
+    from labctl.diagnostics.redaction import Redactor
     from labctl.lint.linter import LintResult
 
 
@@ -49,8 +49,9 @@ def lint(console: Console, files: tuple[Path, ...], each: bool, fixes: bool, dif
     if diff and not fixes:
         raise SpecError(["--diff shows what --fix would change: use both"])
     groups = [[path] for path in files] if each else [list(files or _default_files())]
-    result = joined([_fixed(console, group, diff=diff) if fixes else _examined(group) for group in groups])
-    result = Redactor(secrets_in(os.environ)).of(result)  # a file may name any variable of the shell
+    redactor = Redactor(secrets_in(os.environ))  # a file may name any variable of the shell
+    found = [_fixed(console, redactor, group, diff=diff) if fixes else _examined(group) for group in groups]
+    result = redactor.of(joined(found))
     click.echo(printable(FORMATS[form](result)) if form == "text" else FORMATS[form](result), nl=False)
     _summarize(console, result, fixes=fixes)
     if result.faulty:
@@ -76,9 +77,10 @@ def _examined(paths: Sequence[Path]) -> LintResult:
     return lint_stack(paths, os.environ)
 
 
-def _fixed(console: Console, paths: Sequence[Path], *, diff: bool) -> LintResult:
+def _fixed(console: Console, redactor: Redactor, paths: Sequence[Path], *, diff: bool) -> LintResult:
     """Fix Compose files, or print what would be changed, and return what is left."""
-    from labctl.diagnostics.redaction import Redactor, secrets_in
+    from difflib import unified_diff
+
     from labctl.errors import SpecError
     from labctl.lint.fixer import fix
     from labctl.lint.lab_yaml import is_lab_yaml
@@ -96,7 +98,7 @@ def _fixed(console: Console, paths: Sequence[Path], *, diff: bool) -> LintResult
         else:
             write_file(path, after, "fix its permissions, or show the changes: labctl lint --fix --diff")
             console.line(f"wrote {printable(str(path))}")
-    for finding in Redactor(secrets_in(os.environ)).of(result.fixed):
+    for finding in redactor.of(result.fixed):
         console.line(f"{'would fix' if diff else 'fixed'} {finding.rule}: {printable(finding.cause)}")
     return result.left
 

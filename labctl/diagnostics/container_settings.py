@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from labctl.kafka.address import join_address
 from labctl.lint.addresses import is_any, is_loopback
 from labctl.lint.compose.model import Command, HealthCheck, Limit, Mount, Port, Service, Stack, Variable
 from labctl.lint.compose.tree import Place
@@ -83,8 +84,9 @@ def client_address(container: Inspected, others: Sequence[Inspected]) -> ClientA
     network, names = next(iter(container.networks.items()), ("", ()))
     name = container.service if container.service in names else container.name
     for_others = not is_local(best) or all(is_local(one) for one in usable)
-    inside = _address("localhost" if is_any(best.host) else best.host, best.port)
-    return ClientAddress(inside, _address(name, best.port) if for_others else "", network, protocol(best))
+    port = best.port or 0
+    inside = join_address("localhost" if is_any(best.host) else best.host, port)
+    return ClientAddress(inside, join_address(name, port) if for_others else "", network, protocol(best))
 
 
 def host_address(container: Inspected, others: Sequence[Inspected], machine: str = "") -> str | None:
@@ -109,7 +111,8 @@ def host_address(container: Inspected, others: Sequence[Inspected], machine: str
     for one in listeners:
         if one.port in published:
             outside, address = published[one.port]
-            return _address(machine or ("localhost" if is_any(address) or is_loopback(address) else address), outside)
+            host = "localhost" if is_any(address) or is_loopback(address) else address
+            return join_address(machine or host, outside)
     return None
 
 
@@ -128,10 +131,6 @@ def _names(containers: Sequence[Inspected]) -> list[str]:
     """The name of each container's service; that of the container where several are of one service."""
     services = [each.service for each in containers]
     return [each.service if services.count(each.service) == 1 and each.service else each.name for each in containers]
-
-
-def _address(host: str, port: int | None) -> str:
-    return f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _place(container: Inspected) -> Place:

@@ -10,8 +10,8 @@ from labctl.diagnostics.surroundings import Surroundings
 from labctl.results import Diagnosis
 from labctl.runtime.docker.inspected import Inspected
 
-# Why a Kafka ended that labctl did not configure, where its log says it: (pattern, cause, remedy). The known faults
-# have remedies for labctl's own labs. Sources: Kafka's MetaPropertiesEnsemble; java.nio; KafkaDockerWrapper.
+# Why a Kafka ended, where its log says more than the known faults do: (pattern, cause, remedy). Sources: Kafka's
+# MetaPropertiesEnsemble; java.nio; KafkaDockerWrapper.
 ENDINGS = (
     (
         re.compile(r"Invalid cluster\.id in: (\S+?)\. Expected ([\w-]+), but read ([\w-]+)"),
@@ -24,26 +24,24 @@ ENDINGS = (
         "use a named volume, or give the folder to that user: chown 1000 (apache/kafka), 1001 (bitnami)",
     ),
     (
-        re.compile(r"Stored node id (\d+) doesn't match|Invalid node\.id in: \S+ Expected \d+, but read (\d+)"),
-        "the data belongs to another node",
-        "give each node a volume of its own{storage}",
-    ),
-    (
-        re.compile(r"OutOfMemoryError: (.+)"),
-        "the Java heap is too small ({0})",
-        "set a larger one: KAFKA_HEAP_OPTS: -Xmx512m",
-    ),
-    (
         re.compile(r"Missing required configuration \"?`?(process\.roles|zookeeper\.connect)"),
         "Kafka has no {0}: the container has no complete configuration",
         "write the full set of variables (labctl render shows one), or none of them",
     ),
-    (
-        re.compile(r"ConfigException: (.+)|requirement failed: (.+)"),
-        "Kafka refuses its settings: {0}{1}",
-        "correct that setting in the container's environment",
-    ),
 )
+# The remedies of the known faults are for labctl's own labs: lab.yaml, labctl down. These are for somebody else's.
+REMEDIES = {
+    "bad-setting": "correct that setting in the container's environment",
+    "disk-full": "free some space: docker system df shows what uses it",
+    "heap-too-small": "set a larger one: KAFKA_HEAP_OPTS: -Xmx512m",
+    "name-unresolved": "correct that name in KAFKA_CONTROLLER_QUORUM_VOTERS or KAFKA_ADVERTISED_LISTENERS",
+    "newer-data": "use the image of the newer Kafka again",
+    "no-native-memory": "set a smaller heap: KAFKA_HEAP_OPTS, or raise the container's memory limit",
+    "other-cluster": "set CLUSTER_ID to that of the data again{storage}",
+    "other-node": "give each node a volume of its own{storage}",
+    "port-taken": "give each listener a port of its own, or end the program that has it",
+    "too-many-files": "raise the limit of open files of the container (ulimits: nofile)",
+}
 
 
 KILLED = 137  # by SIGKILL
@@ -96,9 +94,11 @@ def _ended_by_itself(around: Surroundings, log: str) -> Diagnosis:
             groups = [group or "" for group in match.groups()]
             return Diagnosis(cause.format(*groups), remedy.format(*groups, storage=_storage(container, match[0])))
     known = diagnose([NodeTrace(container.name, "exited", "", log)])
+    more = f"docker logs {container.name} shows more; docker start {container.name}"
     if known:
-        return Diagnosis(known.cause, known.remedy, known.fault)
-    return Diagnosis(root_cause(log), f"docker logs {container.name} shows more; docker start {container.name}")
+        remedy = REMEDIES.get(known.fault, more).format(storage=_storage(container, log))
+        return Diagnosis(known.cause, remedy, known.fault)
+    return Diagnosis(root_cause(log), more)
 
 
 def _storage(container: Inspected, text: str) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from labctl.kafka.link import LayerFailed, split_address
+from labctl.kafka.address import split_address
+from labctl.kafka.link import LayerFailed
 from labctl.kafka.wire import API_VERSIONS, METADATA, Metadata, WireError, metadata_body, read_metadata
 from labctl.results import Status
 from labctl.system.parallel import run_all

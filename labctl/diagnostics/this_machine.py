@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.diagnostics.layers import LAYERS
+from labctl.kafka.address import split_address
 from labctl.kafka.link import (
     CERTIFICATE_REMEDY,
     NO_CERTIFICATE,
@@ -18,7 +19,6 @@ from labctl.kafka.link import (
     resolve,
     speaks_plaintext,
     speaks_tls,
-    split_address,
 )
 
 SECONDS = 3.0  # for each exchange; a broker of a laptop responds within 0.1 s

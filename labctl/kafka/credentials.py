@@ -82,12 +82,17 @@ def library_settings(plan: LabPlan, user: str = ADMIN) -> dict[str, Any]:
     """Return kafka-python's settings for `user`; none where no login is required. Raises HostError."""
     if plan.security is None:
         return {}
+    return login_settings(plan.security, ca_file(plan), user, password(plan, user))
+
+
+def login_settings(security: SecurityPlan, ca: Path, user: str, secret: str) -> dict[str, Any]:
+    """Return kafka-python's settings for a login as `user` with the password `secret`."""
     return {
-        "security_protocol": plan.security.profile.client_protocol,
-        "sasl_mechanism": plan.security.mechanism,
+        "security_protocol": security.profile.client_protocol,
+        "sasl_mechanism": security.mechanism,
         "sasl_plain_username": user,
-        "sasl_plain_password": password(plan, user),
-        "ssl_cafile": str(ca_file(plan)),
+        "sasl_plain_password": secret,
+        "ssl_cafile": str(ca),
     }
 
 

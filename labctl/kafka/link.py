@@ -134,12 +134,6 @@ def _reason(error: OSError) -> str:
     return str(getattr(error, "reason", None) or error.strerror or error)
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Return the host and the port of HOST:PORT or [IPv6]:PORT."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
 def resolve(host: str) -> tuple[str, ...]:
     """Return the addresses of a name, IPv4 and IPv6; nothing where it can't be resolved."""
     try:

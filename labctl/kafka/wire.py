@@ -10,6 +10,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labctl.kafka.address import join_address
+
 API_VERSIONS, METADATA, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 3, 17, 36
 LARGEST_RESPONSE = 1 << 20  # bytes
 MOST_BROKERS = 10_000
@@ -68,7 +70,7 @@ def read_metadata(body: bytes) -> Metadata:
             host, position = read_string(body, position + 4)
             (port,) = struct.unpack_from(">i", body, position)
             _rack, position = read_string(body, position + 4)
-            brokers[number] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            brokers[number] = join_address(host, port)
         cluster, position = read_string(body, position)
         (controller,) = struct.unpack_from(">i", body, position)
     except struct.error:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from labctl.diagnostics.container_settings import host_address
 from labctl.errors import LabStopped, SpecError
@@ -13,9 +12,7 @@ from labctl.lab.foreign import ForeignKafka
 from labctl.lint.compose.loader import load_stack
 from labctl.lint.kafka_nodes import kafka_nodes
 from labctl.runtime.docker.engine import Engine
-from labctl.runtime.docker.inspected import Inspected, inspect_container
-
-FILES_LABEL = "com.docker.compose.project.config_files"
+from labctl.runtime.docker.inspected import COMPOSE_FILES, Inspected, inspect_containers
 
 
 def compose_kafkas(file: Path) -> list[ForeignKafka]:
@@ -44,12 +41,7 @@ def _without(container: Inspected, containers: Sequence[Inspected]) -> list[Insp
 def _containers(file: Path) -> list[Inspected]:
     """The containers of the Compose project that was started from the file, by their names."""
     engine = Engine()
+    names = engine.container_names([f"label={COMPOSE_FILES}"], stopped=True)
     path = file.resolve()
-    names = engine.container_names([f"label={FILES_LABEL}"], stopped=True)
-    found = engine.containers(sorted(names))
-    return [inspect_container(engine, name) for name, each in found.items() if path in _files(each)]
-
-
-def _files(inspected: Mapping[str, Any]) -> list[Path]:
-    """The Compose files that a container was created from."""
-    return [Path(name).resolve() for name in str(inspected["Config"]["Labels"].get(FILES_LABEL, "")).split(",")]
+    found = inspect_containers(engine, sorted(names))
+    return [each for each in found if path in [Path(name).resolve() for name in each.files]]

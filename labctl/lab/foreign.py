@@ -28,6 +28,7 @@ from labctl.lab.internal_topics import examine_internal_topics
 from labctl.lab.reporter import Reporter
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import reported, write_report
+from labctl.lab.verify import record_topics
 from labctl.plan.planner import plan_topics
 from labctl.replication import default_replication_factor
 from labctl.results import CheckResult, Diagnosis, RunResult, Status
@@ -114,7 +115,7 @@ def _examine(log: RunLog, kafka: ForeignKafka, settings: Mapping[str, Any]) -> O
         log.hide(around.secrets)
     if around and not around.container.running:
         why = why_stopped(around, read_log(Engine(), around.container))
-        _add(log, f"container {around.container.name}", f"{'; '.join(why.evidence)}", "failed")
+        _add(log, f"container {around.container.name}", "; ".join(why.evidence), "failed")
         _add_settings(log, around)
         verb = "has" if around.container.state == "exited" else "is"
         what = f"the container {around.container.name} {verb} {around.container.state}"
@@ -254,8 +255,7 @@ def _run_checks(
             results = checks.run_checks(context, [check for check in wanted if check.name not in internal.unusable])
             log.add_checks(results, began)
         if expected:
-            with contextlib.suppress(KafkaFailed):  # a Kafka that does not respond any more: its checks report that
-                log.record_topics(client.topics([topic.name for topic in plan_topics(expected)]))
+            record_topics(log, client, [topic.name for topic in plan_topics(expected)])
     cause = internal.cause or first_inability(results)
     if cause and not log.explained:
         log.diagnose(cause)

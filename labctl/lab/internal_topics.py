@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from labctl.checks import Check
 from labctl.errors import LabError
+from labctl.kafka.broker_settings import environment_name
 from labctl.kafka.client import KafkaClient
 from labctl.results import CheckResult, Diagnosis, Status
 
@@ -69,7 +70,7 @@ def examine_internal_topics(client: KafkaClient, brokers: Sequence[int], wanted:
     are = "is 1 broker" if len(brokers) == 1 else f"are {len(brokers)} brokers"
     causes = [f"{topic.needed_for} can't work: {topic.setting} is {replicas[topic]}" for topic in impossible]
     detail = f"{'; '.join(causes)}, and there {are}"
-    variables = " and ".join(f"KAFKA_{topic.setting.replace('.', '_').upper()}" for topic in impossible)
+    variables = " and ".join(environment_name(topic.setting) for topic in impossible)
     remedy = f"set {' and '.join(topic.setting for topic in impossible)} to {len(brokers)}, in Docker {variables}"
     unusable = frozenset().union(*(topic.checks for topic in impossible))
     return Examined(_result("failed", detail), unusable, Diagnosis(detail, remedy))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
+from labctl.kafka_ids import encoded_id
 from labctl.lab.request import LabRequest
 from labctl.plan.model import PAGE_ADDRESS, Decision, Identity, LabPlan
 from labctl.plan.planner import image_name, make_plan
 from labctl.runtime.access import validate
 from labctl.runtime.selection import REQUESTED, choose, choose_ui
-from labctl.state.identity import encoded_id
 from labctl.state.store import LabStore
 from labctl.system import host
 from labctl.system.ports import free_ports

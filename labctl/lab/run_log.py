@@ -86,11 +86,6 @@ class RunLog:
         """Whether a cause is recorded."""
         return bool(self._diagnosis)
 
-    @property
-    def checks(self) -> tuple[CheckResult, ...]:
-        """The checks that ended so far."""
-        return tuple(self._checks)
-
     def hide(self, secrets: Iterable[str]) -> None:
         """Keep `secrets` out of everything from now on."""
         self._secrets += secrets

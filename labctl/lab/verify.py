@@ -63,9 +63,10 @@ def run_selected_checks(
         with log.step("checks"):
             began = time.monotonic()
             log.add_checks(checks.run_checks(context, wanted), began)
-    _record_topics(log, client, [topic.name for topic in lab.plan.topics])
+    record_topics(log, client, [topic.name for topic in lab.plan.topics])
 
 
-def _record_topics(log: RunLog, client: KafkaClient, names: list[str]) -> None:
+def record_topics(log: RunLog, client: KafkaClient, names: list[str]) -> None:
+    """Keep the state of these topics in `log`, as far as Kafka responds."""
     with contextlib.suppress(KafkaFailed):  # a Kafka that does not respond any more: its checks report that
         log.record_topics(client.topics(names))

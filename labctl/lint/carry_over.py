@@ -13,14 +13,13 @@ from labctl.errors import SpecError
 from labctl.lint.addresses import is_loopback
 from labctl.lint.compose.interpolation import shown
 from labctl.lint.compose.model import Service, Stack
-from labctl.lint.images import OF_SCRIPTS, OF_SECRETS, ZOOKEEPER, split_image
+from labctl.lint.images import OF_SCRIPTS, OF_SECRETS, ZOOKEEPER, locked_release, split_image
 from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Setup
 from labctl.spec.formats import host_name
 from labctl.spec.kafka_settings import OWN_SETTINGS, setting_problems
 from labctl.spec.model import MOST_BROKERS, LabSpec, default_spec
 from labctl.version_lock import load_lock, locked_versions
-from labctl.versions import version_tuple
 
 FIRST_PORT, PAGE_PORT = 9094, 8088
 UI_IMAGES = re.compile(r"kafka-?ui|kafdrop|akhq|redpandadata/console|kafka-map|cmak|kafka_manager|conduktor")
@@ -83,11 +82,11 @@ def _kafka(setup: Setup, brokers: list[KafkaNode], lost: list[str]) -> dict[str,
 
 
 def _version(node: KafkaNode, lost: list[str]) -> str:
-    locked = locked_versions()
-    near = [known for known in locked if node.version and version_tuple(known)[:2] == node.version[:2]]
-    version = near[-1] if near else default_spec().kafka.version
-    if not near:
-        lost.append(f"{shown(node.service.image)}: labctl has Kafka {', '.join(locked)}; {version} is used")
+    version = locked_release(node.version or ())
+    if version is None:
+        version = default_spec().kafka.version
+        known = ", ".join(locked_versions())
+        lost.append(f"{shown(node.service.image)}: labctl has Kafka {known}; {version} is used")
     return version
 
 
@@ -179,7 +178,7 @@ def _topics(setup: Setup, brokers: int, lost: list[str]) -> list[dict[str, Any]]
                 config = {"cleanup.policy": match["policy"]} if match["policy"] in {"compact", "delete"} else {}
                 found[match["name"]] = _topic(match["name"], match["partitions"], match["copies"], config)
     for service in setup.others:
-        text = " ".join(part.text for part in (service.entrypoint, service.command) if part)
+        text = service.command_line
         for command in re.split(r"&&|\|\||;|\n|\bdo\b", text):
             if "kafka-topics" in command and "--create" in command:
                 topic = _created(command)
@@ -254,6 +253,6 @@ def _not_there(setup: Setup, brokers: list[KafkaNode]) -> Iterator[str]:
 
 def _is_replaced(service: Service) -> bool:
     """Whether a lab has something in place of the service: ZooKeeper, a page, topics."""
-    text = " ".join(part.text for part in (service.entrypoint, service.command) if part)
+    text = service.command_line
     zookeeper = bool(ZOOKEEPER.search(split_image(service.image)[0]))
     return zookeeper or bool(UI_IMAGES.search(service.image)) or ("kafka-topics" in text and "--create" in text)

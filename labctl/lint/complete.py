@@ -1,4 +1,4 @@
-"""The complete Compose file that the examples of the rules are merged over: one node without a fault."""
+"""The complete Compose file that the examples of the rules are merged over: one node without a fault, and a second."""
 
 from __future__ import annotations
 
@@ -34,3 +34,26 @@ def as_overlay(example: str) -> str:
     if example.startswith("services:"):
         return f"{example}\n"
     return f"services:\n  broker:\n    environment:\n{indent(example, '      ')}\n"
+
+
+def second_broker(*settings: str, number: int = 2) -> str:
+    """Return the example of a second node, a broker with the id `number`; `settings` are more of its variables."""
+    roles = ("KAFKA_PROCESS_ROLES: broker", "KAFKA_LISTENERS: INTERNAL://:9092")
+    return _second(number, *roles, "KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092", *settings)
+
+
+def second_controller(*settings: str) -> str:
+    """Return the example of a second node, a broker and controller; `settings` are more of its variables."""
+    listeners = "KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093"
+    return _second(2, listeners, "KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092", *settings)
+
+
+def _second(number: int, *settings: str) -> str:
+    lines = "\n".join([f"KAFKA_NODE_ID: {number}", *settings])
+    return f"""\
+services:
+  second:
+    extends: {{file: complete.yml, service: broker}}
+    ports: !reset []
+    environment:
+{indent(lines, "      ")}"""

@@ -12,7 +12,7 @@ from labctl.lint.edit import Edit
 from labctl.lint.linter import LintResult, examine
 from labctl.lint.rule import Finding
 
-MOST_ROUNDS = 30  # a fix shows what it hid; each round fixes the worst finding
+MOST_ROUNDS = 100  # a fix shows what it hid; each round fixes what the worst rule finds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +35,45 @@ def fix(paths: Sequence[Path], environment: Mapping[str, str]) -> FixResult:
     tried: set[tuple[str, tuple[Edit, ...]]] = set()
     result = examine(load_stack(paths, environment))
     for _round in range(MOST_ROUNDS):
-        finding = next((one for one in result.findings if one.edits and (one.rule, one.edits) not in tried), None)
-        if finding is None:
+        batch = _worst([one for one in result.findings if one.edits and (one.rule, one.edits) not in tried])
+        if not batch:
             break
-        tried.add((finding.rule, finding.edits))
-        changed = _edited(texts, finding)
+        tried |= {(one.rule, one.edits) for one in batch}
+        changed = _edited(texts, batch)
         if changed == texts:
             continue
         texts = changed
-        fixed.append(finding)
         result = examine(load_stack(paths, environment, texts))
+        left = {(one.rule, one.edits) for one in result.findings}
+        fixed += [one for one in batch if (one.rule, one.edits) not in left]
     differing = {path: (before[path], texts[path]) for path in paths if texts[path] != before[path]}
     return FixResult(differing, tuple(fixed), result)
 
 
-def _edited(texts: Mapping[Path, str], finding: Finding) -> dict[Path, str]:
-    """The texts with the changes of a finding, each in the file of the finding, or the first that has the service.
+def _worst(findings: Sequence[Finding]) -> list[Finding]:
+    """The worst finding, and those of the same rule whose changes concern something else: they are made together."""
+    batch: list[Finding] = []
+    concerned: set[tuple[str, str]] = set()
+    for one in findings:
+        own = {(edit.service, getattr(edit, "name", "")) for edit in one.edits}
+        if one.rule == findings[0].rule and not own & concerned:
+            batch.append(one)
+            concerned |= own
+    return batch
 
-    They stay as they are where a value would replace a variable: what it will be is somebody else's decision.
+
+def _edited(texts: Mapping[Path, str], findings: Sequence[Finding]) -> dict[Path, str]:
+    """The texts with the changes of findings, each in the file of the finding, or the first that has the service.
+
+    A finding is left where a value would replace a variable: what it will be is somebody else's decision.
     """
     documents = {path: Document(text) for path, text in texts.items()}
-    if any(document.replaces_variable(edit) for document in documents.values() for edit in finding.edits):
-        return dict(texts)
-    for edit in finding.edits:
-        own = [path for path in texts if str(path) == finding.place.file]
-        target = next((path for path in (*own, *texts) if documents[path].has(edit.service)), None)
-        if target:
-            documents[target].apply(edit)
+    for finding in findings:
+        if any(document.replaces_variable(edit) for document in documents.values() for edit in finding.edits):
+            continue
+        for edit in finding.edits:
+            own = [path for path in texts if str(path) == finding.place.file]
+            target = next((path for path in (*own, *texts) if documents[path].has(edit.service)), None)
+            if target:
+                documents[target].apply(edit)
     return {path: document.text() for path, document in documents.items()}

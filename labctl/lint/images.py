@@ -252,3 +252,9 @@ def _of_confluent(platform: Version) -> Version | None:
     first = {5: (2, 0), 6: (2, 6), 7: (3, 0), 8: (4, 0)}.get(platform[0])
     minor = platform[1] if len(platform) > 1 else 0
     return (first[0], first[1] + minor) if first else None
+
+
+def locked_release(version: Version) -> str | None:
+    """Return the newest locked version with the same first two numbers as `version`; None where there is none."""
+    same = [locked for locked in locked_versions() if version and version_tuple(locked)[:2] == version[:2]]
+    return same[-1] if same else None

@@ -21,7 +21,7 @@ def _node(service: Service) -> KafkaNode | None:
     image = find_image(service.image)
     if image is None or service.image.startswith("redpandadata/"):
         return None
-    started_by = " ".join(part.text for part in (service.entrypoint, service.command) if part)
+    started_by = service.command_line
     if started_by and not any(run in started_by for run in image.runs) and image.runs:
         return None
     plain = not started_by or started_by in image.runs

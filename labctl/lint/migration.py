@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from uuid import NAMESPACE_URL, uuid5
 
+from labctl.kafka_ids import encoded_id
 from labctl.lint.compose.interpolation import UNKNOWN
 from labctl.lint.compose.model import Service, Stack
 from labctl.lint.edit import (
@@ -20,14 +20,12 @@ from labctl.lint.edit import (
     SetTarget,
     SetVariable,
 )
-from labctl.lint.images import APACHE, BITNAMI, ZOOKEEPER, kafka_version, split_image
+from labctl.lint.images import APACHE, BITNAMI, ZOOKEEPER, kafka_version, locked_release, split_image
 from labctl.lint.node import KafkaNode
 from labctl.lint.rule import Setup
 from labctl.lint.settings import ADVERTISED, CONTROLLER_NAMES, LISTENERS, MAP, ROLES, VOTERS
 from labctl.version_lock import locked_versions
-from labctl.versions import version_tuple
 
-BITNAMI_PREFIX = "KAFKA_CFG_"
 BITNAMI_TOOLS = "/opt/bitnami/kafka/bin/"
 # what makes settings of its own in bitnami's scripts: logins, certificates
 SECURED = re.compile(r"_(USERS?|PASSWORDS?)$|KAFKA_(CFG_)?(SASL|SSL|TLS)|SCRAM|JAAS")
@@ -119,32 +117,28 @@ def _is_here(stack: Stack, node: KafkaNode) -> bool:
 
 
 def cluster_id(stack: Stack) -> str:
-    """Return a cluster id for a stack: the same for the same services, 16 bytes in base64 without a leading `-`."""
-    seed = "\n".join(sorted(stack.services))
-    return "A" + urlsafe_b64encode(uuid5(NAMESPACE_URL, seed).bytes).decode().rstrip("=")[1:]
+    """Return a cluster id for a stack: the same for the same services."""
+    return encoded_id(uuid5(NAMESPACE_URL, "\n".join(sorted(stack.services))))
 
 
 def _apache_tag(image: str) -> str:
     """The tag of Apache's image with the same Kafka; the newest where Apache has none of that version."""
-    locked = locked_versions()
-    version = kafka_version(image)
-    near = [tag for tag in locked if version and version_tuple(tag)[:2] == version[:2]]
-    if near:
-        return near[-1]
-    return ".".join(map(str, version)) if version and version >= FIRST_IMAGE and len(version) == 3 else locked[-1]
+    version = kafka_version(image) or ()
+    exists = version >= FIRST_IMAGE and len(version) == 3
+    return locked_release(version) or (".".join(map(str, version)) if exists else locked_versions()[-1])
 
 
 def _without_prefix(node: KafkaNode) -> Iterator[Edit]:
     """The names of bitnami's variables -> those of Apache's image."""
     environment = node.service.environment
-    ids = {"KAFKA_KRAFT_CLUSTER_ID", "KAFKA_CLUSTER_ID", f"{BITNAMI_PREFIX}CLUSTER_ID"} & environment.keys()
+    ids = {"KAFKA_KRAFT_CLUSTER_ID", "KAFKA_CLUSTER_ID", f"{BITNAMI.prefix}CLUSTER_ID"} & environment.keys()
     for name in environment:
-        new = f"KAFKA_{name.removeprefix(BITNAMI_PREFIX)}"
+        new = f"KAFKA_{name.removeprefix(BITNAMI.prefix)}"
         if name in ids:
             yield RenameVariable(node.name, name, "CLUSTER_ID")
         elif name in NOT_NEEDED:
             yield RemoveVariable(node.name, name)
-        elif name.startswith(BITNAMI_PREFIX):
+        elif name.startswith(BITNAMI.prefix):
             yield RemoveVariable(node.name, name) if new in environment else RenameVariable(node.name, name, new)
 
 
@@ -189,8 +183,7 @@ def _without_zookeeper(setup: Setup, node: KafkaNode) -> Iterator[Edit]:
 
 def _mentions(service: Service, names: set[str]) -> bool:
     """Whether a variable or the command of a service names one of `names`."""
-    texts = [variable.value or "" for variable in service.environment.values()]
-    texts += [part.text for part in (service.command, service.entrypoint) if part]
+    texts = [service.command_line, *(variable.value or "" for variable in service.environment.values())]
     return any(re.search(rf"\b{re.escape(name)}\b", text) for name in names for text in texts)
 
 

@@ -48,6 +48,10 @@ class Setup:
         """Return the other nodes that may run at once with `node`."""
         return [one for one in self.nodes if one is not node and one.service.may_run_with(node.service)]
 
+    def earlier(self, node: KafkaNode) -> list[KafkaNode]:
+        """Return those of `beside` that come before `node`: of two nodes the later one has the finding."""
+        return [one for one in self.nodes[: self.nodes.index(node)] if one.service.may_run_with(node.service)]
+
 
 class Match(NamedTuple):
     """What a rule found: where, what is wrong, what to do, and the changes that do it, where they need no question."""
@@ -63,8 +67,8 @@ class Rule:
     """A rule: its function yields what is wrong with a setup.
 
     `title` and `why` are the first sentence and the rest of the function's docstring. `wrong` and `right` are Compose
-    files, merged over the complete one of docs/lint, with and without the fault. `since` and `until` are the versions
-    of Kafka that it holds for, "" where it holds for all.
+    files, merged over the complete one of docs/lint, with and without the fault. `versions` says for which versions of
+    Kafka it holds.
     """
 
     id: str

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
+from labctl.kafka_ids import encoded_id
 from labctl.plan.model import PAGE_ADDRESS, HostFacts, Identity
 from labctl.system.ports import free_loopback, free_ports
 
@@ -33,12 +33,6 @@ def new_identity(spec: LabSpec, facts: HostFacts, *, state: str, others: Sequenc
 def new_cluster_id() -> str:
     """Return a random cluster id."""
     return encoded_id(uuid.uuid4())
-
-
-def encoded_id(value: uuid.UUID) -> str:
-    """Return `value` as Kafka writes ids: url-safe base64, never with a leading `-`, an option of the format tool."""
-    text = base64.urlsafe_b64encode(value.bytes).decode().rstrip("=")
-    return "A" + text[1:] if text.startswith("-") else text
 
 
 def internal_address(nodes: int, facts: HostFacts, taken: AbstractSet[str] = frozenset()) -> dict[str, Any]:

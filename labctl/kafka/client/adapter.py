@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from labctl.errors import AccessDenied, KafkaFailed
+from labctl.kafka.address import split_address
 from labctl.system.parallel import run_with_timeout
 
 P = ParamSpec("P")
@@ -31,9 +32,9 @@ class TimeLimited(Protocol):
 
 def connection_error(address: str, seconds: float = 1) -> str | None:
     """Return None where HOST:PORT accepts connections, else why it does not."""
-    host, _, port = address.rpartition(":")
+    host, port = split_address(address)
     try:
-        socket.create_connection((host, int(port)), seconds).close()
+        socket.create_connection((host, port), seconds).close()
     except socket.gaierror:
         return f"the name {host} can't be resolved"
     except TimeoutError:

@@ -116,6 +116,11 @@ class Service:
     unread: str = ""
 
     @property
+    def command_line(self) -> str:
+        """What it runs besides its image, in one line: its entrypoint and its command; "" where neither is given."""
+        return " ".join(part.text for part in (self.entrypoint, self.command) if part)
+
+    @property
     def on_host_network(self) -> bool:
         """Whether its localhost is the host's."""
         return self.network_mode == "host"

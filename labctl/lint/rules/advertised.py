@@ -137,20 +137,16 @@ def advertised_same(setup: Setup) -> Iterator[Match]:
     Clients reach one broker where they mean two. A broker that registers with an address which another one already has
     is refused.
     """
-    for number, node in enumerate(setup.brokers):
-        for other in setup.brokers[:number]:
-            if other not in setup.beside(node) or (node.service.network_mode != other.service.network_mode):
+    for node in setup.brokers:
+        for other in setup.earlier(node):
+            if not other.is_broker or node.service.network_mode != other.service.network_mode:
                 continue
             mine: dict[tuple[str, int | None], Endpoint] = {
                 (one.host.lower(), one.port): one for one in node.advertised if one.port and one.host
             }
             same = [one for one in other.advertised if (one.host.lower(), one.port) in mine]
             known = [one for one in same if UNKNOWN not in one.host and one.name not in node.controller_names]
-            if (
-                known
-                and node.value("zookeeper.connect") == other.value("zookeeper.connect")
-                and same_cluster(node, other)
-            ):
+            if known and same_cluster(node, other):
                 yield Match(
                     mine[known[0].host.lower(), known[0].port].place,
                     f"{node.name} and {other.name} both send clients to {known[0].host}:{known[0].port}",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator
 
+from labctl.kafka_ids import is_encoded_id
 from labctl.lint.addresses import is_loopback
+from labctl.lint.complete import second_broker, second_controller
 from labctl.lint.compose.interpolation import shown
 from labctl.lint.images import BITNAMI
 from labctl.lint.membership import share_voters, voters_of
@@ -44,7 +44,7 @@ def cluster_id_invalid(setup: Setup) -> Iterator[Match]:
         variable = node.service.environment.get(node.image.cluster_id)
         value = (variable.value or "").strip() if variable else ""
         strict = node.version is not None and node.version < (3, 7)
-        if variable and strict and node.roles and value and shown(value) == value and not _is_cluster_id(value):
+        if variable and strict and node.roles and value and shown(value) == value and not is_encoded_id(value):
             yield Match(
                 variable.place,
                 f"{value} is no cluster id: it must be 16 bytes in base64, which is 22 characters",
@@ -94,29 +94,8 @@ def cluster_id_missing(setup: Setup) -> Iterator[Match]:
 @rule(
     "KAFKA-CLUSTER-ID-DIFFERS",
     "error",
-    wrong="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-              CLUSTER_ID: AxfUHzkof_k_K2Z2ESuyQA
-    """,
-    right="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-    """,
+    wrong=second_broker("CLUSTER_ID: AxfUHzkof_k_K2Z2ESuyQA"),
+    right=second_broker(),
     versions="KRaft",
 )
 def cluster_id_differs(setup: Setup) -> Iterator[Match]:
@@ -124,12 +103,12 @@ def cluster_id_differs(setup: Setup) -> Iterator[Match]:
 
     The voters refuse a node of another cluster: INCONSISTENT_CLUSTER_ID.
     """
-    for number, node in enumerate(setup.nodes):
+    for node in setup.nodes:
         variable = node.service.environment.get(node.image.cluster_id)
-        for other in setup.nodes[:number]:
+        for other in setup.earlier(node):
             mine, theirs = _cluster_id(node), _cluster_id(other)
             known = mine and theirs and shown(mine + theirs) == mine + theirs
-            if variable and known and mine != theirs and other in setup.beside(node) and share_voters(node, other):
+            if variable and known and mine != theirs and share_voters(node, other):
                 yield Match(
                     variable.place,
                     f"{node.name} has another cluster id than {other.name}, and the same voters",
@@ -141,29 +120,10 @@ def cluster_id_differs(setup: Setup) -> Iterator[Match]:
 @rule(
     "KAFKA-CLUSTERS-SEPARATE",
     "error",
-    wrong="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-              KAFKA_CONTROLLER_QUORUM_VOTERS: 2@second:9093
-              KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 2
-    """,
-    right="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-    """,
+    wrong=second_controller(
+        "KAFKA_CONTROLLER_QUORUM_VOTERS: 2@second:9093", "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 2"
+    ),
+    right=second_broker(),
     versions="KRaft",
 )
 def clusters_separate(setup: Setup) -> Iterator[Match]:
@@ -172,9 +132,9 @@ def clusters_separate(setup: Setup) -> Iterator[Match]:
     All start, and none knows the others. A topic that is created at one does not exist at the next. Only nodes whose
     replication factors ask for more than one broker are reported.
     """
-    for number, node in enumerate(setup.nodes):
-        for other in setup.nodes[:number]:
-            if other not in setup.beside(node) or not node.voters or not other.voters:
+    for node in setup.nodes:
+        for other in setup.earlier(node):
+            if not node.voters or not other.voters:
                 continue
             apart = not voters_of(node) & voters_of(other) or _alone_on_loopback(node)
             alone = len(node.voters) == len(other.voters) == 1 and node.node_id != other.node_id
@@ -209,13 +169,3 @@ def _factor(node: KafkaNode, other: KafkaNode) -> int:
 def _cluster_id(node: KafkaNode) -> str:
     variable = node.service.environment.get(node.image.cluster_id)
     return (variable.value or "") if variable else ""
-
-
-def _is_cluster_id(value: str) -> bool:
-    """As Kafka's Uuid.fromString: at most 24 characters, base64 for URLs, 16 bytes."""
-    if len(value) > 24 or value.startswith("-"):
-        return False
-    try:
-        return len(base64.b64decode(value.rstrip("=") + "==", altchars=b"-_", validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False

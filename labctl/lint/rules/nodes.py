@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labctl.lint.complete import second_broker
 from labctl.lint.images import APACHE, CONFLUENT
 from labctl.lint.membership import same_cluster
 from labctl.lint.rule import Match, Setup, rule
@@ -79,37 +80,17 @@ def node_id_missing(setup: Setup) -> Iterator[Match]:
 @rule(
     "KAFKA-NODE-ID-TWICE",
     "error",
-    wrong="""
-        services:
-          other:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://other:9092
-    """,
-    right="""
-        services:
-          other:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://other:9092
-    """,
+    wrong=second_broker(number=1),
+    right=second_broker(),
 )
 def node_id_twice(setup: Setup) -> Iterator[Match]:
     """Two nodes of one cluster have the same id.
 
     The second one is refused as a duplicate, or takes the place of the first.
     """
-    for number, node in enumerate(setup.nodes):
-        for other in setup.nodes[:number]:
-            same = node.node_id is not None and node.node_id == other.node_id
-            if same and other in setup.beside(node) and same_cluster(node, other):
+    for node in setup.nodes:
+        for other in setup.earlier(node):
+            if node.node_id is not None and node.node_id == other.node_id and same_cluster(node, other):
                 yield Match(
                     node.place("node.id", "broker.id"),
                     f"{node.name} and {other.name} both have the id {node.node_id}",

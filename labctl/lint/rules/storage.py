@@ -91,10 +91,8 @@ def data_shared(setup: Setup) -> Iterator[Match]:
 
     The second one finds the id of the first in meta.properties and ends, or damages its data.
     """
-    for number, node in enumerate(setup.nodes):
-        for other in setup.nodes[:number]:
-            if other not in setup.beside(node):
-                continue
+    for node in setup.nodes:
+        for other in setup.earlier(node):
             mine = {_where(node, folder): folder for folder in _log_dirs(node)} if _log_dirs(node) else {}
             shared = [_where(other, folder) for folder in _log_dirs(other) if _where(other, folder) in mine]
             known = [place for place in shared if place and UNKNOWN not in place[0]]

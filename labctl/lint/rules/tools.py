@@ -225,7 +225,7 @@ def tool_too_early(setup: Setup) -> Iterator[Match]:
     after a time of its own, and nobody repeats it.
     """
     for service in setup.others:
-        text = _command(service)
+        text = service.command_line
         used = next((match for match in TOOL.finditer(text) if match["tool"] in TOOLS), None)
         waits = re.search(r"\b(sleep|until|while|wait-for|cub|nc -z|timeout|kafka-ready)\b", text)
         for dependency in service.depends_on.values():
@@ -271,7 +271,7 @@ def one_shot_wait(setup: Setup) -> Iterator[Match]:
         if dependency.condition == COMPLETED
     }
     for service in setup.others:
-        text = _command(service)
+        text = service.command_line
         once = any(match["tool"] in {"kafka-topics", "kafka-configs", "kafka-acls"} for match in TOOL.finditer(text))
         stays = re.search(r"sleep infinity|tail -f|while true|console-consumer", text)
         if once and not stays and service.name not in awaited:
@@ -304,7 +304,3 @@ def _topics(service: Service, tools: tuple[str, ...]) -> Iterator[str]:
             topic = TOPIC.search(options)
             if tool in tools and topic:
                 yield topic["topic"]
-
-
-def _command(service: Service) -> str:
-    return " ".join(part.text for part in (service.entrypoint, service.command) if part)

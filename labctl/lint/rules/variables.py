@@ -17,7 +17,6 @@ from labctl.version_lock import load_lock, locked_versions
 from labctl.versions import version_tuple
 
 SECRET = re.compile(r"PASSW|SECRET|CREDENTIAL|TOKEN|JAAS|_KEY$")  # in the name of a variable whose value is not shown
-BITNAMI_PREFIX = "KAFKA_CFG_"
 OF_BITNAMI = frozenset(
     [
         "ALLOW_PLAINTEXT_LISTENER",
@@ -77,16 +76,16 @@ def other_image_variable(setup: Setup) -> Iterator[Match]:
     for node in setup.nodes:
         if node.image not in {APACHE, CONFLUENT}:
             continue
-        names = [name for name in node.service.environment if name.startswith(BITNAMI_PREFIX)]
-        names = [name for name in names if f"KAFKA_{name.removeprefix(BITNAMI_PREFIX)}" not in node.service.environment]
+        names = [name for name in node.service.environment if name.startswith(BITNAMI.prefix)]
+        names = [name for name in names if f"KAFKA_{name.removeprefix(BITNAMI.prefix)}" not in node.service.environment]
         if names:
             more = f" and {len(names) - 1} more have" if len(names) > 1 else " has"
             yield Match(
                 node.service.environment[names[0]].place,
                 f"{names[0]}{more} the prefix of bitnami's image; {node.image.name} ignores {_it(names)}",
-                f"write {names[0].replace(BITNAMI_PREFIX, 'KAFKA_')}"
+                f"write {names[0].replace(BITNAMI.prefix, 'KAFKA_')}"
                 + (f", and CLUSTER_ID and {node.image.data_folder} for bitnami's" if len(names) > 1 else ""),
-                tuple(RenameVariable(node.name, name, name.replace(BITNAMI_PREFIX, "KAFKA_")) for name in names),
+                tuple(RenameVariable(node.name, name, name.replace(BITNAMI.prefix, "KAFKA_")) for name in names),
             )
 
 
@@ -242,7 +241,7 @@ def setting_unknown(setup: Setup) -> Iterator[Match]:
         names = _known_settings(node)
         for setting in node.settings.values():
             ignored = {*OF_BITNAMI, *OF_WURSTMEISTER, *OF_SCRIPTS, *OF_SECRETS, "KAFKA_CLUSTER_ID"}
-            foreign = setting.variable.startswith(BITNAMI_PREFIX) and node.image is not BITNAMI
+            foreign = setting.variable.startswith(BITNAMI.prefix) and node.image is not BITNAMI
             if not setting.variable or setting.name in names or setting.variable in ignored or foreign:
                 continue
             plain = setting.name.replace("_", ".")  # KAFKA_LOG__DIRS

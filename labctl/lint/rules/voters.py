@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labctl.lint.addresses import Where, destination, is_any, is_loopback
+from labctl.lint.complete import second_broker, second_controller
 from labctl.lint.compose.interpolation import shown
 from labctl.lint.edit import Edit
 from labctl.lint.membership import loopback_voters, voters_of
@@ -95,29 +96,8 @@ def voter_unknown(setup: Setup) -> Iterator[Match]:
 @rule(
     "KAFKA-VOTER-LOOPBACK",
     "error",
-    wrong="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-              KAFKA_CONTROLLER_QUORUM_VOTERS: 1@localhost:9093
-    """,
-    right="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-    """,
+    wrong=second_broker("KAFKA_CONTROLLER_QUORUM_VOTERS: 1@localhost:9093"),
+    right=second_broker(),
     versions="KRaft",
 )
 def voter_loopback(setup: Setup) -> Iterator[Match]:
@@ -231,28 +211,8 @@ def node_not_voter(setup: Setup) -> Iterator[Match]:
 @rule(
     "KAFKA-VOTERS-DIFFER",
     "error",
-    wrong="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_LISTENERS: INTERNAL://:9092,CONTROLLER://:9093
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-              KAFKA_CONTROLLER_QUORUM_VOTERS: 1@broker:9093,2@second:9093
-    """,
-    right="""
-        services:
-          second:
-            extends: {file: complete.yml, service: broker}
-            ports: !reset []
-            environment:
-              KAFKA_NODE_ID: 2
-              KAFKA_PROCESS_ROLES: broker
-              KAFKA_LISTENERS: INTERNAL://:9092
-              KAFKA_ADVERTISED_LISTENERS: INTERNAL://second:9092
-    """,
+    wrong=second_controller("KAFKA_CONTROLLER_QUORUM_VOTERS: 1@broker:9093,2@second:9093"),
+    right=second_broker(),
     versions="KRaft",
 )
 def voters_differ(setup: Setup) -> Iterator[Match]:
@@ -260,10 +220,8 @@ def voters_differ(setup: Setup) -> Iterator[Match]:
 
     A quorum of static voters works only where all its nodes have the same list.
     """
-    for number, node in enumerate(setup.nodes):
-        for other in setup.nodes[:number]:
-            if other not in setup.beside(node) or not node.voters or not other.voters:
-                continue
+    for node in setup.nodes:
+        for other in setup.earlier(node):
             mine, theirs = voters_of(node), voters_of(other)
             if mine != theirs and mine & theirs and not loopback_voters(node) and not loopback_voters(other):
                 yield Match(

@@ -6,7 +6,7 @@ import contextlib
 import re
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ LOG_SECONDS = 10
 HEAD_BYTES, TAIL_LINES = 200_000, 400  # of a log: a broker that can't reach its quorum writes 25,000 lines a minute
 SHARED_NETWORKS = {"bridge", "host", "none"}
 COMPOSE_SERVICE, COMPOSE_PROJECT = "com.docker.compose.service", "com.docker.compose.project"
+COMPOSE_FILES = "com.docker.compose.project.config_files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,6 @@ class Inspected:
     started_at: str  # RFC 3339, as docker prints it; the year 1 where it never was
     restarts: int  # by docker, because it ended
     out_of_memory: bool
-    health: str  # "" without a health check
-    health_output: str
     health_command: tuple[str, ...]  # with CMD or CMD-SHELL; empty without a health check
     environment: Mapping[str, str]  # without what the image sets
     command: tuple[str, ...]  # where it is not the image's
@@ -45,6 +44,7 @@ class Inspected:
     hostname: str
     service: str
     project: str
+    files: tuple[str, ...]  # the Compose files that it was created from
     memory: int  # the limit in bytes; 0: none
 
     @property
@@ -55,11 +55,17 @@ class Inspected:
 
 def inspect_container(engine: Engine, name: str) -> Inspected:
     """Return what is known of a container, by its name or id. Raises HostError where there is none."""
-    found = next(iter(engine.containers([name]).values()), None)
+    found = inspect_containers(engine, [name])
     if not found:
         raise HostError(f"there is no container {name}", "docker ps --all lists the containers")
-    image = next(iter(engine.images([str(found["Image"])]).values()), {})
-    return _inspected(found, image)
+    return found[0]
+
+
+def inspect_containers(engine: Engine, names: Sequence[str]) -> list[Inspected]:
+    """Return what is known of containers, without those that do not exist."""
+    found = engine.containers(names)
+    images = engine.images(sorted({str(each["Image"]) for each in found.values()}))
+    return [_inspected(each, images.get(str(each["Image"]), {})) for each in found.values()]
 
 
 def neighbours(engine: Engine, container: Inspected) -> list[Inspected]:
@@ -71,9 +77,7 @@ def neighbours(engine: Engine, container: Inspected) -> list[Inspected]:
     names = engine.container_names([f"network={network}" for network in networks])
     if container.project:
         names |= engine.container_names([f"label={COMPOSE_PROJECT}={container.project}"], stopped=True)
-    found = engine.containers(sorted(names - {container.name}))
-    images = engine.images(sorted({str(each["Image"]) for each in found.values()}))
-    return [_inspected(each, images.get(str(each["Image"]), {})) for each in found.values()]
+    return inspect_containers(engine, sorted(names - {container.name}))
 
 
 def read_log(engine: Engine, container: Inspected) -> str:
@@ -110,8 +114,6 @@ def _inspected(found: Mapping[str, Any], image: Mapping[str, Any]) -> Inspected:
     state, config, host = found["State"], found["Config"], found["HostConfig"]
     own = image.get("Config") or {}
     inherited = set(own.get("Env") or [])
-    health = state.get("Health") or {}
-    last = (health.get("Log") or [{}])[-1] or {}
     labels = config.get("Labels") or {}
     networks = found.get("NetworkSettings", {}).get("Networks") or {}
     command = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
@@ -125,8 +127,6 @@ def _inspected(found: Mapping[str, Any], image: Mapping[str, Any]) -> Inspected:
         started_at=str(state.get("StartedAt") or ""),
         restarts=int(found.get("RestartCount") or 0),
         out_of_memory=bool(state.get("OOMKilled")),
-        health=str(health.get("Status") or ""),
-        health_output=str(last.get("Output") or "").strip(),
         health_command=tuple((config.get("Healthcheck") or {}).get("Test") or ()),
         environment=dict(
             entry.partition("=")[::2]
@@ -150,6 +150,7 @@ def _inspected(found: Mapping[str, Any], image: Mapping[str, Any]) -> Inspected:
         hostname=str(config.get("Hostname") or ""),
         service=str(labels.get(COMPOSE_SERVICE) or ""),
         project=str(labels.get(COMPOSE_PROJECT) or ""),
+        files=tuple(str(labels.get(COMPOSE_FILES) or "").split(",")),
         memory=int(host.get("Memory") or 0),
     )
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from labctl.errors import HostError
-from labctl.kafka.link import LayerFailed, split_address
+from labctl.kafka.address import split_address
+from labctl.kafka.link import LayerFailed
 from labctl.kafka.wire import WireError, request, response_body
 from labctl.runtime.base import Completed
 from labctl.runtime.docker.container import Container

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import shlex
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from labctl.errors import RuntimeFailed
 from labctl.kafka.security_settings import host_secrets
+from labctl.kafka_ids import encoded_id
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.rendering.templates import render_template
 from labctl.runtime.jvm.jvm_options import (
@@ -113,7 +113,7 @@ def make_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) 
         return
     # a formatted folder is two files; only meta.properties has ids of the cluster and the node
     shutil.copyfile(Path(template) / "bootstrap.checkpoint", data / "bootstrap.checkpoint")
-    directory_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    directory_id = encoded_id(uuid.uuid4())
     meta = {"cluster.id": plan.cluster_id, "directory.id": directory_id, "node.id": node.id, "version": 1}
     (data / "meta.properties").write_text("".join(f"{key}={value}\n" for key, value in meta.items()))
 
