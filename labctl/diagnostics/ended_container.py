@@ -51,7 +51,7 @@ STOPPED = {0, 130, 143}  # by itself, by SIGINT, by SIGTERM
 def why_stopped(around: Surroundings, log: str) -> Diagnosis:
     """Return why a container does not run, or ends again and again, by its settings and its log.
 
-    `evidence` has its state and its last words.
+    `evidence` has its state, and its last words where it ended by itself.
     """
     container = around.container
     if container.state == "paused":
@@ -61,7 +61,7 @@ def why_stopped(around: Surroundings, log: str) -> Diagnosis:
     how += f", restarted {container.restarts} times" if container.restarts else ""
     by_docker = None if container.running else _ended_by_docker(container)
     found = by_docker or _ended_by_itself(around, log)
-    last = found.evidence or (root_cause(log),)
+    last = found.evidence or (() if by_docker else (root_cause(log),))  # who is ended from outside logs nothing of it
     return Diagnosis(found.cause, found.remedy, found.fault, (how, *last))
 
 

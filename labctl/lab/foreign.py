@@ -155,10 +155,10 @@ def _from_place(log: RunLog, place: Place, bootstrap: Sequence[str]) -> Examinat
     found = examine(place, bootstrap)
     failed = found.failed
     detail = f"{failed.layer}: {failed.detail}" if failed else _cluster(found.metadata)
-    lines = tuple(f"{result.layer}: {result.status}: {result.detail}" for result in found.results)
+    lines = "\n".join(f"{result.layer}: {result.status}: {result.detail}" for result in found.results)
     seconds = round(time.monotonic() - began, 3)
     name, status = f"{found.address} from {place.name}", "failed" if failed else "passed"
-    log.add_checks([CheckResult(name, cast("Status", status), seconds, detail, lines)], began)
+    log.add_checks([CheckResult(name, cast("Status", status), seconds, detail, (lines,))], began)
     return found
 
 
@@ -198,7 +198,7 @@ def _places(log: RunLog, around: Surroundings) -> Iterator[tuple[InContainer, st
 
 def _add_settings(log: RunLog, around: Surroundings) -> None:
     """Report what the rules of `labctl lint` find in the container's settings."""
-    lines = tuple(f"{one.level} {one.rule}: {one.cause}; {one.fix}" for one in around.findings)
+    lines = "\n".join(f"{one.level} {one.rule}: {one.cause}; {one.fix}" for one in around.findings)
     name = f"settings of {around.container.name}"
     if around.errors:
         _add(log, name, around.errors[0].cause, "failed", lines)
@@ -276,5 +276,5 @@ def _console_in(name: str, inside: Examination | None) -> ConsoleAccess | Unavai
     return ConsoleAccess(inside.address, container.exec, version)
 
 
-def _add(log: RunLog, name: str, detail: str, status: Status, lines: tuple[str, ...] = ()) -> None:
-    log.add_checks([CheckResult(name, status, 0.0, detail, lines)], time.monotonic())
+def _add(log: RunLog, name: str, detail: str, status: Status, lines: str = "") -> None:
+    log.add_checks([CheckResult(name, status, 0.0, detail, (lines,) if lines else ())], time.monotonic())
