@@ -98,3 +98,22 @@ def test_values_of_secrets_are_not_shown(tmp_path):
     found = [finding for finding in lint([file], {}).findings if finding.rule == "KAFKA-QUOTED-VALUE"]
     assert len(found) == len(variables)
     assert not [finding for finding in found if "hunter2" in finding.cause + finding.fix]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({}, "KAFKA-MAP-MISSING"),
+        ({"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": None}, "KAFKA-INTER-BROKER-UNKNOWN"),
+        (
+            {"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": None, "KAFKA_INTER_BROKER_LISTENER_NAME": None},
+            "KAFKA-CONTROLLER-LISTENER-MISSING",
+        ),
+    ],
+)
+def test_a_node_without_listeners_has_kafka_s_own(tmp_path, changes, rule):
+    """PLAINTEXT://:9092, whatever the other settings name."""
+    gone = {"KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", *changes}
+    lines = [line for line in COMPLETE.splitlines(keepends=True) if line.strip().partition(":")[0] not in gone]
+    (tmp_path / "compose.yaml").write_text("".join(lines))
+    assert rule in {finding.rule for finding in lint([tmp_path / "compose.yaml"], {}).findings}

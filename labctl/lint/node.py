@@ -118,6 +118,8 @@ class KafkaNode:
             return endpoints(self.settings[LISTENERS])
         if self.image.derives_listeners and ADVERTISED in self.settings and self.roles != {"controller"}:
             return tuple(Endpoint(one.name, "", one.port, one.place) for one in endpoints(self.settings[ADVERTISED]))
+        if self.complete and ADVERTISED not in self.settings:
+            return (Endpoint("PLAINTEXT", "", 9092, self.service.place),)  # Kafka's own default
         return ()
 
     @cached_property
@@ -125,7 +127,7 @@ class KafkaNode:
         """Whether `listeners` has all that it listens on."""
         given = self.settings.get(LISTENERS) or self.settings.get(ADVERTISED)
         certain = self.complete or LISTENERS in self.settings
-        return bool(given and given.known and certain and self.listeners)
+        return bool((given.known if given else self.complete) and certain and self.listeners)
 
     @cached_property
     def advertised(self) -> tuple[Endpoint, ...]:

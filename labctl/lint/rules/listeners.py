@@ -277,7 +277,8 @@ def inter_broker_unknown(setup: Setup) -> Iterator[Match]:
     """
     for node in setup.nodes:
         given = node.settings.get(ADVERTISED) or node.settings.get(LISTENERS)
-        certain = given and given.known and not malformed(node.settings.get(ADVERTISED))
+        known = given.known if given else node.complete  # without both it is Kafka's own listener
+        certain = known and not malformed(node.settings.get(ADVERTISED))
         named = node.settings.get(INTER_BROKER)
         if node.roles == {"controller"}:
             yield from _named_by_controller(node)
