@@ -5,7 +5,11 @@
 import os
 import sys
 
-_HERE, _PACKAGE = os.getcwd(), os.path.dirname(os.path.abspath(__file__))  # noqa: PTH109, PTH100, PTH120
+try:
+    _HERE = os.getcwd()  # noqa: PTH109
+except OSError:  # it was removed: nothing can be imported from it
+    _HERE = ""
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
 if os.path.dirname(_PACKAGE) != _HERE:  # noqa: PTH120 - else it is labctl's own source tree
     sys.path[:] = [place for place in sys.path if place not in {"", _HERE}]
 

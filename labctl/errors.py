@@ -34,10 +34,32 @@ class HostError(LabError):
     exit_code = 3
 
 
+# What this machine has no more of: a sentence, a remedy, the known fault. An OSError of these says nothing of its file.
+SHORTAGES = {
+    errno.EMFILE: (
+        "labctl has as many open files as it may have",
+        "raise the limit: ulimit -n 65536",
+        "too-many-files",
+    ),
+    errno.ENFILE: ("this machine has as many open files as it may have", "end other programs", "too-many-files"),
+    errno.EAGAIN: (
+        "this user has as many processes and threads as it may have",
+        "end other programs, or raise the limit (ulimit -u; in a container, its pids limit)",
+        "too-many-threads",
+    ),
+    errno.ENOMEM: ("this machine has no free memory", "end other programs", "no-memory"),
+}
+
+
+def shortage(number: int | None) -> HostError | None:
+    """Return the error for an `errno` that says what this machine has no more of; else None."""
+    return HostError(*SHORTAGES[number]) if number in SHORTAGES else None
+
+
 def unwritable(path: str | Path, error: OSError, hint: str) -> HostError:
     """Return the error for an OSError while `path` was written."""
     fault = "disk-full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "not-writable"
-    return HostError(f"{path} can't be written: {error.strerror}", hint, fault)
+    return shortage(error.errno) or HostError(f"{path} can't be written: {error.strerror}", hint, fault)
 
 
 class LabStopped(LabError):
@@ -84,8 +106,14 @@ class AccessDenied(KafkaFailed):
     """Kafka's authorizer rejected a request: no ACL allows it (exit 4)."""
 
 
+class Defect(LabError):
+    """Something that labctl did not expect (exit 70, EX_SOFTWARE of sysexits.h)."""
+
+    exit_code = 70
+
+
 class Interrupted(KeyboardInterrupt):
-    """A signal interrupted labctl: Ctrl-C (exit 130) or SIGTERM (exit 143)."""
+    """A signal interrupted labctl: Ctrl-C (exit 130), SIGTERM (exit 143) or SIGHUP (exit 129)."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"signal {signal_number}")

@@ -14,8 +14,8 @@ from typing import Literal
 class KnownFault:
     """A way to recognise a fault. `cause` may quote the pattern's groups: {0}, {1}.
 
-    `pattern` is searched in docker's output (of commands with the text `command`), or in a node's state, log and failed
-    checks. labctl's own rows have none. `source` says where the text comes from.
+    `pattern` is searched in docker's output (of commands with the text `command`), in a node's state, or in its log and
+    in failed checks. labctl's own rows have none. `source` says where the text comes from.
     """
 
     name: str
@@ -172,8 +172,9 @@ DOCKER_FAULTS = (
     ),
 )
 
-# The first row that matches is reported: a fault that explains itself stands before what other faults lead to.
-NODE_FAULTS = (
+# What a node's state says, as its runtime observes it, comes before its log: a node that was killed from outside may
+# have complained about something else earlier.
+STATE_FAULTS = (
     _node(
         "oom-killed",
         r"OOM-killed: (.+)",
@@ -182,11 +183,43 @@ NODE_FAULTS = (
         "labctl's own text for OOMKilled of docker inspect",
     ),
     _node(
+        "node-frozen",
+        r"^frozen: (.+)",
+        "the node is frozen: {0}",
+        "resume it (kill -CONT PID, docker unpause), or remove the lab: labctl down",
+        "labctl's runtimes",
+    ),
+    _node(
+        "node-removed",
+        r"^missing$",
+        "the node was removed from outside (docker rm, docker compose down)",
+        "labctl up creates it again, with its data where its volume still exists",
+        "labctl's runtimes",
+    ),
+    _node(
+        "node-killed",
+        r"^(SIGKILL, .+|exit code 137)",
+        "the node was killed from outside ({0}): by somebody, or by the system when memory ran out",
+        "look for `Out of memory` in the kernel's log (dmesg), set a smaller kafka.heap, then labctl up",
+        "labctl's runtimes; 128 + 9 of docker inspect",
+    ),
+    _node(
+        "node-stopped",
+        r"^(SIGTERM|SIGINT|SIGHUP|exit code 143|exit code 130)",
+        "the node was stopped from outside ({0})",
+        "labctl up starts it again; find out what stops it",
+        "labctl's runtimes; 128 + signal of docker inspect",
+    ),
+)
+
+# The first row that matches is reported: a fault that explains itself stands before what other faults lead to.
+LOG_FAULTS = (
+    _node(
         "disk-full",
-        r"No space left on device",
+        r"No space left on device|Disk quota exceeded",
         "the disk that holds the lab's data is full",
         OTHER_STATE_FOLDER,
-        "ENOSPC, as Java prints it",
+        "ENOSPC and EDQUOT, as Java prints them",
     ),
     _node(
         "too-many-files",
@@ -194,6 +227,20 @@ NODE_FAULTS = (
         "the node may not open more files",
         "raise the limit of open files (ulimit -n 65536) in the shell that starts labctl",
         "EMFILE, as Java prints it",
+    ),
+    _node(
+        "too-many-threads",
+        r"unable to create (?:new )?native thread|pthread_create failed \(EAGAIN\)",
+        "this user may not start more processes and threads",
+        "end other programs, or raise the limit (ulimit -u; in a container, its pids limit)",
+        "java.lang.OutOfMemoryError; HotSpot: os_linux.cpp",
+    ),
+    _node(
+        "too-many-maps",
+        r"OutOfMemoryError: Map failed|IOException: Map failed",
+        "the node may not map more files into memory: each segment of a partition needs two",
+        "raise the limit (sudo sysctl vm.max_map_count=262144), or create fewer partitions",
+        "sun.nio.ch.FileChannelImpl; vm.max_map_count of Linux",
     ),
     _node(
         "no-native-memory",
@@ -205,7 +252,8 @@ NODE_FAULTS = (
     ),
     _node(
         "heap-too-small",
-        r"java\.lang\.OutOfMemoryError: (.+)|(Too small (?:maximum|initial) heap|GC triggered before VM init.*)",
+        r"(?:java\.lang\.OutOfMemoryError: )?(Java heap space|GC overhead limit exceeded|Direct buffer memory"
+        r"|Requested array size.*|Too small (?:maximum|initial) heap|GC triggered before VM init.*)",
         "the node's Java heap is too small ({0})",
         "set a larger kafka.heap in lab.yaml",
         "java.lang.OutOfMemoryError; HotSpot: gcArguments.cpp",
@@ -317,34 +365,6 @@ NODE_FAULTS = (
         "clients connect to listeners.external.advertise: fix it in lab.yaml",
         "labctl's checks (checks/runner.py)",
     ),
-    _node(
-        "node-frozen",
-        r"^frozen: (.+)",
-        "the node is frozen: {0}",
-        "resume it (kill -CONT PID, docker unpause), or remove the lab: labctl down",
-        "labctl's runtimes",
-    ),
-    _node(
-        "node-removed",
-        r"^missing$",
-        "the node was removed from outside (docker rm, docker compose down)",
-        "labctl up creates it again, with its data where its volume still exists",
-        "labctl's runtimes",
-    ),
-    _node(
-        "node-killed",
-        r"^(SIGKILL, .+|exit code 137)",
-        "the node was killed from outside ({0}): by somebody, or by the system when memory ran out",
-        "look for `Out of memory` in the kernel's log (dmesg), set a smaller kafka.heap, then labctl up",
-        "labctl's runtimes; 128 + 9 of docker inspect",
-    ),
-    _node(
-        "node-stopped",
-        r"^(SIGTERM|SIGINT|SIGHUP|exit code 143|exit code 130)",
-        "the node was stopped from outside ({0})",
-        "labctl up starts it again; find out what stops it",
-        "labctl's runtimes; 128 + signal of docker inspect",
-    ),
 )
 
-KNOWN_FAULTS = (*LABCTL_FAULTS, *DOCKER_FAULTS, *NODE_FAULTS)
+KNOWN_FAULTS = (*LABCTL_FAULTS, *DOCKER_FAULTS, *STATE_FAULTS, *LOG_FAULTS)

@@ -51,8 +51,8 @@ class FakeRuntime:
         self.created = True
         self.running = {node.name for node in self.plan.nodes} - set(self.dies)
 
-    def restart_without_cache(self, node):
-        self.calls.append(("restart_without_cache", node))
+    def start_again(self, node):
+        self.calls.append(("start_again", node))
         if node in self.restartable:
             self.running.add(node)
         return node in self.restartable
@@ -133,6 +133,8 @@ class FakeKafka:
         self.transactions = []
         self.members = {}  # {group: number of members}
         self.internal_topics_created = False
+        self.settings = {}  # {(kind, name): keys}
+        self.client_quotas = []
 
     def __call__(self, *_args, **_kwargs):
         return self
@@ -180,6 +182,22 @@ class FakeKafka:
             name: {number: (0, 0 if number else len(self.records.get(name, ()))) for number in numbers}
             for name, numbers in partitions.items()
         }
+
+    def topic_ids(self):
+        return {name: f"{name}-{id(topic)}" for name, topic in self.created_topics.items()}
+
+    def changed_settings(self, groups=()):
+        return dict(self.settings)
+
+    def delete_settings(self, settings):
+        for of in list(settings):
+            self.settings.pop(of, None)
+
+    def quotas(self):
+        return self.client_quotas
+
+    def delete_quotas(self, _quotas):
+        self.client_quotas = []
 
     def topics_by_broker(self, names):
         return [set(names) & set(self.created_topics)]

@@ -67,7 +67,7 @@ def _reports_its_state(runtime, node):
     assert versions
     assert all(versions.values())
     assert runtime.ui() is None
-    assert runtime.restart_without_cache(node) is False  # the node is running
+    assert runtime.start_again(node) is False  # the node is running
 
 
 def _runs_programs(runtime, node):

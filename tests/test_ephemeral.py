@@ -76,6 +76,7 @@ def test_processes_of_a_lab_whose_record_can_t_be_read_are_ended(fake_lab, monke
     fake_lab.up()
     folder = fake_lab.store.lab_folder("lab")
     (folder / "lab.json").write_text("{}")
+    (fake_lab.store.root / "records" / "lab.json").unlink()
     node, page = SimpleNamespace(pid=7), SimpleNamespace(pid=8)
     found = {f"-Dlabctl.lab={folder}": [node], f"labctl.page={folder}": [page]}
     killed = []

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM."""
+"""Ctrl-C, SIGTERM and SIGHUP."""
 
 import os
 import signal
@@ -12,7 +12,9 @@ import pytest
 from labctl.errors import Interrupted
 from labctl.system import foreground
 from labctl.system.parallel import run_with_timeout
-from labctl.system.signals import SIGNALS, ignore_signals, install_handlers
+from labctl.system.signals import ending_signals, ignore_signals, install_handlers
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Thing:
@@ -24,6 +26,7 @@ def _restored_handlers(monkeypatch):
     """Restore the signal handlers after each test."""
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     handlers = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -88,21 +91,32 @@ def test_a_wait_for_kafka_is_interrupted(number):
     assert interrupted.value.signal_number == number
 
 
-def test_a_signal_while_a_program_starts_reaches_it(monkeypatch):
+def test_a_sighup_that_nohup_ignores_stays_ignored():
+    """`nohup labctl up` goes on when the terminal is closed, and so do the programs that it starts."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    install_handlers()
+    signal.raise_signal(signal.SIGHUP)
+    ignore_signals()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert signal.SIGHUP not in ending_signals()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_program_starts_reaches_it(monkeypatch, number):
     """Between the start of a program and its process being known nothing is raised: the program would be left."""
     signals = []
 
     class Program:
         def __init__(self, *_args, **_options):
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
 
-        def terminate(self):
-            signals.append(signal.SIGTERM)
+        def send_signal(self, number):
+            signals.append(number)
 
         def wait(self, _seconds):
             return -signals[0]
 
     install_handlers()
     monkeypatch.setattr(subprocess, "Popen", Program)
-    assert foreground.run_in_foreground(["program"], {}) == 128 + signal.SIGTERM
-    assert signals == [signal.SIGTERM]
+    assert foreground.run_in_foreground(["program"], {}) == 128 + number
+    assert signals == [number]

@@ -205,5 +205,5 @@ def test_a_digest_is_no_tag():
 
 def test_a_missing_file_is_refused():
     """The name and the reason."""
-    with pytest.raises(SpecError, match=r"nowhere\.yml: No such file"):
+    with pytest.raises(SpecError, match=r"nowhere\.yml: no such file"):
         load_stack([Path("nowhere.yml")], {})

@@ -387,3 +387,25 @@ def test_a_long_value_is_cut():
     assert shown_text(b"[" * 5000).kind == "text"
     assert shown_record(Record(0, 0, None, b"x", 10**18)).time == f"{10**18} ms"
     assert (shown_text(None).kind, shown_text(b"\x80" * 20_000).kind) == ("null", "binary")
+
+
+def test_a_thousand_topics_are_shown_a_hundred_at_a_time(page, kafka):
+    """Offsets are asked for the topics that are shown; the tiles count all."""
+    asked = []
+    ranges = kafka.offset_ranges
+
+    def counted(partitions):
+        asked.append(len(partitions))
+        return ranges(partitions)
+
+    kafka.offset_ranges = counted
+    kafka.create_topics({f"t-{number:04}": (2, 1, {}) for number in range(999)})
+    first, last = page.get("/").text, page.get("/?page=999").text
+    assert asked == [100, 100]
+    assert "1 to 100 of 1,000" in first
+    assert "901 to 1,000 of 1,000" in last
+    assert re.findall(r'href="/topics/([^"]+)"', first)[0] == "orders"
+    assert re.findall(r'href="/topics/([^"]+)"', last)[-1] == "t-0998"
+    assert 'href="/?page=2"' in first
+    assert "<dt>partitions</dt><dd>2,001</dd>" in first
+    assert page.get("/?page=0").status_code == 400

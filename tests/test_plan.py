@@ -4,6 +4,7 @@ import json
 
 from labctl.kafka.broker_settings import node_settings
 from labctl.plan.model import HostFacts
+from labctl.runtime.access import render
 from tests.fakes import a_plan
 
 THREE = "name: three\nkafka: {brokers: 3, config: {log.retention.hours: 1}}\nlisteners: {external: {port: 19094}}\n"
@@ -86,3 +87,14 @@ def test_a_plan_is_a_json_document():
     from dataclasses import asdict
 
     assert json.loads(json.dumps(asdict(a_plan(""))))["nodes"][0]["name"] == "broker"
+
+
+def test_the_external_port_may_be_one_of_the_internal_ports():
+    """Programs that have localhost:9092 built in find it: the internal addresses of nodes are their own."""
+    text = "kafka: {brokers: 3}\nlisteners: {external: {port: 9092}}\nui: {kind: none}\n"
+    local, in_docker = a_plan(text), a_plan(text, runtime="compose")
+    assert local.bootstrap == in_docker.bootstrap == "localhost:9092,localhost:9093,localhost:9094"
+    assert local.host_addresses == in_docker.host_addresses == ("127.0.0.1:9092", "127.0.0.1:9093", "127.0.0.1:9094")
+    assert [node.listener("EXTERNAL").port for node in local.nodes] == [9092, 9093, 9094]
+    assert [node.listener("EXTERNAL").port for node in in_docker.nodes] == [19092, 19092, 9094]
+    assert "127.0.0.1:9093:19092" in render(in_docker)["docker-compose.yml"]

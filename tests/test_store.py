@@ -1,10 +1,12 @@
 import os
 import shutil
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from labctl.errors import HostError, SpecError
+from labctl.lab.existing import restore_record
 from labctl.state.identity import new_cluster_id
 from labctl.state.store import LabStore, refuse_other_source
 from tests.fakes import create_record
@@ -69,14 +71,36 @@ def test_a_lock_file_of_another_user_is_reported(tmp_path):
 
 @pytest.mark.parametrize(("old", "new"), [("}", ""), ('"brokers": 1', '"brokers": "one"'), ('"kafka":', '"other":')])
 def test_an_incomplete_record_is_no_lab(tmp_path, old, new):
-    """A lab.json that can't be used is treated like a missing file."""
+    """A record that can't be used is treated like a missing file, and so is its copy."""
     store = LabStore(tmp_path / "s")
     create_record(store)
-    path = store.lab_folder("lab") / "lab.json"
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
+    for path in (store.lab_folder("lab") / "lab.json", store.root / "records" / "lab.json"):
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
     assert store.load("lab") is None
+    assert not store.is_damaged("lab")
+
+
+@pytest.mark.parametrize("damage", ["the file is empty", "the file is gone", "the folder is gone"])
+def test_a_record_that_is_lost_is_restored_from_its_copy(tmp_path, damage):
+    """Its nodes may still run: `ls`, `up` and `down` know the lab as before. The copy goes with the lab."""
+    store = LabStore(tmp_path / "s")
+    record = create_record(store)
+    folder = store.lab_folder("lab")
+    (folder / "lab.json").write_text("")
+    if damage != "the file is empty":
+        (folder / "lab.json").unlink()
+    if damage == "the folder is gone":
+        folder.rmdir()
+    notes = []
+    assert store.names() == ["lab"]
+    assert store.load("lab") == record
+    restore_record(record, store, SimpleNamespace(note=notes.append))
+    restore_record(record, store, SimpleNamespace(note=notes.append))
+    assert notes == ["the record of the lab lab was lost or damaged: it is restored from its copy"]
+    assert store.remove("lab")
+    assert (store.names(), store.load("lab")) == ([], None)
 
 
 @pytest.mark.parametrize("method", ["names", "remove"])

@@ -13,7 +13,6 @@ from labctl.system.waiting import Deadline, NotReady, wait_until
 T = TypeVar("T")
 
 TRANSCRIPT_CHARACTERS = 2000
-SETTLE_SECONDS = 5.0  # for what a busy machine is late with: a follower, a replica
 
 
 class CheckFailed(Exception):

@@ -13,6 +13,7 @@ from labctl.plan.model import SecurityPlan, TopicPlan
 from labctl.runtime.base import Completed
 
 TOPIC_PREFIX = "labctl-check-"  # starts the name of everything that a check creates
+SETTLE_SECONDS = 5.0  # for what somebody else's Kafka is late with: a follower, a new topic
 TOOL_START_SECONDS = 10  # for the JVM of a console tool, beside the wait itself
 
 
@@ -25,12 +26,16 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class CheckTarget:
-    """The Kafka to check, as a client on the host reaches it. `timeout` in seconds, for one wait inside a check."""
+    """The Kafka to check, as a client on the host reaches it. `timeout` in seconds, for one wait inside a check.
+
+    A lab has its whole time for what a busy machine is late with, a Kafka of somebody else `settle` seconds.
+    """
 
     bootstrap: str
     client: KafkaClient
     timeout: float
     replication_factor: int = 1  # of the checks' own topics
+    settle: float = SETTLE_SECONDS
     connection_error: Callable[[str], str | None] = connection_error  # why an address accepts no connection, or None
 
 
@@ -106,6 +111,11 @@ class CheckContext:
     def timeout(self) -> float:
         """Seconds for one wait inside a check."""
         return self.target.timeout
+
+    @property
+    def settle(self) -> float:
+        """Seconds for what a busy machine is late with: a follower, a new topic."""
+        return min(self.target.timeout, self.target.settle)
 
     @property
     def prefix(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.checks.base import SETTLE_SECONDS, CheckFailed, CheckPass, eventually
+from labctl.checks.base import CheckFailed, CheckPass, eventually
 from labctl.checks.context import CheckContext
 from labctl.kafka.client import Quorum
 from labctl.system.waiting import NotReady
@@ -26,5 +26,5 @@ def quorum(context: CheckContext) -> CheckPass:
         return observed
 
     expected = f"a leader and the voters {sorted(voters)}, caught up"
-    leader = eventually(min(context.timeout, SETTLE_SECONDS), expected, probe).leader
+    leader = eventually(context.settle, expected, probe).leader
     return CheckPass(f"leader {leader}, {len(voters)} of {len(voters)} voters caught up")

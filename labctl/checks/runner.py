@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from labctl.checks.base import SETTLE_SECONDS, CheckFailed, Skipped, eventually
+from labctl.checks.base import CheckFailed, Skipped, eventually
 from labctl.checks.context import TOPIC_PREFIX, CheckContext
 from labctl.checks.table import Check
 from labctl.errors import KafkaFailed, LabError
 from labctl.results import CheckResult, Status
 from labctl.system.parallel import run_all
 from labctl.system.waiting import NotReady
+from labctl.wording import first_few
 
 WORKERS = 8
 INTERRUPTED_SECONDS = 3.0  # to clean up somebody else's Kafka: an interrupt is over within 5 s
@@ -102,9 +103,7 @@ def _create_topics(context: CheckContext, with_topic: Mapping[str, Check]) -> tu
         target.client.create_topics(
             {name: (check.partitions, target.replication_factor, {}) for name, check in with_topic.items()}
         )
-        eventually(
-            min(context.timeout, SETTLE_SECONDS), "the checks' topics", lambda: _require_topics(context, with_topic)
-        )
+        eventually(context.settle, "the checks' topics", lambda: _require_topics(context, with_topic))
     except CheckFailed as failed:
         return "failed", round(time.monotonic() - started, 3), str(failed)
     except LabError as error:
@@ -116,8 +115,7 @@ def _require_topics(context: CheckContext, names: Collection[str]) -> None:
     """Raise NotReady until every broker has the topics: a broker without a topic responds that it does not exist."""
     for known in context.client.topics_by_broker(list(names)):
         if missing := sorted(set(names) - known):
-            more = f" and {len(missing) - 1} more" if missing[1:] else ""
-            raise NotReady(f"a broker does not have {missing[0]}{more} yet")
+            raise NotReady(f"a broker does not have {first_few(missing, 1)} yet")
 
 
 def _delete_groups(context: CheckContext) -> None:
@@ -137,7 +135,7 @@ def _delete_topics(context: CheckContext, names: Collection[str]) -> None:
     """
     with contextlib.suppress(CheckFailed):  # the checks have reported what is wrong with this Kafka
         eventually(
-            min(context.timeout, SETTLE_SECONDS),
+            context.settle,
             "the checks' topics deleted",
             lambda: _require_deleted(context, names),
         )
@@ -150,4 +148,4 @@ def _require_deleted(context: CheckContext, names: Collection[str]) -> None:
     ]
     if remaining:
         context.client.delete_topics(remaining)
-        raise NotReady(f"still there: {', '.join(remaining)}")
+        raise NotReady(f"still there: {first_few(remaining)}")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from labctl.checks.base import CheckFailed, CheckPass, Skipped, error_summary, transcript
 from labctl.checks.context import CheckContext, Unavailable
+from labctl.errors import KafkaFailed
 from labctl.kafka.console_tools import console_share_consumer
 from labctl.versions import has
+
+FROM_THE_BEGINNING = {"share.auto.offset.reset": "earliest"}
 
 
 def no_share_groups(context: CheckContext) -> str | None:
@@ -32,12 +37,16 @@ def share_group(context: CheckContext) -> CheckPass:
     client = context.client
     client.create_share_state_topic(group)
     # a new share group starts at the end of the log unless its setting says otherwise
-    client.set_group_config(group, {"share.auto.offset.reset": "earliest"})
+    client.set_group_config(group, FROM_THE_BEGINNING)
     client.produce(topic, [(None, value) for value in sent])
     command = console_share_consumer(
         console.bootstrap, topic, count=len(sent), group=group, seconds=context.timeout, config=console.config
     )
-    done = context.run_console(command)
+    try:
+        done = context.run_console(command)
+    finally:
+        with contextlib.suppress(KafkaFailed):  # that this Kafka does not respond is reported by the check
+            client.delete_settings({("group", group): list(FROM_THE_BEGINNING)})
     read = done.stdout.splitlines()
     if sorted(read) != sent:
         why = f": {error_summary(done)}" if not read else ""

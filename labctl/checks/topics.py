@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from labctl.checks.base import SETTLE_SECONDS, CheckFailed, CheckPass, Skipped, eventually
+from labctl.checks.base import CheckFailed, CheckPass, Skipped, eventually
 from labctl.checks.context import TOPIC_PREFIX, CheckContext
 from labctl.kafka.client import KafkaClient
 from labctl.plan.model import TopicPlan
 from labctl.results import Partition
 from labctl.system.waiting import NotReady
+from labctl.wording import first_few
 
 
 def topics(context: CheckContext) -> CheckPass:
@@ -27,7 +28,7 @@ def topics(context: CheckContext) -> CheckPass:
             problem for topic in planned for problem in _differences(client, topic, described.get(topic.name, ()))
         ]
         if problems:
-            raise CheckFailed("; ".join(problems))
+            raise CheckFailed(first_few(problems, separator="; "))
 
     def probe() -> dict[str, tuple[Partition, ...]]:
         described = client.topics(names)
@@ -38,14 +39,14 @@ def topics(context: CheckContext) -> CheckPass:
             if (problem := partition.problem(name))
         ]
         if problems:
-            raise NotReady("; ".join(problems))
+            raise NotReady(first_few(problems, separator="; "))
         return described
 
-    settled = eventually(min(context.timeout, SETTLE_SECONDS), "a leader and a full ISR for each partition", probe)
+    settled = eventually(context.settle, "a leader and a full ISR for each partition", probe)
     found = [
         f"{name}: {len(partitions)} x {len(partitions[0].replicas)}" for name, partitions in sorted(settled.items())
     ]
-    return CheckPass(", ".join(found) or "none planned")
+    return CheckPass(first_few(found) or "none planned")
 
 
 def _differences(client: KafkaClient, topic: TopicPlan, partitions: tuple[Partition, ...]) -> list[str]:

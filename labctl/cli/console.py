@@ -40,7 +40,8 @@ class Console:
         if self.verbosity >= at:
             with self._drawing:
                 self._end_bar()
-                click.echo(text, err=True, color=self.color)
+                with contextlib.suppress(OSError):  # nobody reads stderr: that must not end labctl in the middle
+                    click.echo(text, err=True, color=self.color)
             self._draw_soon()
 
     def note(self, text: str) -> None:
@@ -76,7 +77,7 @@ class Console:
             return
         if not sys.stderr.isatty():
             if done == total:
-                click.echo(f"  downloaded {total / 1e6:.0f} MB", err=True)
+                self.note(f"downloaded {total / 1e6:.0f} MB")
             return
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 

@@ -11,6 +11,7 @@ import click
 
 from labctl.cli.commands import Command
 from labctl.cli.options import TableChoice
+from labctl.cli.output import print_raw, print_text
 from labctl.cli.printable import printable
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def lint(console: Console, files: tuple[Path, ...], each: bool, fixes: bool, dif
     redactor = Redactor(secrets_in(os.environ))  # a file may name any variable of the shell
     found = [_fixed(console, redactor, group, diff=diff) if fixes else _examined(group) for group in groups]
     result = redactor.of(joined(found))
-    click.echo(printable(FORMATS[form](result)) if form == "text" else FORMATS[form](result), nl=False)
+    print_text(FORMATS[form](result)) if form == "text" else print_raw(FORMATS[form](result))
     _summarize(console, result, fixes=fixes)
     if result.faulty:
         click.get_current_context().exit(1)
@@ -94,7 +95,7 @@ def _fixed(console: Console, redactor: Redactor, paths: Sequence[Path], *, diff:
     for path, (before, after) in result.changed.items():
         if diff:
             lines = (before.splitlines(keepends=True), after.splitlines(keepends=True))
-            click.echo(printable("".join(unified_diff(*lines, str(path), f"{path} (fixed)"))), nl=False)
+            print_text("".join(unified_diff(*lines, str(path), f"{path} (fixed)")))
         else:
             write_file(path, after, "fix its permissions, or show the changes: labctl lint --fix --diff")
             console.line(f"wrote {printable(str(path))}")

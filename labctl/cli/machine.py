@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.commands import Command, CommandGroup
-from labctl.cli.options import json_option, lab_options, lab_request, lab_store, print_json, print_text
+from labctl.cli.options import json_option, lab_options, lab_request, lab_store
+from labctl.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
     from labctl.cli.console import Console
@@ -65,7 +66,7 @@ def cache_ls(as_json: bool) -> None:
         print_json([asdict(kafka) for kafka in found])
     else:
         for kafka in found:
-            click.echo(f"{kafka.key}  {kafka.bytes / 1e6:.0f} MB, AOT caches for {kafka.caches} Java")
+            print_text(f"{kafka.key}  {kafka.bytes / 1e6:.0f} MB, AOT caches for {kafka.caches} Java\n")
 
 
 @cache.command()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from labctl import __version__
 from labctl.cli.commands import Command, CommandGroup
+
+if TYPE_CHECKING:
+    from labctl.cli.console import Console
+
+PIPE_CLOSED = 141  # as a shell reports a program that SIGPIPE ended
 
 # The module of each command, imported when the command is called. In the order of `labctl --help`.
 COMMANDS = {
@@ -58,17 +64,26 @@ class MainGroup(CommandGroup):
         return commands[cmd_name]
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, and return what it returns. Print a LabError, and exit with its code."""
-        from labctl.errors import LabError
+        """Run the command, and return what it returns. Print any error as a sentence, and exit with its code."""
+        from labctl.errors import Interrupted
 
         try:
             return super().invoke(ctx)
-        except LabError as error:
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except BrokenPipeError:  # nobody reads stdout any more
+            ctx.exit(PIPE_CLOSED)
+        except Interrupted as interrupted:
+            _console(ctx).line("labctl: interrupted", at=0)
+            ctx.exit(interrupted.exit_code)
+        except Exception as error:  # noqa: BLE001 - no traceback reaches the user
             from labctl.diagnostics.redaction import Redactor, secrets_in
+            from labctl.diagnostics.unexpected import as_lab_error
 
-            error.message, error.hint = Redactor(secrets_in(os.environ)).of((error.message, error.hint))
-            ctx.obj.failed(error)
-            ctx.exit(error.exit_code)
+            known = as_lab_error(error)
+            known.message, known.hint = Redactor(secrets_in(os.environ)).of((known.message, known.hint))
+            _console(ctx).failed(known)
+            ctx.exit(known.exit_code)
 
 
 @click.group(cls=MainGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -88,28 +103,49 @@ def main() -> NoReturn:
     """Run the command `labctl`, and exit."""
     from labctl.system.limits import keep_files_own, raise_limit
     from labctl.system.signals import install_handlers
+    from labctl.system.standard_streams import open_standard_streams, require_utf8
 
+    open_standard_streams()
+    require_utf8()
     install_handlers()
     raise_limit()
     keep_files_own()
+    code = _flush(_run())
+    # threads that a Kafka client left must not keep the process alive
+    os._exit(code)
+
+
+def _run() -> int:
+    from labctl.errors import Interrupted
+
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except click.Abort as abort:  # click's own name for an interrupt
-        click.echo("labctl: interrupted", err=True)
-        code = getattr(abort.__cause__, "exit_code", 130)
-    except BrokenPipeError:
-        code = 141
-    _flush()
-    # threads that a Kafka client left must not keep the process alive
-    os._exit(code if isinstance(code, int) else 0)
+        with contextlib.suppress(OSError):
+            error.show()
+        return error.exit_code
+    except Interrupted as interrupted:  # before or after the command
+        return interrupted.exit_code
+    return code if isinstance(code, int) else 0
 
 
-def _flush() -> None:
+def _flush(code: int) -> int:
+    """Return the exit code: another one where the end of the output can't be written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (BrokenPipeError, ValueError):
+        except BrokenPipeError:
             continue
+        except OSError as error:
+            if stream is sys.stdout and code == 0:
+                with contextlib.suppress(OSError):
+                    click.echo(f"labctl: stdout can't be written: {error.strerror}", err=True)
+                code = 3
+    return code
+
+
+def _console(ctx: click.Context) -> Console:
+    """The console of the command; a new one where it ended before it had any."""
+    from labctl.cli.console import Console
+
+    return ctx.obj or Console()

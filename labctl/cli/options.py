@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from labctl.cli.printable import printable
+from labctl.cli.output import print_raw
 from labctl.runtime_traits import RUNTIMES
 
 if TYPE_CHECKING:
@@ -91,25 +90,26 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def lab_request(file: Path | None, name: str | None, *, trust: bool = False, **overrides: Any) -> LabRequest:
     """Return the lab that the options mean; `trust` accepts any lab.yaml. Raises SpecError."""
     from labctl.errors import SpecError
-    from labctl.lab.request import LabRequest, preset_spec
-    from labctl.spec.loader import load_spec, with_overrides
+    from labctl.lab.request import LabRequest
     from labctl.system.ownership import require_own
 
     preset = overrides.pop("preset", None)
     if preset and file:
         raise SpecError(["--preset and -f exclude each other: use only one of them"])
-    path = file or (Path("lab.yaml") if Path("lab.yaml").is_file() and not preset else None)
+    path = None if preset else _lab_yaml(file)
     if path and not trust:
         require_own(path)
-    spec = load_spec(path, trusted=trust) if path else preset_spec(preset) if preset else _recorded_spec(name)
-    spec = with_overrides(spec, name=name, trusted=trust, **overrides)
-    source = str(path.resolve()) if path else ""
-    return LabRequest(spec, source, lab_folder(path, spec.name))
+    spec = _wanted_spec(path, name, preset, trust=trust, **overrides)
+    return LabRequest(spec, _source(path), lab_folder(path, spec.name))
 
 
 def lab_folder(file: Path | None, name: str) -> Path:
     """Return the folder of a lab's rendered files and reports: beside its lab.yaml, else in the current folder."""
-    return (file.resolve().parent if file else Path.cwd()) / ".labctl" / name
+    from labctl.system.files import require_utf8_name
+
+    folder = file.resolve().parent if file else Path.cwd()
+    require_utf8_name(folder, "the folder")
+    return folder / ".labctl" / name
 
 
 def lab_name(file: Path | None, name: str | None) -> str:
@@ -119,11 +119,12 @@ def lab_name(file: Path | None, name: str | None) -> str:
 
     if name:
         return checked_name(name)
-    request = lab_request(file, None, trust=True)  # for its name alone
-    record = lab_store().load(request.spec.name)
-    if record and request.source:
-        refuse_other_source(record, request.source)
-    return request.spec.name
+    path = _lab_yaml(file)
+    wanted = _wanted_spec(path, None, None, trust=True).name
+    record = lab_store().load(wanted)
+    if record and path:
+        refuse_other_source(record, _source(path))
+    return wanted
 
 
 def opened_lab(file: Path | None, name: str | None, console: Console) -> ExistingLab:
@@ -138,16 +139,6 @@ def lab_store() -> LabStore:
     from labctl.state.store import LabStore
 
     return LabStore()
-
-
-def print_text(text: str) -> None:
-    """Print `text` on stdout for people, without what would control a terminal."""
-    click.echo(printable(text), nl=False)
-
-
-def print_json(value: Any) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def reports_run(command: F) -> F:
@@ -165,12 +156,30 @@ def reports_run(command: F) -> F:
             if kwargs.get("as_json") and console.run:
                 from labctl.report import FORMATS
 
-                click.echo(FORMATS["json"](console.run), nl=False)
+                print_raw(FORMATS["json"](console.run))
         if console.run and console.run.status != "passed":
             console.not_verified()
             click.get_current_context().exit(1)
 
     return wrapped  # type: ignore[return-value]
+
+
+def _lab_yaml(file: Path | None) -> Path | None:
+    """The lab.yaml that the options mean: that of -f, else that of the current folder, else none."""
+    return file or (Path("lab.yaml") if Path("lab.yaml").is_file() else None)
+
+
+def _source(path: Path | None) -> str:
+    return str(path.resolve()) if path else ""
+
+
+def _wanted_spec(path: Path | None, name: str | None, preset: str | None, *, trust: bool, **overrides: Any) -> LabSpec:
+    """The spec of a lab.yaml, of a preset, or else of the lab that exists."""
+    from labctl.lab.request import preset_spec
+    from labctl.spec.loader import load_spec, with_overrides
+
+    spec = load_spec(path, trusted=trust) if path else preset_spec(preset) if preset else _recorded_spec(name)
+    return with_overrides(spec, name=name, trusted=trust, **overrides)
 
 
 def _recorded_spec(name: str | None) -> LabSpec:

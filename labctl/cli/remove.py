@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.commands import Command
-from labctl.cli.options import json_option, lab_name, lab_options, lab_store, print_json
+from labctl.cli.options import json_option, lab_name, lab_options, lab_store
+from labctl.cli.output import print_json
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -38,16 +39,20 @@ def stop(console: Console, file: Path | None, name: str | None) -> None:
 def reset(console: Console, file: Path | None, name: str | None, as_json: bool) -> None:
     """Empty the running lab without a restart.
 
-    It aborts open transactions, deletes groups and topics, and creates the lab's own topics again.
+    It aborts open transactions, deletes groups, topics, changed settings, quotas, users and ACLs, and creates what
+    lab.yaml has again.
     """
+    from labctl.kafka.reset import removed_lines
     from labctl.lab import lifecycle
 
     lab = lab_name(file, name)
     removed = lifecycle.reset(lab, lab_store(), console)
     if as_json:
-        print_json({"lab": lab, "removed": removed})
-    else:
-        console.line(f"reset {lab}: removed {', '.join(removed) or 'nothing'}; its topics are new")
+        print_json({"lab": lab, "removed": [f"{kind} {name}" for kind, names in removed.items() for name in names]})
+        return
+    console.line(f"reset {lab}; its topics are new" + ("; removed:" if any(removed.values()) else ""))
+    for line in removed_lines(removed):
+        console.note(line)
 
 
 @click.command(cls=Command)

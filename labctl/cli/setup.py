@@ -15,9 +15,8 @@ from labctl.cli.options import (
     lab_request,
     lab_store,
     plan_options,
-    print_json,
-    print_text,
 )
+from labctl.cli.output import print_json, print_raw, print_text
 
 if TYPE_CHECKING:
     from labctl.cli.console import Console
@@ -114,7 +113,7 @@ def render(console: Console, /, file: Path | None, name: str | None, output: str
     files = render_files(preview_plan(request, lab_store()))
     if output == "-":
         for path, text in files.items():
-            click.echo((f"# ---- {path}\n" if len(files) > 1 else "") + text, nl=False)
+            print_raw((f"# ---- {path}\n" if len(files) > 1 else "") + text)
         return
     folder = Path(output) if output else request.folder
     for target in write_files(files, folder, "name another folder: -o DIR"):

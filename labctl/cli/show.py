@@ -17,9 +17,8 @@ from labctl.cli.options import (
     lab_options,
     lab_store,
     opened_lab,
-    print_json,
-    print_text,
 )
+from labctl.cli.output import print_json, print_raw, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,7 +94,7 @@ def env(console: Console, file: Path | None, name: str | None, form: str, user: 
     """Print what a client needs to connect. In a secure lab the librdkafka form contains the password itself."""
     from labctl.kafka.client_settings import client_settings
 
-    click.echo(client_settings(opened_lab(file, name, console).plan, form, user), nl=False)
+    print_raw(client_settings(opened_lab(file, name, console).plan, form, user))
 
 
 @click.command(cls=Command)
@@ -115,7 +114,7 @@ def report(file: Path | None, name: str | None, form: str, output: Path | None) 
         raise LabStopped(f"there is no report of the lab {lab}", "labctl up writes one")
     text = FORMATS[form](last)
     if not output:
-        print_text(text) if form == "terminal" else click.echo(text, nl=False)
+        print_text(text) if form == "terminal" else print_raw(text)
         return
     write_file(output, text, "name another file: -o FILE")
 
@@ -138,7 +137,7 @@ def ui(console: Console, file: Path | None, name: str | None) -> None:
     if plan.ui.kind == "page" and not page_runs(plan):
         raise LabStopped(f"the page of the lab {plan.name} is not running", "labctl up starts it")
     address = page_opener(plan).as_uri() if plan.security else plan.ui.url
-    click.echo(address)
+    print_text(f"{address}\n")
     if sys.stdout.isatty():
         click.launch(address)
 

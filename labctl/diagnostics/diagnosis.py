@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from labctl.known_faults import NODE_FAULTS
+from labctl.kafka.server_log import last_run
+from labctl.known_faults import LOG_FAULTS, STATE_FAULTS, KnownFault
 from labctl.results import Diagnosis
 
 CAUSE_LINES = 200  # how far below an exception its `Caused by` is searched
@@ -42,10 +43,11 @@ def diagnose(traces: Iterable[NodeTrace], checks: Iterable[str] = ()) -> Diagnos
     The node that ended first decides.
     """
     for trace in _most_relevant_first(traces):
-        known = _known(f"{trace.state}\n{trace.reason}\n{_complaints(trace.log)}")
+        state = f"{trace.state}\n{trace.reason}"
+        known = _known(STATE_FAULTS, state) or _known(LOG_FAULTS, _complaints(last_run(trace.log)))
         if known:
             return replace(known, evidence=(f"node {trace.name}: {root_cause(trace.log)}",))
-    return _known("\n".join(checks))
+    return _known(LOG_FAULTS, "\n".join(checks))
 
 
 def evidence(traces: Iterable[NodeTrace]) -> tuple[str, ...]:
@@ -75,8 +77,8 @@ def root_cause(log: str) -> str:
     return lines[-1].strip() if lines else "its log is empty"
 
 
-def _known(text: str) -> Diagnosis | None:
-    for fault in NODE_FAULTS:
+def _known(faults: tuple[KnownFault, ...], text: str) -> Diagnosis | None:
+    for fault in faults:
         match = fault.pattern.search(text) if fault.pattern else None
         if match:
             quoted = [group or "" for group in match.groups()] or [""]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from labctl import report
 from labctl.diagnostics.redaction import Redactor, secrets_in
@@ -22,6 +21,8 @@ from labctl.rendering.templates import render_template
 from labctl.runtime.access import render
 from labctl.runtime.base import Runtime
 from labctl.runtime.docker.compose_file import COMPOSE_FILE
+from labctl.state.store import LabStore
+from labctl.state.work_folders import work_folder
 from labctl.system.files import file_errors, is_taken, is_there, write_files, write_private
 from labctl.system.own_folder import own_folder
 from labctl.webui import kafbat
@@ -101,7 +102,7 @@ def make_evidence(
         with own_folder(target.parent, create=True):  # no link is followed to it
             target = target.parent.resolve() / target.name
         # beside it, and not hidden: a Chromium that is a snap can read neither /tmp nor hidden folders
-        with TemporaryDirectory(dir=target.parent, prefix=f"{target.stem}-", ignore_cleanup_errors=True) as work:
+        with work_folder(LabStore().root, target.stem, target.parent) as work:
             folder = Path(work, target.stem if _is_zip(target) else target.name)
             folder.mkdir()
             artifacts = _fill(_Folder(folder), plan, in_docker, runtime, reports)

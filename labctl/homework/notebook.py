@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from labctl.errors import HostError, LabError
 from labctl.kafka.client_settings import login_as
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template
+from labctl.state.store import LabStore
+from labctl.state.work_folders import work_folder
 from labctl.system.files import write_file, write_files
 from labctl.system.parallel import run_with_timeout
 
@@ -19,6 +21,9 @@ KERNEL = "labctl"
 IGNORE_FOLDER = ["--InteractiveShellApp.ignore_cwd=True"]  # IPython before 9.7 imports from it in spite of -P
 CELL_SECONDS = 120
 RUN_SECONDS = 400
+# bytes of the state folder's path: that of a socket in it has 35 more, of 107, on macOS of 103
+LONGEST = 65
+SHORT_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - for a private folder of a random name
 EXTRA = "pip install 'kafka-labctl[notebook]'"
 
 
@@ -59,8 +64,8 @@ def run_notebook(notebook: Any, folder: Path) -> None:
     except ImportError:
         raise HostError("the notebook's libraries are not installed", EXTRA, "no-notebook") from None
     # every user of this machine could connect to a kernel on a TCP port
-    with TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as private:
-        write_files({f"kernels/{KERNEL}/kernel.json": _kernel_spec()}, Path(private), "free some space in it")
+    with work_folder(LabStore().root, "notebook", _socket_place()) as private:
+        write_files({f"kernels/{KERNEL}/kernel.json": _kernel_spec()}, private, "free some space in it")
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
@@ -79,6 +84,13 @@ def run_notebook(notebook: Any, folder: Path) -> None:
             raise NotebookFailed(f"the notebook did not finish: {error}", "run it again") from None
         finally:
             _end_kernel(client)
+
+
+def _socket_place() -> Path | None:
+    """Where the folder of the kernel's sockets is: elsewhere if their paths would be too long (unix(7))."""
+    if len(os.fsencode(LabStore().root)) <= LONGEST:
+        return None
+    return next((Path(folder) for folder in SHORT_FOLDERS if os.access(folder, os.W_OK)), None)
 
 
 def _kernel_spec() -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from labctl.errors import HostError
+from labctl.state.store import LabStore
+from labctl.state.work_folders import work_folder
 
 VARIABLE = "LABCTL_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -45,7 +46,8 @@ def browser_options() -> list[str]:
 
 def take_screenshot(url: str, path: Path, *, width: int = 1280, height: int = 1000) -> None:
     """Write a PNG of the page at `url`. Raises HostError."""
-    with tempfile.TemporaryDirectory(prefix="labctl-", ignore_cleanup_errors=True) as profile:
+    # not in the state folder: a Chromium that is a snap can't read hidden folders
+    with work_folder(LabStore().root, "browser", path.parent.parent) as profile:
         command = [
             find_browser(),
             *browser_options(),

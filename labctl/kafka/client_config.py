@@ -9,6 +9,7 @@ from typing import Any
 
 from labctl.errors import SpecError
 from labctl.kafka.security_settings import FILE_PROVIDER
+from labctl.spec.text_file import read_text_file
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -40,14 +41,12 @@ def read_client_config(path: Path) -> dict[str, Any]:
 def _properties(path: Path) -> dict[str, str]:
     import javaproperties
 
+    text = read_text_file(path)
     try:
-        text = path.read_text(encoding="utf-8")
         # librdkafka reads everything after the first = literally
         raw = dict(re.findall(r"^\s*(sasl\.username|sasl\.password)\s*=(.*)$", text, re.MULTILINE))
         return dict(javaproperties.loads(text)) | raw
-    except OSError as error:
-        raise SpecError([f"{path} can't be read: {error.strerror}"]) from None
-    except ValueError as error:  # not text, or an escape that Java would not read either
+    except ValueError as error:  # an escape that Java would not read either
         raise SpecError([f"{path} is not a properties file: {error}"]) from None
 
 

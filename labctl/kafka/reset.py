@@ -1,56 +1,114 @@
-"""Emptying a Kafka without a restart: no open transaction, no group member, no group, no topic."""
+"""Emptying a Kafka without a restart: no transaction, group or topic, and no setting, quota, user or ACL of others."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from labctl.errors import KafkaFailed, ReadinessTimeout
 from labctl.kafka.client import KafkaClient
+from labctl.plan.model import AclPlan
 from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.wording import first_few
 
 # org.apache.kafka.common.internals.Topic: the coordinators' own topics, which they clean themselves
 INTERNAL_TOPICS = {"__consumer_offsets", "__transaction_state", "__share_group_state"}
 GROUP_SECONDS = 5.0  # members that join again and again belong to a program that still runs
+WRITER_SECONDS = 2.0  # a topic that is there again and again is one to which a program still writes
 
 
-def reset_kafka(client: KafkaClient, deadline: Deadline) -> list[str]:
-    """Abort transactions, remove members, delete groups and topics, and return what was removed.
+@dataclass(frozen=True, slots=True)
+class KeptLogins:
+    """The users and ACLs of lab.yaml, which stay."""
 
-    Raises KafkaFailed where a group keeps its members, before any topic is deleted under them, or where Kafka refuses;
-    ReadinessTimeout where a topic is not gone at the deadline.
+    users: Collection[str] = ()
+    acls: Collection[AclPlan] = field(default_factory=frozenset)
+
+
+def reset_kafka(
+    client: KafkaClient, deadline: Deadline, kept: KeptLogins | None, users_of: Callable[[], str]
+) -> dict[str, list[str]]:
+    """Abort transactions, delete groups, topics, changed settings, quotas, users and ACLs, and return them by kind.
+
+    `kept` is None where nobody logs in; `users_of` says which programs are connected. Raises KafkaFailed where a group
+    keeps its members, before any topic is deleted under them, where a program creates a topic again, or where Kafka
+    refuses; ReadinessTimeout where a topic is not gone at the deadline.
     """
     transactions = client.open_transactions()
     for transaction in transactions:
         client.abort_transaction(transaction)
     groups = sorted(client.groups())
+    settings = client.changed_settings(groups)
+    _delete_groups(client, groups, deadline)
+    topics = _delete_topics(client, deadline, users_of)
+    client.delete_settings(settings)
+    quotas = client.quotas()
+    client.delete_quotas(quotas)
+    return {
+        "transaction": transactions,
+        "group": groups,
+        "topic": topics,
+        "setting": [f"{key} of {_resource(*of)}" for of, keys in settings.items() for key in keys],
+        "quota": [f"of {quota}" for quota in quotas],
+        "user": client.delete_other_users(kept.users) if kept else [],
+        "ACL": client.delete_other_acls(kept.acls) if kept else [],
+    }
+
+
+def removed_lines(removed: Mapping[str, list[str]]) -> list[str]:
+    """Return one line for each kind of what was removed."""
+    return [
+        f"{len(names):,} {kind}{'s' if len(names) > 1 else ''}: {first_few(names)}"
+        for kind, names in removed.items()
+        if names
+    ]
+
+
+def _resource(kind: str, name: str) -> str:
+    return f"{kind.replace('_', ' ')} {name}" if name else "all brokers"
+
+
+def _delete_groups(client: KafkaClient, groups: list[str], deadline: Deadline) -> None:
+    def delete() -> None:
+        kept = client.delete_groups(groups)
+        if kept:
+            members = {group: client.remove_members(group) for group in kept}
+            kept = client.delete_groups(list(kept))
+            if kept:
+                raise NotReady("; ".join(f"group {name}: {why}, {members[name]} members" for name, why in kept.items()))
+
     try:
-        wait_until(
-            partial(_delete_groups, client, groups),
-            what="groups without members",
-            deadline=deadline.within(GROUP_SECONDS),
-        )
+        wait_until(delete, what="groups without members", deadline=deadline.within(GROUP_SECONDS))
     except ReadinessTimeout as error:
         raise KafkaFailed(
             f"the lab can't be reset: {error.message}",
             "end the programs that consume, then run labctl reset again; or labctl down and labctl up",
         ) from error
-    topics = sorted(set(client.topics()) - INTERNAL_TOPICS)
+
+
+def _delete_topics(client: KafkaClient, deadline: Deadline, users_of: Callable[[], str]) -> list[str]:
+    """Delete all topics and return their names; again those that a program creates by writing, WRITER_SECONDS long."""
+    ids = client.topic_ids()
+    topics = sorted(set(ids) - INTERNAL_TOPICS)
     client.delete_topics(topics)
-    wait_until(partial(_require_deleted, client, topics), what="topics deleted", deadline=deadline)
-    removed = {"transaction": transactions, "group": groups, "topic": topics}
-    return [f"{kind} {name}" for kind, names in removed.items() for name in names]
+    writing = deadline.within(WRITER_SECONDS)
+    probe = partial(_require_deleted, client, ids, topics, writing, users_of)
+    wait_until(probe, what="topics deleted", deadline=deadline)
+    return topics
 
 
-def _delete_groups(client: KafkaClient, groups: list[str]) -> None:
-    kept = client.delete_groups(groups)
-    if kept:
-        members = {group: client.remove_members(group) for group in kept}
-        kept = client.delete_groups(list(kept))
-        if kept:
-            raise NotReady("; ".join(f"group {name}: {why}, {members[name]} members" for name, why in kept.items()))
-
-
-def _require_deleted(client: KafkaClient, topics: list[str]) -> None:
+def _require_deleted(
+    client: KafkaClient, ids: Mapping[str, str], topics: list[str], writing: Deadline, users_of: Callable[[], str]
+) -> None:
+    now = client.topic_ids()
+    again = sorted(name for name in set(now) - INTERNAL_TOPICS if ids.get(name) != now[name])
+    if again and not writing.left:
+        raise KafkaFailed(
+            f"a program creates {first_few(again)} again as soon as it is deleted{users_of()}",
+            "end the programs that produce and consume, then run labctl reset again",
+        )
+    client.delete_topics(again)
     remaining = set[str]().union(*client.topics_by_broker(topics))
-    if remaining:
-        raise NotReady(f"still there: {', '.join(sorted(remaining))}")
+    if remaining or again:
+        raise NotReady(f"still there: {first_few(sorted(remaining | set(again)))}")

@@ -35,7 +35,7 @@ def lab_context(lab: ExistingLab, client: KafkaClient, timeout: float) -> CheckC
     secure = secure_lab(plan, timeout)
     return CheckContext(
         run=checks.new_run(),
-        target=CheckTarget(plan.bootstrap, client, timeout, plan.internal_replication_factor),
+        target=CheckTarget(plan.bootstrap, client, timeout, plan.internal_replication_factor, settle=timeout),
         expected=ExpectedState(plan.cluster_id, frozenset(voter.id for voter in plan.voters), plan.topics),
         console=ConsoleAccess(
             plan.internal_bootstrap,

@@ -55,7 +55,15 @@ def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
     record = store.load(name)
     if record is None:
         raise LabStopped(f"there is no lab {name}", "labctl ls lists the existing labs, labctl up creates one")
+    restore_record(record, store, progress)
     return with_spec(record, recorded_spec(record), progress)
+
+
+def restore_record(record: LabRecord, store: LabStore, progress: Progress) -> None:
+    """Write a lab's record again where it is lost or damaged, and report that. Raises HostError."""
+    if store.is_damaged(record.name):
+        progress.note(f"the record of the lab {record.name} was lost or damaged: it is restored from its copy")
+        store.save(record)
 
 
 def files_in_use(plan: LabPlan) -> Path:

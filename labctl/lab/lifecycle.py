@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from labctl import checks
+from labctl.constants import ADMIN, INTER_BROKER
 from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
 from labctl.kafka.credentials import make_credentials
-from labctl.kafka.reset import reset_kafka
+from labctl.kafka.reset import KeptLogins, reset_kafka
 from labctl.lab.contents import add_users, create_topics, write_seed_records
 from labctl.lab.existing import (
     LOCK_SECONDS,
@@ -24,27 +25,31 @@ from labctl.lab.existing import (
     connect,
     lab_secrets,
     open_lab,
+    restore_record,
     with_spec,
 )
 from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
-from labctl.lab.readiness import wait_for_topics, wait_until_ready
+from labctl.lab.readiness import start_ended_nodes, wait_for_topics, wait_until_ready
 from labctl.lab.removal import end_orphans, remove_failed_lab, remove_lab
 from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
 from labctl.lab.verify import run_selected_checks
+from labctl.plan.model import LabPlan
 from labctl.plan.planner import image_name
 from labctl.results import RunResult
 from labctl.runtime.access import render, validate
 from labctl.runtime.selection import choose, choose_ui, find_engine
 from labctl.spec.model import LabSpec
 from labctl.state.store import OTHER_FOLDER, LabRecord, LabStore, refuse_other_source
-from labctl.system import host
+from labctl.system import host, processes
+from labctl.system.connected import connected_programs
 from labctl.system.files import PRIVATE_MODE, write_files
 from labctl.system.processes import ProcessId
 from labctl.system.waiting import Deadline
 from labctl.webui.page.process import start_page, stop_page, wait_for_page, warm_page
+from labctl.wording import first_few
 
 PORT_CHOICES = 3  # attempts with other free ports, where another program was faster
 MOUNTED = 0o644  # a container's user reads mounted settings; only this user can enter the folder above them
@@ -109,8 +114,8 @@ def down(
         return removed
 
 
-def reset(name: str, store: LabStore, reporter: Reporter) -> list[str]:
-    """Empty the running lab without a restart, create its topics again, and return what was removed.
+def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]]:
+    """Empty the running lab without a restart, create its topics again, and return what was removed, by its kind.
 
     Raises LabStopped where it does not run; KafkaFailed where Kafka refuses, or a program still uses the lab; NodeDied,
     ReadinessTimeout; HostError, RuntimeFailed, SpecError or LabError as `stop`.
@@ -122,17 +127,27 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> list[str]:
             raise LabStopped(f"the lab {name} is {state}: only a running lab can be reset", "labctl up starts it")
         deadline = Deadline.after(plan.timeout)
         with connect(plan, answer=answer_seconds(deadline)) as client:
-            removed = reset_kafka(client, deadline)
+            security = plan.security
+            kept = KeptLogins({ADMIN, INTER_BROKER, *security.users}, security.acls) if security else None
+            removed = reset_kafka(client, deadline, kept, lambda: _connected_programs(plan))
+            add_users(plan, client)
             new = create_topics(plan, client)
             if len(new) < len(plan.topics):
                 raise KafkaFailed(
-                    "another program created a topic of the lab as soon as it was deleted",
+                    f"a program created a topic of the lab as soon as it was deleted{_connected_programs(plan)}",
                     "end the programs that produce and consume, then run labctl reset again",
                 )
             for _layer in wait_for_topics(plan, lab.runtime, client, deadline):
                 pass
             write_seed_records(plan, client, new)
         return removed
+
+
+def _connected_programs(plan: LabPlan) -> str:
+    """What a message says of the programs that use the lab; "" where none is known."""
+    ports = {listener.port for node in plan.brokers for listener in node.listeners}
+    found = connected_programs(ports, {process.pid for process in processes.servers_of_lab(plan.state)})
+    return f"; connected from this machine: {first_few(found)}" if found else ""
 
 
 # -- the steps of `up` -----------------------------------------------------
@@ -162,7 +177,7 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
                 log.hide(lab_secrets(lab.plan))
             _wait_until_ready(lab, log, deadline)
             record = store.set_phase(record, "up")
-            _fill_and_check(lab, log, deadline)
+            _fill_and_check_twice(lab, log, deadline)
         except BaseException as error:
             runtime = lab.runtime if lab else None
             artifacts = collect_outcome(log, runtime, error)
@@ -182,6 +197,8 @@ def _find_or_create(
     """Return the lab's record, and whether this call created it. What a killed `up` left is removed first."""
     spec = request.spec
     record = store.load(spec.name)
+    if record:
+        restore_record(record, store, reporter)
     if record and record.phase in {"starting", "kept"}:
         reporter.note(f"the lab {record.name} is incomplete: removing it first")
         remove_lab(open_lab(record.name, store, reporter).runtime, record, store)
@@ -190,6 +207,7 @@ def _find_or_create(
         _refuse_other_lab(request, record, owner)
         validate(spec, record.runtime)
         return record, False
+    store.sweep()
     runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull)
     validate(spec, runtime)
     reporter.note(f"runtime {runtime.name}, {runtime.reason}")
@@ -246,6 +264,21 @@ def _wait_until_ready(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None
         for layer in wait_until_ready(lab.plan, lab.runtime, client, deadline):
             log.add(layer)
     warm_page(lab.plan)
+
+
+def _fill_and_check_twice(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
+    """Fill and check the lab; again where it failed because a node ended that this `up` did not start."""
+    try:
+        _fill_and_check(lab, log, deadline)
+    except KafkaFailed:
+        if not start_ended_nodes(lab.runtime):
+            raise
+    else:
+        if log.status == "passed" or not start_ended_nodes(lab.runtime):
+            return
+    log.begin_again()
+    _wait_until_ready(lab, log, deadline)
+    _fill_and_check(lab, log, deadline)
 
 
 def _fill_and_check(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:

@@ -52,14 +52,23 @@ def wait_for_topics(plan: LabPlan, runtime: Runtime, client: KafkaClient, deadli
     yield from _wait_for((TOPICS_LAYER,), plan, runtime, client, deadline)
 
 
+def start_ended_nodes(runtime: Runtime) -> bool:
+    """Start the nodes that ended and may run now, and return whether there are any.
+
+    Raises HostError or RuntimeFailed where the runtime does not respond.
+    """
+    started = [runtime.start_again(state.name) for state in runtime.nodes() if state.state != "running"]
+    return any(started)
+
+
 def refuse_dead_nodes(runtime: Runtime) -> str:
     """Return how many nodes run. Raises NodeDied with the root cause of the node that ended first.
 
-    A node that the runtime can start again without its AOT cache is not dead. Raises HostError or RuntimeFailed where
+    A node that the runtime starts again is not dead. Raises HostError or RuntimeFailed where
     the runtime does not respond.
     """
     states = runtime.nodes()
-    dead = [state for state in states if state.state != "running" and not runtime.restart_without_cache(state.name)]
+    dead = [state for state in states if state.state != "running" and not runtime.start_again(state.name)]
     if dead:
         node = min(dead, key=lambda state: state.ended or 0.0)
         log = runtime.logs(node.name, tail=LOG_TAIL)

@@ -135,6 +135,11 @@ class RunLog:
             self._checks.append(self.redactor.of(replace(check, at=round(began - self._started + check.at, 3))))
             self._reporter.check(self._checks[-1])
 
+    def begin_again(self) -> None:
+        """Forget what failed so far: it is done again. The steps stay."""
+        self._failed = False
+        self._checks, self._diagnosis = [], []
+
     def diagnose(self, diagnosis: Diagnosis) -> None:
         """Record why checks failed, in place of what `explain` would find."""
         self._diagnosis = [self.redactor.of(diagnosis)]

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.lint.compose.loader import load_stack, read_text
+from labctl.lint.compose.loader import load_stack
 from labctl.lint.document import Document
 from labctl.lint.edit import Edit
 from labctl.lint.linter import LintResult, examine
 from labctl.lint.rule import Finding
+from labctl.spec.text_file import read_text_file
 
 MOST_ROUNDS = 100  # a fix shows what it hid; each round fixes what the worst rule finds
 
@@ -29,7 +30,7 @@ def fix(paths: Sequence[Path], environment: Mapping[str, str]) -> FixResult:
 
     Raises SpecError where a file can't be read, or is no Compose file.
     """
-    before = {path: read_text(path) for path in paths}
+    before = {path: read_text_file(path) for path in paths}
     texts = dict(before)
     fixed: list[Finding] = []
     tried: set[tuple[str, tuple[Edit, ...]]] = set()

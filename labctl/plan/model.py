@@ -64,13 +64,22 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listener of a node. `bind` "" means all addresses of the node, `advertised` None that it advertises nothing."""
+    """A listener of a node. `bind` "" means all addresses of the node, `advertised` None that it advertises nothing.
+
+    `port` is the node's own; a container's may be published as another one of this machine: `published`.
+    """
 
     name: str  # INTERNAL, EXTERNAL, CONTROLLER
     bind: str
     port: int
     advertised: str | None  # HOST:PORT
     protocol: str
+    published: int = 0  # 0: the same
+
+    @property
+    def host_port(self) -> int:
+        """The port of this machine."""
+        return self.published or self.port
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ class AclPlan:
     """One ACL that allows something, in Kafka's terms."""
 
     user: str
-    resource: str  # topic, group, transactional_id
+    resource: str  # topic, group, transactional_id, cluster
     pattern: str  # literal, prefixed
     name: str
     operation: str
@@ -210,7 +219,7 @@ class LabPlan:
     def host_addresses(self) -> tuple[str, ...]:
         """Where this machine reaches each broker, whatever it advertises: for labctl itself."""
         host = self.engine_host or ("127.0.0.1" if self.bind in {"0.0.0.0", "::"} else self.bind)  # noqa: S104
-        return tuple(f"{host}:{node.listener('EXTERNAL').port}" for node in self.brokers)
+        return tuple(f"{host}:{node.listener('EXTERNAL').host_port}" for node in self.brokers)
 
     @property
     def host_bootstrap(self) -> str:
@@ -229,7 +238,7 @@ class LabPlan:
 
     def host_ports(self, *, page: bool) -> list[HostPort]:
         """Return the ports of this machine that the lab needs, with `page` that of the web page too."""
-        ports = [node.listener("EXTERNAL").port for node in self.brokers]
+        ports = [node.listener("EXTERNAL").host_port for node in self.brokers]
         return host_ports(self.bind, ports, self.ui.port if page else None)
 
 

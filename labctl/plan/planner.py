@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT, MIN_ISR
+from labctl.constants import CONTROLLER_PORT, INNER_EXTERNAL_PORT, INTERNAL_PORT, MIN_ISR
 from labctl.errors import SpecError
 from labctl.plan.model import (
     BROKER,
@@ -204,7 +204,10 @@ def _listeners(
         BROKER: Listener("INTERNAL", bind, internal_port, f"{name}:{internal_port}", client_protocol),
         CONTROLLER: Listener("CONTROLLER", bind, controller_port, None, profile.controller_protocol),
     }
-    for_host = Listener("EXTERNAL", external_bind, external_port, f"{host}:{external_port}", client_protocol)
+    advertised = f"{host}:{external_port}"
+    for_host = Listener("EXTERNAL", external_bind, external_port, advertised, client_protocol)
+    if traits.own_addresses and external_port in {INTERNAL_PORT, CONTROLLER_PORT}:
+        for_host = Listener("EXTERNAL", "", INNER_EXTERNAL_PORT, advertised, client_protocol, external_port)
     return (*(by_role[role] for role in member.roles), *((for_host,) if BROKER in member.roles else ()))
 
 

@@ -60,10 +60,14 @@ class Runtime(Protocol):
         """Download or pull: slow, and separate from the start."""
 
     def up(self) -> None:
-        """Start the nodes that don't run. Safe to call again."""
+        """Start the nodes that don't run; one that is about to end is waited for. Safe to call again."""
 
-    def restart_without_cache(self, node: str) -> bool:
-        """Start a node again whose cache may be the reason that it ended, and return whether it was started."""
+    def start_again(self, node: str) -> bool:
+        """Start a node that ended, where it may run now, and return whether it was started.
+
+        That is once for a node that `up` found running (somebody stopped it at that moment), and once without its cache
+        where that may be the reason.
+        """
 
     def stop(self, names: Sequence[str] = ()) -> None:
         """Stop the nodes called `names` (all where there are none), and keep their data. Safe to call again."""

@@ -12,7 +12,8 @@ from labctl.errors import SpecError
 from labctl.spec.formats import lab_name
 from labctl.spec.model import KeyPath, LabSpec, Problem
 from labctl.spec.rules import validate
-from labctl.spec.yaml_text import LARGEST, read_yaml
+from labctl.spec.text_file import read_text_file
+from labctl.spec.yaml_text import read_yaml
 
 MOST_REPORTED = 50  # problems
 LONGEST = 300  # characters of a key, or of what is wrong with it
@@ -65,14 +66,9 @@ def load_spec(path: Path, *, trusted: bool = False) -> LabSpec:
 
     Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`.
     """
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise SpecError([f"{path}: no such file"], "`labctl init` writes one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([f"{path}: can't be read: {error}"]) from None
-    return parse_spec(text, str(path), trusted=trusted)
+    if not path.exists():
+        raise SpecError([f"{path}: no such file"], "`labctl init` writes one")
+    return parse_spec(read_text_file(path), str(path), trusted=trusted)
 
 
 def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) -> LabSpec:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from labctl.constants import DEFAULT_NAME, HOMEWORK_ORDERS, HOMEWORK_TOPIC
+from labctl.constants import CLUSTER_RESOURCE, DEFAULT_NAME, HOMEWORK_ORDERS, HOMEWORK_TOPIC
 from labctl.runtime_traits import RUNTIMES
 from labctl.security_profiles import PROFILES, SecurityProfile
 from labctl.spec.formats import (
@@ -100,22 +100,45 @@ class TopicSpec(_Section):
 
 
 Operation = Literal[
-    "all", "read", "write", "create", "delete", "alter", "describe", "describe_configs", "alter_configs"
+    "all",
+    "read",
+    "write",
+    "create",
+    "delete",
+    "alter",
+    "describe",
+    "describe_configs",
+    "alter_configs",
+    "idempotent_write",
+    "cluster_action",
 ]
+# of the resource Cluster: org.apache.kafka.security.authorizer.AclEntry
+CLUSTER_OPERATIONS = frozenset(
+    {"all", "create", "alter", "describe", "describe_configs", "alter_configs", "idempotent_write", "cluster_action"}
+)
 
 
 class AclSpec(_Section):
-    """What a user may do with one topic, group or transactional id. `*` means all, `abc*` all with that prefix."""
+    """What a user may do with one topic, group or transactional id, or with the cluster.
+
+    `*` means all, `abc*` all with that prefix.
+    """
 
     topic: Annotated[str, AfterValidator(resource_pattern)] | None = None
     group: Annotated[str, AfterValidator(resource_pattern)] | None = None
     transactional_id: Annotated[str, AfterValidator(resource_pattern)] | None = None
+    cluster: Literal[True] | None = Field(None, description="true: the cluster itself, for example to create topics")
     allow: Annotated[list[Operation], Field(min_length=1)]
 
     @property
     def resources(self) -> list[tuple[str, str]]:
         """(kind, name) of each resource that is named."""
-        named = {"topic": self.topic, "group": self.group, "transactional_id": self.transactional_id}
+        named = {
+            "topic": self.topic,
+            "group": self.group,
+            "transactional_id": self.transactional_id,
+            "cluster": CLUSTER_RESOURCE if self.cluster else None,
+        }
         return [(kind, name) for kind, name in named.items() if name is not None]
 
     @property

@@ -9,7 +9,7 @@ from labctl.replication import default_replication_factor
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.formats import VOTERS, even_voters
 from labctl.spec.kafka_settings import setting_problems
-from labctl.spec.model import HIGHEST_PORT, KeyPath, LabSpec, Problem, Scalar
+from labctl.spec.model import CLUSTER_OPERATIONS, HIGHEST_PORT, KeyPath, LabSpec, Problem, Scalar
 
 # the ends of broker settings that need as many brokers: of topics, and of Kafka's own topics
 REPLICA_SETTINGS = ("replication.factor", MIN_ISR, "state.log.min.isr", "state.topic.min.isr")
@@ -115,7 +115,11 @@ def _security(spec: LabSpec) -> list[Problem]:
         for number, acl in enumerate(user.acls or []):
             where: KeyPath = ("security", "users", place, "acls", number)
             if len(acl.resources) != 1:
-                found.append((where, "needs exactly one of topic, group and transactional_id"))
+                found.append((where, "needs exactly one of topic, group, transactional_id and cluster"))
+            elif acl.cluster and (wrong := sorted(set(acl.allow) - CLUSTER_OPERATIONS)):
+                known = ", ".join(sorted(CLUSTER_OPERATIONS))
+                what = f"the cluster has no operation {', '.join(wrong)}; it has {known}"
+                found.append(((*where, "allow"), what))
             elif acl.topic is not None and not (acl.topic.endswith("*") or acl.topic in topics):
                 what = f"this lab has no such topic; there are {', '.join(topics) or 'none'}, and * for later topics"
                 found.append(((*where, "topic"), what))
@@ -133,10 +137,10 @@ def _ports(spec: LabSpec) -> list[Problem]:
         return [(where, f"the brokers' ports would be {port} to {last}, and the highest port is {HIGHEST_PORT}")]
     found: list[Problem] = []
     internal = [number for number in (INTERNAL_PORT, CONTROLLER_PORT) if port <= number <= last]
-    if internal:
+    if internal and spec.listeners.external.bind in {"0.0.0.0", "::"}:  # noqa: S104 - they are refused
         what = (
-            f"two listeners on port {internal[0]}: the lab uses {INTERNAL_PORT} and {CONTROLLER_PORT} inside; "
-            "choose another"
+            f"two listeners on port {internal[0]}: bind is every address, and the lab uses {INTERNAL_PORT} and "
+            f"{CONTROLLER_PORT} inside; choose another, or another bind"
         )
         found.append((where, what))
     if spec.ui.kind != "none" and spec.ui.port != "auto" and port <= spec.ui.port <= last:

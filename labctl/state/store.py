@@ -17,16 +17,18 @@ import platformdirs
 
 from labctl.errors import SpecError, unwritable
 from labctl.plan.model import Decision, HostFacts, Identity
+from labctl.state import work_folders
 from labctl.state.identity import new_identity
 from labctl.system import file_lock
 from labctl.system.file_lock import hold_lock
-from labctl.system.files import file_errors, write_whole
+from labctl.system.files import file_errors, require_utf8_name, write_whole
 from labctl.system.ownership import make_private
 from labctl.system.processes import ProcessId
 
 if TYPE_CHECKING:
     from labctl.spec.model import LabSpec
 
+COPIES = "records"  # of the labs' records, outside their folders: somebody may remove one while its nodes run
 PORTS_LOCK = "machine:ports"  # no lab can have this name
 PORTS_SECONDS = 30
 OTHER_FOLDER = "free some space, give it back to yourself (chown, chmod go-w), or name another folder in XDG_STATE_HOME"
@@ -71,7 +73,8 @@ class LabStore:
         Raises HostError where it can't be written, or others can write to it.
         """
         root = self._given or Path(platformdirs.user_state_path("labctl"))
-        for folder in (root, root / "labs", root / "locks"):
+        require_utf8_name(root, "the state folder")
+        for folder in (root, root / "labs", root / "locks", root / COPIES):
             make_private(folder, "the state folder", OTHER_FOLDER)
         if not os.access(root / "labs", os.W_OK):
             raise unwritable(f"the state folder {root}", PermissionError(13, "Permission denied"), OTHER_FOLDER)
@@ -82,34 +85,29 @@ class LabStore:
         return self.root / "labs" / name
 
     def load(self, name: str) -> LabRecord | None:
-        """Return the record of the lab called `name`; None where there is none, or it can't be read.
+        """Return the record of the lab called `name`, or its copy where that is lost or damaged; or None.
 
         Raises HostError where the state folder can't be written.
         """
-        try:
-            values = json.loads((self.lab_folder(name) / "lab.json").read_text(encoding="utf-8"))
-            values["runtime"] = Decision(**values["runtime"])
-            ui = values["identity"].get("ui")
-            values["identity"] = Identity(**values["identity"] | {"ui": Decision(**ui) if ui else None})
-            values["owner"] = ProcessId(**values["owner"]) if values.get("owner") else None
-            record = LabRecord(**values)
-            complete = record.name == name and record.brokers > 0
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-        return record if complete else None
+        return _read(self._record(name), name) or _read(self._copy(name), name)
+
+    def is_damaged(self, name: str) -> bool:
+        """Return whether the lab's record is lost or damaged, and there is a copy. Raises HostError."""
+        return _read(self._record(name), name) is None and _read(self._copy(name), name) is not None
 
     def names(self) -> list[str]:
         """Return the names of all labs, incomplete ones too. Raises HostError."""
         root = self.root / "labs"
         with file_errors(root, OTHER_FOLDER):
-            return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+            folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
+            return sorted(folders | {path.stem for path in (self.root / COPIES).glob("*.json")})
 
     def save(self, record: LabRecord) -> LabRecord:
-        """Write the lab's record in one rename, and return it. Raises HostError where it can't be written."""
-        path = self.lab_folder(record.name) / "lab.json"
-        with file_errors(path, "free some space, or fix the folder"):
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            write_whole(path, json.dumps(asdict(record), indent=1))
+        """Write the lab's record and its copy, each in one rename, and return it. Raises HostError."""
+        for path in (self._record(record.name), self._copy(record.name)):
+            with file_errors(path, "free some space, or fix the folder"):
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                write_whole(path, json.dumps(asdict(record), indent=1))
         return record
 
     def set_phase(self, record: LabRecord, phase: str) -> LabRecord:
@@ -119,6 +117,8 @@ class LabStore:
     def remove(self, name: str) -> bool:
         """Delete the lab's data, and return whether there was any. Raises HostError."""
         folder = self.lab_folder(name)
+        with file_errors(self._copy(name), "fix the folder, then run labctl down again"):
+            self._copy(name).unlink(missing_ok=True)
         if not folder.exists():
             return False
         # rename first: a kill in the middle leaves no lab that looks complete
@@ -129,7 +129,8 @@ class LabStore:
         return True
 
     def sweep(self) -> None:
-        """Delete what a killed `remove` left. Raises HostError."""
+        """Delete what killed commands left: half of a lab's data, folders of their own. Raises HostError."""
+        work_folders.sweep(self.root)
         for folder in (self.root / "labs").glob(".*"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -199,6 +200,12 @@ class LabStore:
             )
             return self.save(record)
 
+    def _record(self, name: str) -> Path:
+        return self.lab_folder(name) / "lab.json"
+
+    def _copy(self, name: str) -> Path:
+        return self.root / COPIES / f"{name}.json"
+
     def _lock(self, name: str) -> Path:
         return self.root / "locks" / f"{name}.lock"
 
@@ -211,6 +218,21 @@ def refuse_other_source(record: LabRecord, source: str) -> None:
             [f"the lab {record.name} exists already, from {first}"],
             f"give this lab another name (`name:` or --name), or remove the first: labctl down --name {record.name}",
         )
+
+
+def _read(path: Path, name: str) -> LabRecord | None:
+    """The record of the lab in a file; None where it can't be read."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        values["runtime"] = Decision(**values["runtime"])
+        ui = values["identity"].get("ui")
+        values["identity"] = Identity(**values["identity"] | {"ui": Decision(**ui) if ui else None})
+        values["owner"] = ProcessId(**values["owner"]) if values.get("owner") else None
+        record = LabRecord(**values)
+        complete = record.name == name and record.brokers > 0
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return record if complete else None
 
 
 def _first_line(path: Path) -> str:

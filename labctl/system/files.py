@@ -22,6 +22,15 @@ def file_errors(path: str | Path, hint: str) -> Iterator[None]:
         raise unwritable(error.filename or path, error, hint) from None
 
 
+def require_utf8_name(folder: Path, what: str) -> None:
+    """Raise HostError where the name of a folder is not UTF-8: it could be in no file that labctl writes."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(folder).decode(errors="backslashreplace")
+        raise HostError(f"{what} {shown} has a name that is not UTF-8", "rename it, or use another folder") from None
+
+
 def is_there(path: Path) -> bool:
     """Return whether something is at `path`, if only a broken link.
 

@@ -11,7 +11,7 @@ from labctl.errors import Interrupted, SpecError
 from labctl.system.limits import as_at_start
 from labctl.system.signals import held_signals, install_handlers, raise_held
 
-GRACE_SECONDS = 10  # after a SIGTERM that was passed on: as `docker stop` gives a container
+GRACE_SECONDS = 10  # after a signal that was passed on: as `docker stop` gives a container
 
 
 def require_program(program: str) -> None:
@@ -23,7 +23,8 @@ def require_program(program: str) -> None:
 def run_in_foreground(command: Sequence[str], environment: Mapping[str, str], *, where: str = "here") -> int:
     """Run `command` on this terminal to its end, and return its exit code; 128 + N where signal N ended it.
 
-    Ctrl-C reaches it as it does in a shell, and it decides what to do. SIGTERM is passed on; then it has GRACE_SECONDS.
+    Ctrl-C reaches it as it does in a shell, and it decides what to do. SIGTERM and SIGHUP are passed on; then it has
+    GRACE_SECONDS.
     Raises SpecError where it can't run.
     """
     try:
@@ -39,8 +40,8 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str], *,
         except subprocess.TimeoutExpired:
             process.kill()
         except Interrupted as interrupted:
-            if interrupted.signal_number == signal.SIGTERM:
-                process.terminate()
+            if interrupted.signal_number != signal.SIGINT:
+                process.send_signal(interrupted.signal_number)
                 seconds = GRACE_SECONDS
             install_handlers()
         except KeyboardInterrupt:

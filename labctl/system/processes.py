@@ -101,6 +101,15 @@ def of_lab(state: str) -> list[psutil.Process]:
     return [*nodes_of_lab(state), *pages_of_lab(state)]
 
 
+def servers_of_lab(state: str) -> list[psutil.Process]:
+    """Return the processes of the lab that serve others, nodes and page, without tools."""
+    found = pages_of_lab(state)
+    for process in nodes_of_lab(state):
+        with contextlib.suppress(psutil.Error):
+            found += [process] if process.cmdline()[-1].endswith("server.properties") else []
+    return found
+
+
 def nodes_of_lab(state: str) -> list[psutil.Process]:
     """Return the JVMs of the lab with the state folder `state`: nodes and tools."""
     return with_argument(f"{NODE_ARGUMENT}{state}")

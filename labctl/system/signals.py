@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end labctl through its own clean-up."""
+"""Ctrl-C, SIGTERM, and SIGHUP of a terminal that was closed, end labctl through its own clean-up."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from collections.abc import Iterator
 
 from labctl.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGAIN_SECONDS = 0.05
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that end labctl. A SIGHUP that was ignored at the start, as nohup(1) does, stays so."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM) if ignored else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def install_handlers() -> None:
@@ -33,7 +38,7 @@ def install_handlers() -> None:
         else:
             sys.__unraisablehook__(dropped)
 
-    for number in SIGNALS:
+    for number in ending_signals():
         signal.signal(number, interrupt)
     sys.unraisablehook = raise_again
 
@@ -41,7 +46,7 @@ def install_handlers() -> None:
 def ignore_signals() -> None:
     """Make further signals change nothing. Programs that labctl starts have the default handlers, unlike by SIG_IGN."""
     signal.setitimer(signal.ITIMER_REAL, 0)
-    for number in SIGNALS:
+    for number in ending_signals():
         signal.signal(number, lambda *_: None)
 
 
@@ -56,7 +61,7 @@ def held_signals() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield held
         return
-    before = {number: signal.signal(number, lambda number, _frame: held.append(number)) for number in SIGNALS}
+    before = {number: signal.signal(number, lambda number, _frame: held.append(number)) for number in ending_signals()}
     try:
         yield held
     finally:

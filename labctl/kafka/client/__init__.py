@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from labctl.kafka.client.adapter import connection_error, load_library
 from labctl.kafka.client.admin_write import AdminWrite
+from labctl.kafka.client.cluster_state import ClusterState
 from labctl.kafka.client.connection import REQUEST_SECONDS
 from labctl.kafka.client.group_consumer import GroupConsumer
 from labctl.kafka.client.records import Records
-from labctl.kafka.client.types import Group, Quorum, Record, Voter
+from labctl.kafka.client.types import Group, Quorum, Quota, Record, Voter
 from labctl.kafka.client.unpacking import LARGEST_BATCH, Oversized
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "KafkaClient",
     "Oversized",
     "Quorum",
+    "Quota",
     "Record",
     "Voter",
     "connection_error",
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 
-class KafkaClient(Records, AdminWrite):
+class KafkaClient(Records, AdminWrite, ClusterState):
     """One client of one Kafka, for all threads. `bootstrap` is HOST:PORT[,HOST:PORT…]; `settings` are kafka-python's.
 
     Each method raises KafkaFailed where Kafka refuses or does not respond within `seconds`, and where the client can't

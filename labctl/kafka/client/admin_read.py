@@ -72,6 +72,15 @@ class AdminRead(Connection):
         }
 
     @with_timeout
+    def topic_ids(self) -> dict[str, str]:
+        """Return the id of each topic, Kafka's own included: one that is deleted and created again has another id."""
+        from kafka.protocol.metadata import MetadataRequest
+
+        request = MetadataRequest(topics=None, allow_auto_topic_creation=False, min_version=10)
+        response = self._request(request, "topic ids")
+        return {topic.name: str(topic.topic_id) for topic in response.topics if not topic.error_code}
+
+    @with_timeout
     def topics_by_broker(self, names: Sequence[str]) -> list[set[str]]:
         """Return which of the topics `names` each broker has: brokers receive new topics one after another."""
         from kafka.protocol.metadata import MetadataRequest

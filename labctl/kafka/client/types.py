@@ -25,6 +25,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """The limits of a user, a client id, an address, or a combination: ((type, name), …), None for all others."""
+
+    entity: tuple[tuple[str, str | None], ...]
+    limits: tuple[tuple[str, float], ...]
+
+    def __str__(self) -> str:
+        return " and ".join(f"{kind} {'default' if name is None else name}" for kind, name in self.entity)
+
+
+@dataclass(frozen=True, slots=True)
 class Voter:
     """A voter as the quorum's leader reports it: how many records it is behind, and whether it is caught up."""
 

@@ -16,8 +16,8 @@ from labctl.lint.compose.model import Stack
 from labctl.lint.compose.service import read_service
 from labctl.lint.compose.tree import Map, Place, Text, Tree, read_tree
 from labctl.lint.compose.values import child, items, text, texts
+from labctl.spec.text_file import read_text_file
 
-LARGEST = 2**20  # bytes of a file
 MOST_FILES = 50  # that include and extends may lead to
 DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")  # as Compose searches them
 IGNORE = re.compile(r"#\s*labctl:\s*ignore((?:[\s,]+KAFKA-[A-Z0-9-]+)+)")
@@ -39,7 +39,7 @@ class _Files:
         if key not in self.trees:
             if len(self.trees) >= MOST_FILES:
                 raise SpecError([f"{path}: more than {MOST_FILES} files"])
-            self.texts[key], self.names[key] = self.given.get(path) or read_text(path), str(path)
+            self.texts[key], self.names[key] = self.given.get(path) or read_text_file(path), str(path)
             tree = interpolate_tree(read_tree(self.texts[key], str(path)), self.variables)
             self.trees[key] = tree if isinstance(tree, Map) else Map({}, {}, Place(str(path), 1, 1))
         return self.trees[key]
@@ -95,25 +95,10 @@ def dotenv_values(path: Path) -> dict[str, str]:
     if not path.is_file():  # a pipe would wait for ever
         return {}
     try:
-        content = read_text(path)
+        content = read_text_file(path)
     except SpecError:
         return {}
     return {name: value for name, value in read(stream=StringIO(content)).items() if value is not None}
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file. Raises SpecError."""
-    try:
-        with path.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
-    except OSError as error:
-        raise SpecError([f"{path}: {error.strerror}"]) from None
-    if len(content) > LARGEST:
-        raise SpecError([f"{path}: larger than {LARGEST:,} bytes"])
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SpecError([f"{path}: not UTF-8"]) from None
 
 
 def _with_included(path: Path, files: _Files, within: tuple[Path, ...]) -> Map:
@@ -178,7 +163,7 @@ def _environment_file(path: Path) -> dict[str, tuple[str, int]]:
     values = dotenv_values(path)
     lines = {
         binding.key: binding.original.line + len(binding.original.string) - len(binding.original.string.lstrip("\n"))
-        for binding in parse_stream(StringIO(read_text(path)))
+        for binding in parse_stream(StringIO(read_text_file(path)))
         if binding.key
     }
     return {name: (value, lines.get(name, 1)) for name, value in values.items()}

@@ -12,6 +12,7 @@ from typing import Any
 
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.kafka.client import load_library
+from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan
 from labctl.plan.sizes import MEBIBYTE
 from labctl.runtime.base import Completed, NodeState, Progress
@@ -21,6 +22,7 @@ from labctl.runtime.docker.engine import UNNAMED, Engine, load_client, parse_tim
 from labctl.system.parallel import run_all
 
 STOP_SECONDS = 10
+WORKERS = 5
 DOWN_SECONDS = 60
 IN_USE_SECONDS = 2  # what still exists then has another reason than docker being slow
 RELEASE = {"network": "docker network disconnect -f {name} {user}", "volume": "docker rm -f {user}"}
@@ -41,6 +43,8 @@ class ComposeRuntime:
         self._containers = {node.name: node.container for node in plan.nodes}
         self._volumes = [f"{project_name(plan)}_{node.name}-data" for node in plan.nodes]
         self._page = [plan.ui.container] if plan.ui.container else []
+        self._found: set[str] = set()  # the nodes that `prepare` found running, and that nobody stopped since
+        self._examined = False  # whether `up` waited for those that were about to end
         self._label = f"{CLUSTER_LABEL}={plan.cluster_id}"
 
     def prepare(self) -> None:
@@ -60,16 +64,25 @@ class ComposeRuntime:
                 self._pull(image)
 
     def up(self) -> None:
-        """Create and start the containers that don't run."""
+        """Create and start the containers that don't run; one that is about to end is waited for."""
+        if self._found and not self._examined:
+            self._found -= self._await_ending()
+        self._examined = True
         load_library()  # while docker works
         self._engine.compose_up(self._file)
 
-    def restart_without_cache(self, node: str) -> bool:
-        """Return False: the image has its own way to start."""
-        return False
+    def start_again(self, node: str) -> bool:
+        """Start a node that ended, once, where `up` found it running; return whether it was started."""
+        if node not in self._found:
+            return False
+        self._found.discard(node)
+        self._progress.note(f"node {node} ended just now: starting it again")
+        self.up()
+        return True
 
     def stop(self, names: Sequence[str] = ()) -> None:
         """Stop the containers in parallel; their volumes stay."""
+        self._found -= set(names or self._found)
         wanted = {self._container(name) for name in names} or set(self._containers.values())
         states = {self._containers[node.name]: node.state for node in self.nodes()}
         running = [container for container, state in states.items() if container in wanted and state == "running"]
@@ -138,6 +151,21 @@ class ComposeRuntime:
 
     # -- parts -------------------------------------------------------------
 
+    def _running(self) -> set[str]:
+        return {state.name for state in self.nodes() if state.state == "running"}
+
+    def _await_ending(self) -> set[str]:
+        """Wait for the nodes that received a signal to end, and return them."""
+        running = sorted(self._found)
+        logs = run_all([partial(self.logs, name, tail=TAIL) for name in running], WORKERS)
+        ending = {name for name, log in zip(running, logs, strict=True) if is_ending(log)}
+        if ending:
+            self._progress.note(f"{', '.join(sorted(ending))} is about to end: waiting, then starting it again")
+        give_up = time.monotonic() + STOP_SECONDS
+        while ending & self._running() and time.monotonic() < give_up:
+            time.sleep(PAUSE_SECONDS)
+        return ending
+
     def _pull(self, image: str) -> None:
         if self._plan.pull == "never":
             own = ", or build an image yourself: labctl image build" if image == self._plan.image else ""
@@ -156,7 +184,10 @@ class ComposeRuntime:
 
     def _refuse_foreign_containers(self) -> None:
         """Raise HostError for a container with one of our names that this lab did not create: it is never touched."""
-        for name, inspected in self._engine.containers([*self._containers.values(), *self._page]).items():
+        there = self._engine.containers([*self._containers.values(), *self._page])
+        states = [_state(name, there.get(container), self._plan) for name, container in self._containers.items()]
+        self._found = {state.name for state in states if state.state == "running"}
+        for name, inspected in there.items():
             labels = inspected["Config"].get("Labels") or {}
             if labels.get(CLUSTER_LABEL) != self._plan.cluster_id:
                 lab = labels.get("labctl.lab")

@@ -46,7 +46,7 @@ def _service(plan: LabPlan, node: NodePlan) -> dict[str, object]:
         "mounts": _mounts(plan, node),
         "in_memory": [MOUNTED_CONFIG] if plan.security else [MOUNTED_CONFIG, secrets],
         "command": _format_first(secrets) if plan.security else None,
-        "published": [listener.port for listener in node.listeners if listener.name == "EXTERNAL"],
+        "published": [listener for listener in node.listeners if listener.name == "EXTERNAL"],
         "health_port": node.listeners[0].port,
     }
 

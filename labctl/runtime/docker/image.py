@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from labctl.errors import HostError, Interrupted
@@ -12,6 +11,8 @@ from labctl.runtime.docker.engine import Engine
 from labctl.runtime.jvm.cache import ensure_jars
 from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.jvm_options import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
+from labctl.state.store import LabStore
+from labctl.state.work_folders import work_folder
 from labctl.version_lock import VersionLock, load_lock
 
 DEFAULT_BASE = "debian:bookworm-slim"
@@ -37,11 +38,11 @@ def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
     lock, jars = ensure_jars(version, progress)
     name = tag or f"{REPOSITORY}:{version}"
     progress.note(f"building {name} on {base}: Kafka {version}, Java {java.version}")
-    with tempfile.TemporaryDirectory(prefix="labctl-image-") as folder:
-        _write_context(Path(folder), lock, base)
-        engine = Engine(mark=folder)
+    with work_folder(LabStore().root, "image") as folder:
+        _write_context(folder, lock, base)
+        engine = Engine(mark=str(folder))
         try:
-            engine.build(Path(folder), name, {"java": java.executable.parent.parent, "jars": jars})
+            engine.build(folder, name, {"java": java.executable.parent.parent, "jars": jars})
         except Interrupted:
             engine.end_commands()
             raise

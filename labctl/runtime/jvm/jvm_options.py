@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, Java
+from labctl.system.utf8_locale import utf8_locale
 
 # What a JVM is started for. Each use has a cache of its own; other tools use the consumer's.
 USES = ("broker", "storage", "producer", "consumer")
@@ -105,6 +106,12 @@ def without_cache(arguments: str) -> tuple[str, list[Path]]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment of a JVM of the lab: nothing that changes how Java or Kafka behave."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TZ", "TMPDIR", "USER")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+    """Return the environment of a JVM of the lab: nothing that changes how Java or Kafka behave.
+
+    The locale is always the same, and its encoding is UTF-8: in the locale C, Java can't open a file whose name has
+    letters beyond ASCII.
+    """
+    kept = ("PATH", "HOME", "TERM", "TZ", "TMPDIR", "USER")
+    encoding = utf8_locale()
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return environment | ({"LC_ALL": encoding} if encoding else {})

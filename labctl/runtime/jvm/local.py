@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import psutil
@@ -15,10 +15,12 @@ import psutil
 from labctl.constants import SECRETS_FOLDER, TOOLS_FOLDER
 from labctl.errors import LabError, SpecError
 from labctl.kafka.security_settings import host_secrets
+from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.runtime.base import Completed, NodeState, Progress
 from labctl.runtime.jvm import node as jvm_node
 from labctl.runtime.jvm.cache import prepare, sweep
+from labctl.runtime.jvm.folder_names import require_usable
 from labctl.runtime.jvm.jvm_options import LocalKafka
 from labctl.runtime.jvm.node_log import NodeLog
 from labctl.runtime.subprocess_timeout import run_with_deadline
@@ -46,13 +48,15 @@ class LocalRuntime:
         self._progress = progress
         self._kafka: LocalKafka | None = None
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._found: set[str] | None = None  # the nodes that the first `up` found running, and nobody stopped since
 
     def prepare(self) -> None:
         """Download Kafka, and create its caches. Raises SpecError, HostError, RuntimeFailed: see `cache.prepare`."""
+        require_usable(self._plan.state)
         self._kafka = prepare(self._plan.kafka_version, self._progress)
 
     def up(self) -> None:
-        """Start the nodes that don't run.
+        """Start the nodes that don't run; one that is about to end is waited for.
 
         Raises LabError: HostError where a file can't be written or a program can't be started, RuntimeFailed where
         Kafka's own tool can't format the storage, and what `prepare` raises.
@@ -62,7 +66,11 @@ class LocalRuntime:
         kafka = self._kafka
         if kafka is None:
             raise LabError("Kafka was not prepared")
+        if self._found is None:
+            self._await_ending()
         stopped = [node for node in self._plan.nodes if self._process(node) is None]
+        if self._found is None:
+            self._found = set(self._plan.node_names) - {node.name for node in stopped}
         with file_errors(self._plan.state, REMEDY):
             for node in stopped:
                 jvm_node.set_up(kafka, self._plan, node, self._files / node.name)
@@ -72,11 +80,17 @@ class LocalRuntime:
             for node in stopped:
                 jvm_node.write_scripts(kafka, self._plan, node)
 
-    def restart_without_cache(self, node: str) -> bool:
-        """Start a node again whose JVM crashed, without its AOT cache, and return whether it was started.
+    def start_again(self, node: str) -> bool:
+        """Start a node that ended, where it may run now, and return whether it was started.
 
-        The cache only makes it faster.
+        That is once for a node that `up` found running, and once without its AOT cache for one whose JVM crashed: the
+        cache only makes it faster. Raises LabError as `up`.
         """
+        if self._found and node in self._found:
+            self._found.discard(node)
+            self._progress.note(f"node {node} ended just now: starting it again")
+            self.up()
+            return True
         child = self._children.get(node)
         if child is None or self._kafka is None or not self._crashed(node, child.poll()):
             return False
@@ -90,6 +104,7 @@ class LocalRuntime:
 
     def stop(self, names: Sequence[str] = ()) -> None:
         """Send SIGTERM to the nodes in parallel, SIGKILL to those that don't end."""
+        self._found = (self._found or set()) - set(names) if names else set()
         processes.kill(processes.terminate(self._running(names), STOP_SECONDS))
         if not names:
             processes.kill(processes.nodes_of_lab(self._plan.state))
@@ -196,7 +211,25 @@ class LocalRuntime:
 
     def _process(self, node: NodePlan) -> psutil.Process | None:
         known = ProcessId.load(jvm_node.node_folder(self._plan, node) / "pid.json")
-        return known.process() if known else None
+        return known.process() if known else self._unrecorded.get(node.name)
+
+    @cached_property
+    def _unrecorded(self) -> dict[str, psutil.Process]:
+        """{node: its process} of the nodes that run though the file with their pid is lost: by their command lines."""
+        found = {}
+        for process in processes.nodes_of_lab(self._plan.state):
+            with contextlib.suppress(psutil.Error):
+                name = Path(process.cmdline()[-1]).parent.name  # its last argument is NODE/server.properties
+                found[name] = process
+        return found
+
+    def _await_ending(self) -> None:
+        """Wait for the nodes that received a signal to end, and kill those that don't."""
+        alive = {node.name: process for node in self._plan.nodes if (process := self._process(node))}
+        ending = {name: process for name, process in alive.items() if is_ending(self._log(name).read(TAIL))}
+        if ending:
+            self._progress.note(f"{', '.join(ending)} is about to end: waiting, then starting it again")
+            processes.kill(processes.wait(list(ending.values()), STOP_SECONDS))
 
     def _running(self, names: Sequence[str]) -> list[psutil.Process]:
         nodes = [self._node(name) for name in names] or self._plan.nodes

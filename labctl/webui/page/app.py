@@ -38,6 +38,7 @@ from labctl.webui.page.view_models import (
 
 HOSTS = ["localhost", "127.0.0.1"]
 MOST_PARTITIONS = 1000
+MOST_PAGES = 100_000
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -74,17 +75,17 @@ class Page:
 
     # -- reading -----------------------------------------------------------
 
-    def overview(self, _request: Request) -> Response:
-        """Return the page with nodes, quorum, endpoints, topics. Raises KafkaFailed."""
+    def overview(self, request: Request) -> Response:
+        """Return the page with nodes, quorum, endpoints, topics. Raises HTTPException for a wrong page, KafkaFailed."""
         client, plan = self.client, self.plan
-        quorum, brokers, topics = client.quorum(), client.broker_endpoints(), shown_topics(client)
+        number = read_number(request.query_params.get("page") or "1", "page", 1, MOST_PAGES)
+        quorum, brokers, topics = client.quorum(), client.broker_endpoints(), shown_topics(client, number)
         return self.shown(
             "overview",
             brokers=brokers,
             nodes=shown_nodes(plan, quorum, brokers),
             leader=next((node.name for node in plan.nodes if node.id == quorum.leader), "none"),
             topics=topics,
-            own=[topic for topic in topics if not topic.internal],
             commands=shown_commands(plan, plan.main_topic),
         )
 

@@ -22,6 +22,7 @@ from labctl.system.processes import PAGE_ARGUMENT, ProcessId
 from labctl.webui.page.access import renew_page_key
 
 BACKLOG = 100
+PYTHON = (sys.executable, "-P", "-X", "utf8")  # without the current folder; UTF-8 in any locale
 ANSWER_SECONDS = 5
 
 
@@ -59,7 +60,17 @@ def _start(plan: LabPlan, reports: Path, pickled: IO[bytes], log: IO[bytes]) -> 
         server.listen(BACKLOG)
         argument = f"{PAGE_ARGUMENT}{plan.state}"  # by it `down` finds what a killed labctl left
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "labctl.webui.page", str(reports), str(server.fileno()), argument],
+            [
+                sys.executable,
+                "-P",
+                "-X",
+                "utf8",
+                "-m",
+                "labctl.webui.page",
+                str(reports),
+                str(server.fileno()),
+                argument,
+            ],
             stdin=pickled,
             stdout=log,
             stderr=subprocess.STDOUT,

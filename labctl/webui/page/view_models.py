@@ -18,6 +18,7 @@ from labctl.plan.sizes import MEBIBYTE
 from labctl.results import Partition
 
 MOST_SHOWN = 10_000  # characters of a key or value
+TOPICS_PER_PAGE = 100
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # topic, partition, committed offset, end, lag; the last two are None where the partition has no leader
 Row = tuple[str, int, int, int | None, int | None]
@@ -47,12 +48,35 @@ class ShownTopic:
     @property
     def internal(self) -> bool:
         """Whether it is one of Kafka's own topics."""
-        return self.name.startswith("__")
+        return _is_internal(self.name)
 
     @property
     def healthy(self) -> bool:
         """Whether each partition has a leader and a full ISR."""
         return not any(partition.problem(self.name) for partition in self.partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicList:
+    """A page of the topics. `number` and `first` count from 1; `total` are all topics, `own` those of users."""
+
+    topics: tuple[ShownTopic, ...]
+    number: int
+    pages: int
+    first: int
+    total: int
+    own: int
+    own_partitions: int
+
+    @property
+    def last(self) -> int:
+        """The place of the last topic on this page, from 1."""
+        return self.first + len(self.topics) - 1
+
+    @property
+    def records(self) -> int | None:
+        """The records of the users' topics; None where other pages have some of them."""
+        return sum(topic.records for topic in self.topics if not topic.internal) if self.pages == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +155,36 @@ def with_leader(partitions: Sequence[Partition]) -> list[int]:
     return [partition.number for partition in partitions if partition.leader >= 0]
 
 
-def shown_topics(client: KafkaClient) -> list[ShownTopic]:
-    """Return every topic, Kafka's own last. Raises KafkaFailed."""
+def shown_topics(client: KafkaClient, number: int = 1) -> TopicList:
+    """Return a page of the topics, Kafka's own last: the first is number 1, the last for any higher number.
+
+    Raises KafkaFailed.
+    """
     try:
-        return _topics(client)
+        return _topics(client, number)
     except KafkaFailed:  # a topic was deleted between the two requests
-        return _topics(client)
+        return _topics(client, number)
 
 
-def _topics(client: KafkaClient) -> list[ShownTopic]:
+def _topics(client: KafkaClient, number: int) -> TopicList:
     described = client.topics()
-    ranges = client.offset_ranges({name: with_leader(partitions) for name, partitions in described.items()})
+    names = sorted(described, key=lambda name: (_is_internal(name), name))
+    pages = max(1, -(-len(names) // TOPICS_PER_PAGE))
+    number = min(number, pages)
+    first = (number - 1) * TOPICS_PER_PAGE
+    chosen = names[first : first + TOPICS_PER_PAGE]
+    # two requests for each page: the offsets of 10,000 partitions take seconds
+    ranges = client.offset_ranges({name: with_leader(described[name]) for name in chosen})
     topics = [
-        ShownTopic(name, partitions, sum(end - begin for begin, end in ranges[name].values()))
-        for name, partitions in described.items()
+        ShownTopic(name, described[name], sum(end - begin for begin, end in ranges[name].values())) for name in chosen
     ]
-    return sorted(topics, key=lambda topic: (topic.internal, topic.name))
+    own = [name for name in names if not _is_internal(name)]
+    partitions = sum(len(described[name]) for name in own)
+    return TopicList(tuple(topics), number, pages, first + 1, len(names), len(own), partitions)
+
+
+def _is_internal(name: str) -> bool:
+    return name.startswith("__")
 
 
 def shown_record(record: Record) -> ShownRecord:

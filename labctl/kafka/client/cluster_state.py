@@ -1,0 +1,180 @@
+"""What somebody changed in a Kafka besides topics and groups: settings, quotas, users, ACLs; and undoing it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from labctl.errors import KafkaFailed
+from labctl.kafka.client.adapter import map_errors, with_timeout
+from labctl.kafka.client.connection import Connection
+from labctl.kafka.client.types import Quota
+from labctl.plan.model import AclPlan
+
+DYNAMIC = {2, 3, 6, 7, 8}  # org.apache.kafka.clients.admin.ConfigEntry.ConfigSource: of a broker, of all, of a group …
+DELETE = 1  # AlterConfigOp.OpType
+EVERY_BROKER = ""  # the name of the resource that has the settings of all brokers
+ANY = 2  # of DescribeClientQuotas: any entity of a type
+
+
+class ClusterState(Connection):
+    """The methods about settings, quotas, users and ACLs of the whole cluster. Each raises KafkaFailed."""
+
+    @with_timeout
+    def changed_settings(self, groups: Collection[str] = ()) -> dict[tuple[str, str], tuple[str, ...]]:
+        """Return the settings that were changed while Kafka runs: {(broker, group or client_metrics, name): settings}.
+
+        The name of all brokers together is "". Before Kafka 4.1 only those of `groups` are found (KIP-1142).
+        """
+        from kafka.admin import ConfigResourceType
+
+        brokers = [str(broker.node_id) for broker in self._connected()._manager.cluster.brokers()]  # noqa: SLF001
+        wanted = [("broker", EVERY_BROKER), *(("broker", name) for name in brokers)]
+        wanted += [("group", name) for name in sorted({*self._named("group"), *groups})]
+        wanted += [("client_metrics", name) for name in sorted(self._named("client_metrics"))]
+        found = {}
+        for kind, name in wanted:
+            keys = self._changed(ConfigResourceType[kind.upper()].value, name, int(name) if name in brokers else None)
+            if keys:
+                found[kind, name] = keys
+        return found
+
+    @with_timeout
+    def delete_settings(self, settings: Mapping[tuple[str, str], Sequence[str]]) -> None:
+        """Undo the changes that `changed_settings` returned."""
+        from kafka.admin import ConfigResourceType
+        from kafka.errors import for_code
+        from kafka.protocol.admin import IncrementalAlterConfigsRequest
+
+        for (kind, name), keys in settings.items():
+            entry = (ConfigResourceType[kind.upper()].value, name, [(key, DELETE, None) for key in keys])
+            request = IncrementalAlterConfigsRequest(resources=[entry], validate_only=False)
+            with map_errors(f"settings of {kind} {name}"):
+                for response in self._send(request).responses:
+                    if response.error_code:
+                        raise for_code(response.error_code)(response.error_message or "")
+
+    @with_timeout
+    def quotas(self) -> list[Quota]:
+        """Return the quotas of all users, client ids and addresses."""
+        from kafka.errors import for_code
+        from kafka.protocol.admin import DescribeClientQuotasRequest
+
+        with map_errors("describe quotas"):
+            response = self._send(DescribeClientQuotasRequest(components=[], strict=False))
+            if response.error_code:
+                raise for_code(response.error_code)(response.error_message or "")
+        return [
+            Quota(
+                tuple((part.entity_type, part.entity_name) for part in entry.entity),
+                tuple((value.key, float(value.value)) for value in entry.values),
+            )
+            for entry in response.entries or ()
+        ]
+
+    @with_timeout
+    def delete_quotas(self, quotas: Sequence[Quota]) -> None:
+        """Remove quotas."""
+        from kafka.errors import for_code
+        from kafka.protocol.admin import AlterClientQuotasRequest
+
+        if not quotas:
+            return
+        entries = [(list(quota.entity), [(key, 0.0, True) for key, _value in quota.limits]) for quota in quotas]
+        with map_errors("remove quotas"):
+            for entry in self._send(AlterClientQuotasRequest(entries=entries, validate_only=False)).entries:
+                if entry.error_code:
+                    raise for_code(entry.error_code)(entry.error_message or "")
+
+    @with_timeout
+    def delete_other_users(self, kept: Collection[str]) -> list[str]:
+        """Remove the SCRAM credentials of all users but `kept`, and return these users."""
+        from kafka.admin import UserScramCredentialDeletion
+
+        with map_errors("remove users"):
+            known = self._connected().describe_user_scram_credentials()
+            others = sorted(set(known) - set(kept))
+            deletions = [
+                UserScramCredentialDeletion(user, info["mechanism"])
+                for user in others
+                for info in known[user]["credential_infos"]
+            ]
+            errors = self._connected().alter_user_scram_credentials(deletions) if deletions else {}
+        for user, error in errors.items():
+            if error:
+                raise KafkaFailed(f"remove user {user}: {error}")
+        return others
+
+    @with_timeout
+    def delete_other_acls(self, kept: Collection[AclPlan]) -> list[str]:
+        """Remove all ACLs but `kept`, and return what they said."""
+        removed = []
+        with map_errors("remove ACLs"):
+            for acl in self._all_acls():
+                if not _is_one_of(acl, kept):
+                    removed.append(_described(acl))
+                    self._connected().delete_acls([acl])
+        return sorted(removed)
+
+    def _all_acls(self) -> list[Any]:
+        from kafka.admin import (
+            ACLFilter,
+            ACLOperation,
+            ACLPermissionType,
+            ACLResourcePatternType,
+            ResourcePatternFilter,
+            ResourceType,
+        )
+
+        pattern = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+        found, _error = self._connected().describe_acls(
+            ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
+        )
+        return list(found)
+
+    def _named(self, kind: str) -> list[str]:
+        """The names that have settings of a kind; none where this Kafka can't list them."""
+        from kafka.errors import KafkaError
+
+        with contextlib.suppress(KafkaError):
+            return list(self._connected().list_config_resources([kind.upper()]).get(kind, []))
+        return []
+
+    def _changed(self, kind: int, name: str, broker: int | None) -> tuple[str, ...]:
+        from kafka.protocol.admin import DescribeConfigsRequest
+
+        with map_errors(f"settings of {name or 'all brokers'}"):
+            request = DescribeConfigsRequest(resources=[(kind, name, None)], include_synonyms=False, min_version=1)
+            return tuple(_of_itself(self._send(request, broker), name))
+
+    def _send(self, request: Any, broker: int | None = None) -> Any:
+        manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
+        return manager.run(manager.send, request, broker) if broker is not None else manager.run(manager.send, request)
+
+
+def _of_itself(response: Any, name: str) -> Iterator[str]:
+    """The settings that the resource has itself: a broker's answer also has those of all brokers."""
+    own = DYNAMIC if name == EVERY_BROKER else DYNAMIC - {3}
+    for result in response.results:
+        yield from (config.name for config in result.configs if config.config_source in own)
+
+
+def _is_one_of(acl: Any, kept: Collection[AclPlan]) -> bool:
+    from kafka.admin import ACLPermissionType
+
+    resource = acl.resource_pattern
+    planned = AclPlan(
+        acl.principal.removeprefix("User:"),
+        resource.resource_type.name.lower(),
+        resource.pattern_type.name.lower(),
+        resource.resource_name,
+        acl.operation.name.lower(),
+    )
+    return planned in kept and acl.host == "*" and acl.permission_type is ACLPermissionType.ALLOW
+
+
+def _described(acl: Any) -> str:
+    resource = acl.resource_pattern
+    what = f"{acl.permission_type.name.lower()} {acl.principal} {acl.operation.name.lower()}"
+    return f"{what} {resource.resource_type.name.lower()} {resource.resource_name}"

@@ -1,0 +1,67 @@
+"""Folders for what a command writes on the way, such as a browser's profile: known by their process, and swept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from labctl.system.files import file_errors
+from labctl.system.processes import ProcessId
+
+FOLDER = "work"  # in the state folder
+SPACE = "free some space, or fix the folder"
+OWNER = ".owner"
+
+
+@contextlib.contextmanager
+def work_folder(root: Path, prefix: str, place: Path | None = None) -> Iterator[Path]:
+    """Create a private folder for the block, in the state folder `root` or in `place`, and remove it afterwards.
+
+    Where labctl is killed before that, `sweep` removes it. Raises HostError where it can't be created.
+    """
+    sweep(root)
+    base = _base(root)
+    name = f"{prefix}-{secrets.token_hex(4)}"
+    folder = (place or base) / name
+    owner = ProcessId.of(os.getpid())
+    with file_errors(folder, SPACE):
+        if owner:
+            owner.save(base / f"{name}{OWNER}")
+        if place:
+            (base / name).symlink_to(folder.absolute())
+        folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        _remove(base / name)
+
+
+def sweep(root: Path) -> None:
+    """Remove the folders whose process has ended; `root` is the state folder."""
+    for owner in (root / FOLDER).glob(f"*{OWNER}"):
+        process = ProcessId.load(owner)
+        if process is None or process.process() is None:
+            _remove(owner.with_suffix(""))
+
+
+def _base(root: Path) -> Path:
+    base = root / FOLDER
+    with file_errors(base, SPACE):
+        base.mkdir(mode=0o700, exist_ok=True)
+    return base
+
+
+def _remove(entry: Path) -> None:
+    """Remove a folder by its entry in the state folder, which is the folder itself or a link to it."""
+    with contextlib.suppress(OSError):
+        if entry.is_symlink():
+            folder = entry.readlink()
+            if folder.name == entry.name and not folder.is_symlink():  # the random name says that it is ours
+                shutil.rmtree(folder, ignore_errors=True)
+            entry.unlink()
+        shutil.rmtree(entry, ignore_errors=True)
+        entry.with_name(f"{entry.name}{OWNER}").unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+"""Which programs of this machine are connected to a lab."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection
+
+import psutil
+
+
+def connected_programs(ports: Collection[int], own: Collection[int]) -> list[str]:
+    """Return `NAME, pid PID, from HOST:PORT` of each program with a connection to one of these ports.
+
+    Without this process and those of `own`. A program of another user has neither name nor pid, and one on another
+    machine is not known. Returns nothing where the system does not say whose connections there are.
+    """
+    found = set()
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            here, there = connection.laddr, connection.raddr
+            if here and there and there.port in ports and connection.pid not in {os.getpid(), *own}:
+                found.add(f"{_name(connection.pid)} from {here.ip}:{here.port}")
+    return sorted(found)
+
+
+def _name(pid: int | None) -> str:
+    with contextlib.suppress(psutil.Error):
+        if pid:
+            return f"{psutil.Process(pid).name()}, pid {pid},"
+    return "a program of another user"
