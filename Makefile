@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden bench soak clean
+.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden bench soak chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(BIN)/.dev ## compare labctl with its peers, in one run; writes docs/ben
 
 soak: $(BIN)/.dev ## kill labctl 208 times at any moment; writes docs/soak.md (needs a Docker Engine)
 	$(BIN)/python -m tests.integration.soak -o docs/soak.md
+
+chaos: $(BIN)/.dev ## attack labs for an hour at random moments, with a writer and a reader on them; writes docs/chaos.md (needs a Docker Engine)
+	$(BIN)/python -m tests.chaos -o docs/chaos.md
 
 clean: ## delete the virtual environment and the caches of the development tools
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist

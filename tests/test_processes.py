@@ -2,19 +2,20 @@ import os
 import platform
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import psutil
 import pytest
 
-from labctl.system.processes import ProcessId, kill, lab_of, with_argument
+from labctl.system.processes import ProcessId, kill, state_of, with_argument
 
 
 def test_a_process_of_a_lab_is_known_by_its_command_line():
     """The command lines of a node's JVM and of a page name the lab's state folder; others do not."""
-    assert lab_of(["java", "-Dlabctl.lab=/state/labs/one two", "kafka.Kafka"]) == "one two"
-    assert lab_of(["python", "-m", "labctl.page", "x", "5", "labctl.page=/state/labs/mine"]) == "mine"
-    assert lab_of(["vi", "labctl.page"]) is None
+    assert state_of(["java", "-Dlabctl.lab=/state/labs/one two", "kafka.Kafka"]) == Path("/state/labs/one two")
+    assert state_of(["python", "-m", "labctl.page", "5", "labctl.page=/state/labs/mine"]) == Path("/state/labs/mine")
+    assert state_of(["vi", "labctl.page"]) is None
 
 
 def test_a_process_is_known_by_pid_and_start():

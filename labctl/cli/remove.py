@@ -62,9 +62,10 @@ def reset(console: Console, file: Path | None, name: str | None, as_json: bool) 
 def down(console: Console, file: Path | None, name: str | None, every: bool) -> None:
     """Remove the lab: processes, data, files. Reports and lab.yaml stay."""
     from labctl.lab.ephemeral import down_each
+    from labctl.lab.unrecorded import all_names
 
     store = lab_store()
-    names = store.names() if every else [lab_name(file, name)]
+    names = all_names(store) if every else [lab_name(file, name)]
     for lab, removed in down_each(names, store, console):
         others = f"; there are {', '.join(store.names())}" if store.names() else ""
         nothing = f"there is no lab {lab}: nothing to remove{others}"

@@ -41,7 +41,8 @@ def _report_formats() -> Iterable[str]:
 @click.command(cls=Command)
 @lab_options
 @json_option
-def status(file: Path | None, name: str | None, as_json: bool) -> None:
+@click.pass_obj
+def status(console: Console, file: Path | None, name: str | None, as_json: bool) -> None:
     """Show the lab's nodes, quorum and endpoints.
 
     Exit code 4 where it is not running.
@@ -49,7 +50,7 @@ def status(file: Path | None, name: str | None, as_json: bool) -> None:
     from labctl.cli.status_output import status_text
     from labctl.lab.status import lab_status
 
-    document = lab_status(lab_name(file, name), lab_store())
+    document = lab_status(lab_name(file, name), lab_store(), console)
     print_json(document) if as_json else print_text(status_text(document))
     if document["state"] != "running":
         click.get_current_context().exit(4)
@@ -57,12 +58,13 @@ def status(file: Path | None, name: str | None, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @json_option
-def ls(as_json: bool) -> None:
+@click.pass_obj
+def ls(console: Console, as_json: bool) -> None:
     """List this user's labs on this machine."""
     from labctl.cli.status_output import list_text
     from labctl.lab.status import lab_list
 
-    labs = lab_list(lab_store())
+    labs = lab_list(lab_store(), console)
     print_json(labs) if as_json else print_text(list_text(labs))
 
 

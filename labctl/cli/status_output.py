@@ -38,9 +38,8 @@ def list_text(labs: list[dict[str, Any]]) -> str:
     rows: list[tuple[str, ...]] = [COLUMNS]
     rows += [
         (
-            *(lab[key] for key in ("name", "state", "runtime", "kafka_version", "external")),
-            lab["ui"] or "none",
-            lab["source"] or "built in",
+            *(lab.get(key, "") for key in ("name", "state", "runtime", "kafka_version", "external")),
+            *((lab["ui"] or "none", lab["source"] or "built in") if "source" in lab else ("", "")),
         )
         for lab in labs
     ]

@@ -71,7 +71,13 @@ def run_notebook(notebook: Any, folder: Path) -> None:
             timeout=CELL_SECONDS,
             kernel_name=KERNEL,
             resources={"metadata": {"path": str(folder)}},
-            config=Config(KernelManager={"transport": "ipc", "ip": f"{private}/kernel"}),
+            config=Config(
+                KernelManager={
+                    "transport": "ipc",
+                    "ip": f"{private}/kernel",
+                    "connection_file": f"{private}/connection.json",
+                }
+            ),
         )
         client.create_kernel_manager().kernel_spec_manager = KernelSpecManager(kernel_dirs=[f"{private}/kernels"])
         try:

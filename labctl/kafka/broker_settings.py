@@ -25,7 +25,7 @@ COMMENTS = {
     "num.partitions": "partitions of a topic that is created without a number of partitions",
     "default.replication.factor": "replicas of a topic that is created without a replication factor",
     "offsets.topic.num.partitions": "few partitions of an internal topic make a lab start faster",
-    "controller.quorum.append.linger.ms": "a lab is ready sooner with shorter waits than Kafka's defaults",
+    "group.initial.rebalance.delay.ms": "a lab is ready sooner with shorter waits than Kafka's defaults",
     "log.cleaner.dedupe.buffer.size": "8 MiB of memory instead of 128 MiB are enough for a lab's compacted topics",
     "share.coordinator.state.topic.replication.factor": "replicas of the topic with the state of share groups",
     "group.share.heartbeat.interval.ms": "a new member of a share group receives records sooner",
@@ -85,8 +85,6 @@ def _internal_topics(plan: LabPlan) -> dict[str, str]:
 def _speed(plan: LabPlan) -> dict[str, str]:
     """Shorter waits than Kafka's defaults, which suit busy clusters. Measured: docs/design/clusters.md."""
     settings = {
-        # write each change of metadata at once, do not wait for others; Kafka's default is 25
-        "controller.quorum.append.linger.ms": "0",
         # the first consumer of a group does not wait for more members; Kafka's default is 3000
         "group.initial.rebalance.delay.ms": "0",
         # for the keys of compacted topics; Kafka's 128 MiB are zeroed at each start, and are a third of a node's memory

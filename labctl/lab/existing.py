@@ -8,6 +8,7 @@ from pathlib import Path
 from labctl.errors import LabError, LabStopped
 from labctl.kafka.client import REQUEST_SECONDS, KafkaClient
 from labctl.kafka.credentials import library_settings, secrets_of
+from labctl.lab.unrecorded import refuse_traces
 from labctl.plan.model import Decision, LabPlan
 from labctl.plan.planner import make_plan
 from labctl.runtime.access import open_runtime
@@ -49,11 +50,12 @@ class ExistingLab:
 def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
     """Return the lab called `name`.
 
-    Raises LabStopped where there is none, HostError where the state folder can't be used, LabError where another
-    version of labctl wrote its record, SpecError where its spec can't run here.
+    Raises LabStopped where there is none; HostError where the state folder can't be used, or its record is lost;
+    LabError where another version of labctl wrote its record, SpecError where its spec can't run here.
     """
     record = store.load(name)
     if record is None:
+        refuse_traces(name, store)
         raise LabStopped(f"there is no lab {name}", "labctl ls lists the existing labs, labctl up creates one")
     restore_record(record, store, progress)
     return with_spec(record, recorded_spec(record), progress)

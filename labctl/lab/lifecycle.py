@@ -28,6 +28,7 @@ from labctl.lab.existing import (
     restore_record,
     with_spec,
 )
+from labctl.lab.killed_brokers import unregister_killed_brokers
 from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
 from labctl.lab.readiness import start_ended_nodes, wait_for_topics, wait_until_ready
 from labctl.lab.removal import end_orphans, remove_failed_lab, remove_lab
@@ -35,6 +36,7 @@ from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
+from labctl.lab.unrecorded import refuse_traces
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
 from labctl.plan.planner import image_name
@@ -167,11 +169,13 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
         try:
             with log.step("prepare"):
                 lab = with_spec(record, spec, reporter)
-                _prepare(lab, spec, store, log)
+                state = _prepare(lab, spec, store, log)
             deadline = Deadline.after(spec.timeout)
             with log.step("start"):
                 record = _write_files(lab, spec, store)
                 started = True
+                if state == "partly running":
+                    unregister_killed_brokers(lab)
                 lab.runtime.up()
                 start_page(lab.plan, lab.folder)
                 log.hide(lab_secrets(lab.plan))
@@ -207,6 +211,7 @@ def _find_or_create(
         _refuse_other_lab(request, record, owner)
         validate(spec, record.runtime)
         return record, False
+    refuse_traces(spec.name, store)
     store.sweep()
     runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull)
     validate(spec, runtime)
@@ -239,8 +244,8 @@ def _refuse_other_lab(request: LabRequest, record: LabRecord, owner: ProcessId |
         )
 
 
-def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> None:
-    """Refuse what can't work, then download or pull, and create the credentials."""
+def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> str:
+    """Refuse what can't work, then download or pull, create the credentials, and return the lab's state."""
     log.plan = lab.plan
     state = lab.state()
     refuse_changes(lab, state)
@@ -248,6 +253,7 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> N
     lab.runtime.prepare()
     make_credentials(lab.plan, renew=state == "stopped")
     log.hide(lab_secrets(lab.plan))
+    return state
 
 
 def _write_files(lab: ExistingLab, spec: LabSpec, store: LabStore) -> LabRecord:

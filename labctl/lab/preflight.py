@@ -31,9 +31,7 @@ def refuse_changes(lab: ExistingLab, state: str) -> None:
     if record.phase != "up" or state == "stopped":
         return
     before, now = render(created), render(plan)
-    changed = [
-        path for path in now if now[path] != before.get(path) or _text(lab.folder, path) not in {now[path], None}
-    ]
+    changed = [path for path in now if _differs(now[path], before.get(path, ""), _text(lab.folder, path))]
     if changed:
         raise SpecError(
             [f"the lab {plan.name} is running with other settings than lab.yaml has now ({', '.join(changed)})"],
@@ -50,6 +48,15 @@ def refuse_unfit_machine(spec: LabSpec, lab: ExistingLab, store: LabStore, state
         ports.require(plan.host_ports(page=plan.ui.kind == "page" and not page_runs(plan)))
         host.require_disk(Path(plan.state))
         host.require_memory(len(plan.nodes), plan.heap)
+
+
+def _differs(now: str, *others: str | None) -> bool:
+    """Whether it differs from a text that is there in more than comments, which another labctl may have written."""
+    return any(_without_comments(other) != _without_comments(now) for other in others if other is not None)
+
+
+def _without_comments(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.lstrip().startswith("#")]
 
 
 def _text(folder: Path, path: str) -> str | None:

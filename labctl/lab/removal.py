@@ -45,8 +45,6 @@ def remove_failed_lab(
 
 def end_orphans(folder: Path) -> list[str]:
     """End the processes of a lab in `folder` whose record can't be read, and return them."""
-    if not folder.exists():
-        return []
     orphans = processes.of_lab(str(folder))
     processes.kill(orphans)
     return [f"process {orphan.pid}" for orphan in orphans]

@@ -7,18 +7,18 @@ from typing import Any
 from labctl.errors import KafkaFailed, LabError
 from labctl.kafka.client import Quorum, connection_error
 from labctl.lab.existing import connect, open_lab, overall_state
-from labctl.lab.reporter import NullReporter
+from labctl.lab.unrecorded import all_names, traces
 from labctl.plan.model import LabPlan
-from labctl.runtime.base import NodeState
+from labctl.runtime.base import NodeState, Progress
 from labctl.state.store import LabStore
 from labctl.webui.page.process import page_state
 
 CONNECT_SECONDS = 3
 
 
-def lab_status(name: str, store: LabStore) -> dict[str, Any]:
+def lab_status(name: str, store: LabStore, progress: Progress) -> dict[str, Any]:
     """Return the state of a lab. Raises LabStopped where there is no such lab, LabError."""
-    lab = open_lab(name, store, NullReporter())
+    lab = open_lab(name, store, progress)
     plan = lab.plan
     states = lab.runtime.nodes(memory=True)
     page = lab.runtime.ui() or page_state(plan)
@@ -39,14 +39,17 @@ def lab_status(name: str, store: LabStore) -> dict[str, Any]:
     }
 
 
-def lab_list(store: LabStore) -> list[dict[str, Any]]:
-    """Return every lab of this user. Raises HostError."""
-    found = []
-    for name in store.names():
+def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
+    """Return every lab of this user; of one whose record is lost only the name is known. Raises HostError."""
+    found: list[dict[str, Any]] = []
+    for name in all_names(store):
         record = store.load(name)
         if record is None:
+            if what := traces(name, store):
+                progress.note(f"the record of the lab {name} is lost, and {what}; labctl down --name {name} removes it")
+                found.append({"name": name, "state": "no record"})
             continue
-        lab = open_lab(name, store, NullReporter())
+        lab = open_lab(name, store, progress)
         try:
             state = "incomplete" if record.phase == "starting" else lab.state()
         except LabError:

@@ -8,6 +8,7 @@ from labctl.rendering.templates import render_template
 from labctl.report.summary import SIGNS, UI_NAMES, memory, summary
 from labctl.results import CheckResult, NodeResult, Partition, RunResult, Status, StepResult
 
+MOST_PARTITIONS = 200  # in the table; the JSON report has all
 NARROWEST = 0.6  # percent: a bar that took no time is visible too
 LISTENER_CLIENTS = {
     "EXTERNAL": "clients on this machine",
@@ -68,6 +69,8 @@ def to_html(run: RunResult, home: str = "") -> str:
         ui_names=UI_NAMES,
         memory=memory,
         bars=timeline(run),
+        partitions=_faulty_first(run),
+        most_partitions=MOST_PARTITIONS,
         nodes=[_drawn(run, node) for node in run.nodes],
     )
 
@@ -89,6 +92,12 @@ def timeline(run: RunResult) -> list[Bar]:
         )
         for kind, name, result in rows
     ]
+
+
+def _faulty_first(run: RunResult) -> list[tuple[str, Partition]]:
+    """(topic, partition) of all partitions."""
+    partitions = [(topic.name, partition) for topic in run.topics for partition in topic.partitions]
+    return sorted(partitions, key=lambda pair: pair[1].problem(pair[0]) is None)
 
 
 def _rows(run: RunResult) -> list[tuple[str, str, StepResult | CheckResult]]:
@@ -118,9 +127,8 @@ def _drawn(run: RunResult, node: NodeResult) -> DrawnNode:
         for listener in sorted(node.listeners, key=lambda listener: listener.name != "EXTERNAL")
     ]
     replicas = [
-        DrawnReplica(f"{topic.name}-{partition.number}", _part(partition, node.id))
-        for topic in run.topics
-        for partition in topic.partitions
+        DrawnReplica(f"{topic}-{partition.number}", _part(partition, node.id))
+        for topic, partition in _faulty_first(run)
         if node.id in partition.replicas
     ]
     return DrawnNode(node, tuple(listeners), tuple(replicas))

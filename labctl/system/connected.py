@@ -10,18 +10,19 @@ import psutil
 
 
 def connected_programs(ports: Collection[int], own: Collection[int]) -> list[str]:
-    """Return `NAME, pid PID, from HOST:PORT` of each program with a connection to one of these ports.
+    """Return `NAME, pid PID, from HOST:PORT` of each program with an open connection to one of these ports, once.
 
     Without this process and those of `own`. A program of another user has neither name nor pid, and one on another
     machine is not known. Returns nothing where the system does not say whose connections there are.
     """
-    found = set()
+    found: dict[str, str] = {}
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             here, there = connection.laddr, connection.raddr
-            if here and there and there.port in ports and connection.pid not in {os.getpid(), *own}:
-                found.add(f"{_name(connection.pid)} from {here.ip}:{here.port}")
-    return sorted(found)
+            is_open = connection.status == psutil.CONN_ESTABLISHED  # after that it belongs to nobody
+            if is_open and here and there and there.port in ports and connection.pid not in {os.getpid(), *own}:
+                found.setdefault(_name(connection.pid), f"{here.ip}:{here.port}")
+    return sorted(f"{name} from {address}" for name, address in found.items())
 
 
 def _name(pid: int | None) -> str:

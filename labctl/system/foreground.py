@@ -24,8 +24,7 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str], *,
     """Run `command` on this terminal to its end, and return its exit code; 128 + N where signal N ended it.
 
     Ctrl-C reaches it as it does in a shell, and it decides what to do. SIGTERM and SIGHUP are passed on; then it has
-    GRACE_SECONDS.
-    Raises SpecError where it can't run.
+    GRACE_SECONDS. Raises SpecError where it can't run.
     """
     try:
         with as_at_start(), held_signals() as held:

@@ -14,7 +14,7 @@ import psutil
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.errors import HostError
 from labctl.plan.model import HostPort
-from labctl.system.processes import lab_of
+from labctl.system.processes import state_of
 
 # Below the range from which Linux takes ports for outgoing connections (32768 and up)
 AUTO_PORTS = range(20_000, 30_000)
@@ -93,9 +93,9 @@ def port_user(port: int) -> PortUser:
             listens = connection.status == psutil.CONN_LISTEN
             if listens and connection.laddr and connection.laddr.port == port and connection.pid:
                 process = psutil.Process(connection.pid)
-                lab = lab_of(process.cmdline())
+                state = state_of(process.cmdline())
                 name = f"{process.name()} (pid {connection.pid})"
-                if lab:
-                    return PortUser(f"the lab {lab}: {name}", f"labctl down --name {lab}")
+                if state:
+                    return PortUser(f"the lab {state.name}: {name}", f"labctl down --name {state.name}")
                 return PortUser(name)
     return PortUser()

@@ -87,13 +87,24 @@ def boot_id() -> str:
         return ""
 
 
-def lab_of(command: Sequence[str]) -> str | None:
-    """Return the name of the lab to which the process with this command line belongs, or None."""
+def state_of(command: Sequence[str]) -> Path | None:
+    """Return the state folder of the lab to which the process with this command line belongs, or None."""
     for argument in command:
         for mark in (NODE_ARGUMENT, PAGE_ARGUMENT):
             if argument.startswith(mark):
-                return Path(argument.removeprefix(mark)).name
+                return Path(argument.removeprefix(mark))
     return None
+
+
+def labs_below(folder: str) -> set[str]:
+    """Return the names of the labs with a state folder directly below `folder` that have processes of this user."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            state = state_of(process.cmdline()) if process.uids().real == os.getuid() else None
+            if state and str(state.parent) == folder:
+                found.add(state.name)
+    return found
 
 
 def of_lab(state: str) -> list[psutil.Process]:

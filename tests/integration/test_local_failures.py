@@ -350,15 +350,44 @@ def test_a_sigterm_at_each_step(labctl, done):
 
 
 @pytest.mark.gate
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_during_the_start(labctl, number):
-    """An interrupted `up` ends the broker and removes the lab."""
+    """An interrupted `up`, or one whose terminal was closed, ends the broker and removes the lab."""
     labctl.spec(AUTO)
+    labctl.around = ["env", "--default-signal=HUP"]
     then = before(labctl)
     up = labctl.start("up")
     node_pid(labctl)
     interrupt(labctl, up, number)
     require_nothing_left(labctl, then)
+
+
+def test_nohup_is_respected(labctl):
+    """With nohup, `up` goes on when its terminal is closed."""
+    labctl.spec(AUTO)
+    labctl.around = ["nohup"]
+    up = labctl.start("up")
+    node_pid(labctl)
+    up.send_signal(signal.SIGHUP)
+    _out, err = up.communicate(timeout=60)
+    assert up.returncode == 0, err
+
+
+@pytest.mark.parametrize("command", [("run", "--", "sleep", "60"), ("check",), ("evidence",)])
+def test_a_closed_terminal_ends_every_command(labctl, command):
+    """SIGHUP is exit code 129; no tool and no lab of `run` remains."""
+    labctl.spec(AUTO)
+    labctl.around = ["env", "--default-signal=HUP"]
+    then = before(labctl)
+    if command[0] != "run":
+        labctl.run("up", check=True)
+    started = labctl.start(*command)
+    node_pid(labctl)
+    time.sleep(1.0)  # any moment will do
+    interrupt(labctl, started, signal.SIGHUP)
+    labctl.run("down", check=True)
+    orphans = take_snapshot(labctl).new_since(then)
+    assert not {kind for kind in orphans if kind != "files"}, orphans
 
 
 @pytest.mark.gate

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.labs import lab_yaml
 from tests.integration.notebooks import printed
 from tests.integration.other_clients import read_by_librdkafka
+from tests.integration.polling import wait_for
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 
@@ -34,6 +35,32 @@ def test_the_notebook_on_a_lab(labctl, preset, seed_records):
     assert len(records) == seed_records + 2 + 9
     assert re.search(r"partition \d+: committed \d+, end \d+, lag 0", text)
     assert labctl.run("notebook").returncode == 2
+
+
+def test_what_a_killed_run_leaves_is_swept(labctl, tmp_path):
+    """The folder of a `notebook --run` that was killed lies in the state folder, and `gc` removes it."""
+    (tmp_path / "temporary").mkdir()
+    labctl.env["TMPDIR"] = str(tmp_path / "temporary")
+    labctl.spec(lab_yaml("homework"))
+    labctl.run("up", "--checks", "none", check=True)
+    run = labctl.start("notebook", "--run")
+    folder = labctl.state / "work"
+    wait_for(lambda: [*folder.glob("notebook-*/connection.json")])
+    run.kill()
+    run.wait(20)
+    assert [*folder.iterdir()]
+    labctl.run("gc", check=True)
+    assert [*folder.iterdir(), *(tmp_path / "temporary").iterdir()] == []
+
+
+def test_a_long_name_of_the_folder_for_temporary_files(labctl, tmp_path):
+    """The paths of the kernel's sockets are short all the same."""
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    labctl.env["TMPDIR"] = labctl.env["XDG_STATE_HOME"] = str(long)
+    labctl.spec(lab_yaml("homework"))
+    labctl.run("up", "--checks", "none", check=True)
+    labctl.run("notebook", "--run", timeout=200, check=True)
 
 
 def test_a_notebook_without_its_lab(labctl):

@@ -1,5 +1,7 @@
 """`labctl reset`: a lab as new, without a restart."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -7,6 +9,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from labctl.system.connected import connected_programs
 from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.local
@@ -80,4 +83,99 @@ def test_a_group_that_can_t_be_emptied_is_reported(used):
     assert "end the programs that consume" in refused.stderr
     assert "mine" in admin.list_topics(timeout=10).topics
     consumer.close()
-    assert "group newcomer" in labctl.run("reset", check=True).stderr
+    assert "1 group: newcomer" in labctl.run("reset", check=True).stderr
+
+
+WRITER = """
+import sys
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+admin = AdminClient({"bootstrap.servers": sys.argv[1]})
+producer = Producer({"bootstrap.servers": sys.argv[1]})
+while True:
+    try:
+        admin.create_topics([NewTopic("orders", 3, 1)])["orders"].result(10)
+    except Exception:
+        pass
+    producer.produce("orders", b"again")
+    producer.poll(0)
+"""
+
+
+def test_reset_while_a_program_writes(used):
+    """`reset` waits it out, or says which program creates the topic again: never a traceback, never half a reset."""
+    labctl, bootstrap, _admin = used
+    program = subprocess.Popen([sys.executable, "-c", WRITER, bootstrap], stderr=subprocess.DEVNULL)
+    port = int(bootstrap.rpartition(":")[2])
+    try:
+        wait_for(lambda: f"pid {program.pid}, from 127.0.0.1:" in " ".join(connected_programs({port}, ())))
+        for _ in range(5):
+            done = labctl.run("reset", timeout=60)
+            named = f"pid {program.pid}, from 127.0.0.1:" in done.stderr and "end the programs" in done.stderr
+            assert done.returncode == 0 or named, done.stderr
+    finally:
+        program.kill()
+        program.wait()
+    labctl.run("reset", check=True)
+    labctl.run("check", "topics", check=True)
+
+
+def described(labctl, *arguments):
+    """Return what kafka-configs.sh says, without its headings."""
+    lines = labctl.tool("kafka-configs.sh", *BROKER, "--describe", *arguments).stdout.splitlines()
+    return [line.strip() for line in lines if "=" in line and not line.startswith("Dynamic")]
+
+
+BROKER = ("--bootstrap-server", "broker:9092")
+CHANGES = {
+    ("--entity-type", "brokers", "--entity-default"): "log.cleaner.backoff.ms=14000",
+    ("--entity-type", "brokers", "--entity-name", "1"): "log.flush.interval.ms=5000",
+    ("--entity-type", "groups", "--entity-name", "mine"): "consumer.session.timeout.ms=46000",
+    ("--entity-type", "client-metrics", "--entity-name", "mine"): "interval.ms=5000",
+    ("--entity-type", "clients", "--entity-name", "slow"): "producer_byte_rate=2048",
+    ("--entity-type", "clients", "--entity-default"): "consumer_byte_rate=4096",
+    ("--entity-type", "ips", "--entity-name", "10.0.0.1"): "connection_creation_rate=3",
+}
+MIN_ISR = ("--entity-type", "brokers", "--entity-default")
+
+
+def test_reset_removes_changed_settings_and_quotas(labctl):
+    """What somebody changed while Kafka runs is as Kafka had it, as Kafka's own tool says; one line for each kind."""
+    labctl.spec(LAB)
+    labctl.run("up", check=True)
+    new = {of: described(labctl, *of) for of in CHANGES}
+    for of, change in CHANGES.items():
+        labctl.tool("kafka-configs.sh", *BROKER, "--alter", *of, "--add-config", change)
+    labctl.tool("kafka-configs.sh", *BROKER, "--alter", *MIN_ISR, "--add-config", "min.insync.replicas=3")
+    assert all(described(labctl, *of) != new[of] for of in CHANGES)
+    done = labctl.run("reset", check=True)
+    assert {of: described(labctl, *of) for of in CHANGES} == new
+    assert "5 settings: " in done.stderr
+    assert "3 quotas: " in done.stderr
+    assert labctl.run("check", check=True).returncode == 0
+    again = labctl.json("reset")["removed"]
+    assert again == ["topic orders"]
+
+
+def test_reset_removes_users_and_acls_of_others(labctl):
+    """Those of lab.yaml stay, and `check` passes."""
+    labctl.spec(LAB + "security: {protocol: sasl_ssl}\n")
+    labctl.run("up", check=True)
+    admin = (*BROKER, "--command-config", "/etc/kafka/secrets/admin.properties")
+    before = [labctl.tool(tool, *admin, *arguments).stdout for tool, *arguments in LOGINS]
+    other = ("--entity-type", "users", "--entity-name", "other")
+    labctl.tool("kafka-configs.sh", *admin, "--alter", *other, "--add-config", "SCRAM-SHA-512=[password=secret-other]")
+    for principal in ("User:other", "User:student"):
+        acl = ("--allow-principal", principal, "--operation", "Delete", "--topic", "orders")
+        labctl.tool("kafka-acls.sh", *admin, "--add", *acl)
+    done = labctl.run("reset", check=True)
+    assert "1 user: other" in done.stderr
+    assert "2 ACLs: allow User:other delete topic orders, allow User:student delete topic orders" in done.stderr
+    assert [labctl.tool(tool, *admin, *arguments).stdout for tool, *arguments in LOGINS] == before
+    labctl.run("check", "security", check=True)
+
+
+LOGINS = (
+    ("kafka-configs.sh", "--describe", "--entity-type", "users"),
+    ("kafka-acls.sh", "--list", "--topic", "orders"),
+)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
@@ -252,6 +254,24 @@ def test_an_acl_that_is_not_planned_is_reported(secure, monkeypatch):
         secure.tool("kafka-acls.sh", *admin, "--remove", "--force", *acl)
     assert report["checks"][0]["detail"] == "an ACL that is not in lab.yaml allows student delete topic orders"
     assert secure.run("check", "security").returncode == 0
+
+
+def test_a_user_who_may_do_everything(labctl):
+    """lab.yaml may grant all topics and the cluster; `check` then verifies what is left to refuse."""
+    acls = '[{topic: "*", allow: [all]}, {group: "*", allow: [all]}, {cluster: true, allow: [create, describe]}]'
+    labctl.spec(
+        lab_yaml("secure").replace(
+            "    - name: student\n", f"    - name: teacher\n      acls: {acls}\n    - name: student\n"
+        )
+    )
+    labctl.run("up", check=True)
+    labctl.run("check", check=True)
+    settings = dict(
+        line.split("=", 1)
+        for line in labctl.run("env", "--format", "librdkafka", "--user", "teacher", check=True).stdout.splitlines()
+    )
+    admin = AdminClient(settings)
+    admin.create_topics([NewTopic("made-by-teacher", 1, 1)])["made-by-teacher"].result(SECONDS)
 
 
 # -- secrets ---------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
@@ -10,6 +10,8 @@ from labctl.kafka.client.adapter import end_producer, map_errors, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.plan.model import AclPlan
 
+# of metadata that one request makes; Kafka refuses 10,000 (QuorumController.MAX_RECORDS_PER_USER_OP)
+RECORDS_PER_REQUEST = 2000
 ANY_TOPIC_ID = "bGFiY3RsLXNoYXJlLWtleQ"  # 16 bytes in Kafka's base64
 
 
@@ -25,19 +27,17 @@ class AdminWrite(Connection):
         from kafka.errors import TopicAlreadyExistsError
 
         created = []
-        new = {
-            name: NewTopic(name, partitions, replication_factor, topic_configs=dict(config))
-            for name, (partitions, replication_factor, config) in topics.items()
-        }
-        with map_errors("create topics"):
-            response = self._call_controller("create_topics", list(new.values()))
-        for topic in response["topics"]:
-            if topic["error_code"] == TopicAlreadyExistsError.errno:
-                continue
-            if topic["error_code"]:
-                why = topic["error_message"] or f"error {topic['error_code']}"
-                raise KafkaFailed(f"topic {topic['name']} can't be created: {why}")
-            created.append(str(topic["name"]))
+        for batch in _batches(topics):
+            new = [NewTopic(name, *topics[name][:2], topic_configs=dict(topics[name][2])) for name in batch]
+            with map_errors("create topics"):
+                response = self._call_controller("create_topics", new)
+            for topic in response["topics"]:
+                if topic["error_code"] == TopicAlreadyExistsError.errno:
+                    continue
+                if topic["error_code"]:
+                    why = topic["error_message"] or f"error {topic['error_code']}"
+                    raise KafkaFailed(f"topic {topic['name']} can't be created: {why}")
+                created.append(str(topic["name"]))
         return created
 
     @with_timeout
@@ -130,6 +130,19 @@ class AdminWrite(Connection):
         self._request(request, "share coordinator")
 
     @with_timeout
+    def unregister_broker(self, broker: int) -> None:
+        """Make the controller forget a broker that ended; one that it does not know is no error."""
+        from kafka.errors import BrokerIdNotRegisteredError, for_code
+
+        from labctl.kafka.client.protocol import UnregisterBrokerRequest
+
+        what = f"unregister broker {broker}"
+        response = self._request(UnregisterBrokerRequest(broker_id=broker), what)
+        with map_errors(what):
+            if response.error_code not in {0, BrokerIdNotRegisteredError.errno}:
+                raise for_code(response.error_code)(response.error_message or "")
+
+    @with_timeout
     def create_acls(self, acls: Collection[AclPlan]) -> None:
         """Create ACLs; an existing ACL stays."""
         new = [_kafka_acl(acl) for acl in sorted(acls)]
@@ -163,6 +176,20 @@ class AdminWrite(Connection):
         for user, error in errors.items():
             if error:
                 raise KafkaFailed(f"add user {user}: {error}")
+
+
+def _batches(topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> Iterator[list[str]]:
+    """Yield the names of the topics that one request creates."""
+    batch: list[str] = []
+    records = 0
+    for name, (partitions, _copies, config) in topics.items():
+        needed = 1 + partitions + len(config)
+        if batch and records + needed > RECORDS_PER_REQUEST:
+            yield batch
+            batch, records = [], 0
+        batch.append(name)
+        records += needed
+    yield batch
 
 
 def _kafka_acl(acl: AclPlan) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
@@ -13,7 +13,10 @@ from labctl.kafka.client.types import Quota
 from labctl.plan.model import AclPlan
 
 DYNAMIC = {2, 3, 6, 7, 8}  # org.apache.kafka.clients.admin.ConfigEntry.ConfigSource: of a broker, of all, of a group …
-DELETE = 1  # AlterConfigOp.OpType
+SET, DELETE = 0, 1  # AlterConfigOp.OpType
+# of all brokers: Kafka sets it itself, to what the brokers have, and does not let it be removed (KIP-966)
+NOT_REMOVABLE = "min.insync.replicas"
+FROM_FILE_OR_DEFAULT = {4, 5}  # ConfigSource: of server.properties, or Kafka's own
 EVERY_BROKER = ""  # the name of the resource that has the settings of all brokers
 ANY = 2  # of DescribeClientQuotas: any entity of a type
 
@@ -22,8 +25,10 @@ class ClusterState(Connection):
     """The methods about settings, quotas, users and ACLs of the whole cluster. Each raises KafkaFailed."""
 
     @with_timeout
-    def changed_settings(self, groups: Collection[str] = ()) -> dict[tuple[str, str], tuple[str, ...]]:
-        """Return the settings that were changed while Kafka runs: {(broker, group or client_metrics, name): settings}.
+    def changed_settings(self, groups: Collection[str] = ()) -> dict[tuple[str, str], dict[str, str | None]]:
+        """Return the settings that were changed while Kafka runs.
+
+        {(broker, group or client_metrics, name): {setting: its value without the change, where it needs one}}.
 
         The name of all brokers together is "". Before Kafka 4.1 only those of `groups` are found (KIP-1142).
         """
@@ -33,22 +38,28 @@ class ClusterState(Connection):
         wanted = [("broker", EVERY_BROKER), *(("broker", name) for name in brokers)]
         wanted += [("group", name) for name in sorted({*self._named("group"), *groups})]
         wanted += [("client_metrics", name) for name in sorted(self._named("client_metrics"))]
-        found = {}
+        found: dict[tuple[str, str], dict[str, str | None]] = {}
         for kind, name in wanted:
-            keys = self._changed(ConfigResourceType[kind.upper()].value, name, int(name) if name in brokers else None)
-            if keys:
-                found[kind, name] = keys
+            values = self._changed(ConfigResourceType[kind.upper()].value, name, int(name) if name in brokers else None)
+            changed: dict[str, str | None] = dict.fromkeys(values)
+            if (kind, name) == ("broker", EVERY_BROKER) and NOT_REMOVABLE in values:
+                changed[NOT_REMOVABLE] = self._own_value(NOT_REMOVABLE, brokers[0])
+                if changed[NOT_REMOVABLE] == values[NOT_REMOVABLE]:
+                    del changed[NOT_REMOVABLE]
+            if changed:
+                found[kind, name] = changed
         return found
 
     @with_timeout
-    def delete_settings(self, settings: Mapping[tuple[str, str], Sequence[str]]) -> None:
+    def delete_settings(self, settings: Mapping[tuple[str, str], Mapping[str, str | None]]) -> None:
         """Undo the changes that `changed_settings` returned."""
         from kafka.admin import ConfigResourceType
         from kafka.errors import for_code
         from kafka.protocol.admin import IncrementalAlterConfigsRequest
 
-        for (kind, name), keys in settings.items():
-            entry = (ConfigResourceType[kind.upper()].value, name, [(key, DELETE, None) for key in keys])
+        for (kind, name), values in settings.items():
+            changes = [(key, DELETE if value is None else SET, value) for key, value in values.items()]
+            entry = (ConfigResourceType[kind.upper()].value, name, changes)
             request = IncrementalAlterConfigsRequest(resources=[entry], validate_only=False)
             with map_errors(f"settings of {kind} {name}"):
                 for response in self._send(request).responses:
@@ -141,23 +152,29 @@ class ClusterState(Connection):
             return list(self._connected().list_config_resources([kind.upper()]).get(kind, []))
         return []
 
-    def _changed(self, kind: int, name: str, broker: int | None) -> tuple[str, ...]:
+    def _changed(self, kind: int, name: str, broker: int | None) -> dict[str, str]:
+        """The settings that the resource has itself: a broker's response also has those of all brokers."""
+        own = DYNAMIC if name == EVERY_BROKER else DYNAMIC - {3}
+        described = self._configs((kind, name, None), broker)
+        return {config.name: config.value for config in described if config.config_source in own}
+
+    def _own_value(self, key: str, broker: str) -> str:
+        """The value of a broker's setting without changes."""
+        from kafka.admin import ConfigResourceType
+
+        (config,) = self._configs((ConfigResourceType.BROKER.value, broker, [key]), int(broker))
+        return str(next(known.value for known in config.synonyms if known.source in FROM_FILE_OR_DEFAULT))
+
+    def _configs(self, resource: tuple[int, str, list[str] | None], broker: int | None) -> list[Any]:
         from kafka.protocol.admin import DescribeConfigsRequest
 
-        with map_errors(f"settings of {name or 'all brokers'}"):
-            request = DescribeConfigsRequest(resources=[(kind, name, None)], include_synonyms=False, min_version=1)
-            return tuple(_of_itself(self._send(request, broker), name))
+        with map_errors(f"settings of {resource[1] or 'all brokers'}"):
+            request = DescribeConfigsRequest(resources=[resource], include_synonyms=True, min_version=1)
+            return [config for result in self._send(request, broker).results for config in result.configs]
 
     def _send(self, request: Any, broker: int | None = None) -> Any:
         manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
         return manager.run(manager.send, request, broker) if broker is not None else manager.run(manager.send, request)
-
-
-def _of_itself(response: Any, name: str) -> Iterator[str]:
-    """The settings that the resource has itself: a broker's answer also has those of all brokers."""
-    own = DYNAMIC if name == EVERY_BROKER else DYNAMIC - {3}
-    for result in response.results:
-        yield from (config.name for config in result.configs if config.config_source in own)
 
 
 def _is_one_of(acl: Any, kept: Collection[AclPlan]) -> bool:

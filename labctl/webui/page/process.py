@@ -60,17 +60,7 @@ def _start(plan: LabPlan, reports: Path, pickled: IO[bytes], log: IO[bytes]) -> 
         server.listen(BACKLOG)
         argument = f"{PAGE_ARGUMENT}{plan.state}"  # by it `down` finds what a killed labctl left
         return subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-X",
-                "utf8",
-                "-m",
-                "labctl.webui.page",
-                str(reports),
-                str(server.fileno()),
-                argument,
-            ],
+            [*PYTHON, "-m", "labctl.webui.page", str(reports), str(server.fileno()), argument],
             stdin=pickled,
             stdout=log,
             stderr=subprocess.STDOUT,

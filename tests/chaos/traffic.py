@@ -1,0 +1,116 @@
+"""A writer and a reader that are not labctl's: librdkafka's, through confluent-kafka, while a lab is attacked."""
+
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+
+from tests.chaos.accounts import Balance, balance, total
+
+TOPIC = "accounted"
+PARTITIONS = 3
+RECORDS_PER_SECOND = 900
+BURST = 30  # records that are written together
+LAST_SECONDS = 120.0  # for the records that are under way at the end, and for the reader to catch up
+WRITER = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "message.timeout.ms": 600_000,  # a record is never given up while the lab is down
+    "linger.ms": 5,
+    "reconnect.backoff.max.ms": 500,
+    "log_level": 0,
+}
+READER = {
+    "group.id": "accounted",
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",  # a log that is shorter than it was is a fault, not a place to begin again
+    "reconnect.backoff.max.ms": 500,
+    "log_level": 0,
+}
+
+
+class Traffic:
+    """Writes numbered records to each partition, and reads all, until it ends. `login` are librdkafka's settings."""
+
+    def __init__(self, login: dict[str, str]) -> None:
+        self.errors: list[str] = []
+        self._login = login
+        self._acknowledged: list[list[int]] = [[] for _ in range(PARTITIONS)]
+        self._read: list[list[int]] = [[] for _ in range(PARTITIONS)]
+        self._ending = threading.Event()
+        self._written = threading.Event()
+        self._threads = [threading.Thread(target=self._write), threading.Thread(target=self._follow)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        for thread in self._threads:
+            thread.join()
+
+    def balance(self) -> Balance:
+        """Return what became of all records. Call it after the end."""
+        return total([balance(*pair) for pair in zip(self._acknowledged, self._read, strict=True)])
+
+    def _write(self) -> None:
+        producer = Producer(self._login | WRITER)
+        number = 0
+        try:
+            while not self._ending.is_set():
+                for _ in range(BURST // PARTITIONS):
+                    for partition in range(PARTITIONS):
+                        self._send(producer, partition, number)
+                    number += 1
+                producer.poll(0)
+                self._ending.wait(BURST / RECORDS_PER_SECOND)
+            if left := producer.flush(LAST_SECONDS):
+                self.errors.append(f"{left} records were not acknowledged within {LAST_SECONDS:.0f} s of the end")
+        finally:
+            self._written.set()
+
+    def _send(self, producer: Producer, partition: int, number: int) -> None:
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if error:
+                self.errors.append(f"not written: {error}")
+            else:
+                self._acknowledged[partition].append(number)
+
+        while not self._ending.is_set():
+            try:
+                producer.produce(TOPIC, str(number), partition=partition, on_delivery=delivered)
+                break
+            except BufferError:  # the lab has been down for long
+                producer.poll(0.2)
+
+    def _follow(self) -> None:
+        consumer = Consumer(self._login | READER)
+        consumer.assign([TopicPartition(TOPIC, partition, OFFSET_BEGINNING) for partition in range(PARTITIONS)])
+        try:
+            while not self._written.is_set():
+                self._keep(consumer.consume(1000, 0.5))
+            self._read_the_rest(consumer)
+        finally:
+            consumer.close()
+
+    def _read_the_rest(self, consumer: Consumer) -> None:
+        give_up = time.monotonic() + LAST_SECONDS
+        while time.monotonic() < give_up:
+            if all(not sent or sent[-1] in got[-1:] for sent, got in zip(self._acknowledged, self._read, strict=True)):
+                self._keep(consumer.consume(1000, 2.0))  # records of another attempt would come after the last
+                return
+            self._keep(consumer.consume(1000, 0.5))
+
+    def _keep(self, messages: list[Any]) -> None:
+        for message in messages:
+            error = message.error()
+            if error is None:
+                self._read[message.partition()].append(int(message.value()))
+            elif error.code() not in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE}:
+                self.errors.append(f"not read: {error}")
