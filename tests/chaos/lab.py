@@ -10,7 +10,7 @@ import psutil
 
 from tests.integration import snapshot
 from tests.integration.docker_command import docker
-from tests.integration.labs import OWN_IMAGE, Labctl, make_labctl
+from tests.integration.labs import AT_A_TERMINAL, OWN_IMAGE, Labctl, make_labctl
 
 NAME = "chaos"
 RUNTIMES = ("local", "compose")
@@ -51,8 +51,7 @@ class Lab:
         else:
             self.labctl.env.pop("DOCKER_HOST")  # the engine of this machine
         self.labctl.env["TMPDIR"] = str(self._temporary)
-        # nohup(1) around `make chaos` would make every command ignore that its terminal was closed
-        self.labctl.around = ["env", "--default-signal=HUP"]
+        self.labctl.around = [*AT_A_TERMINAL]
 
     def set_up(self, preset: str) -> None:
         """Write its lab.yaml."""

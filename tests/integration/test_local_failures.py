@@ -22,6 +22,7 @@ from labctl.spec.model import default_spec
 from labctl.version_lock import locked_versions
 from tests.integration import snapshot
 from tests.integration.fault_kit import flip_a_byte
+from tests.integration.labs import AT_A_TERMINAL
 from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.local
@@ -354,7 +355,7 @@ def test_a_sigterm_at_each_step(labctl, done):
 def test_an_interrupt_during_the_start(labctl, number):
     """An interrupted `up`, or one whose terminal was closed, ends the broker and removes the lab."""
     labctl.spec(AUTO)
-    labctl.around = ["env", "--default-signal=HUP"]
+    labctl.around = [*AT_A_TERMINAL]
     then = before(labctl)
     up = labctl.start("up")
     node_pid(labctl)
@@ -377,7 +378,7 @@ def test_nohup_is_respected(labctl):
 def test_a_closed_terminal_ends_every_command(labctl, command):
     """SIGHUP is exit code 129; no tool and no lab of `run` remains."""
     labctl.spec(AUTO)
-    labctl.around = ["env", "--default-signal=HUP"]
+    labctl.around = [*AT_A_TERMINAL]
     then = before(labctl)
     if command[0] != "run":
         labctl.run("up", check=True)
