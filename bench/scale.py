@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from labctl.system.waiting import Deadline, NotReady, wait_until
 NODES = (1, 3, 5)
 LABS = (1, 2, 5, 10)
 PARTITIONS = (10, 100, 1000)
+PLANNED = (1000, 10_000)  # partitions of a whole lab
+PARTITIONS_PER_TOPIC = 100
 MEBIBYTE = 2**20
 
 
@@ -48,6 +51,10 @@ def measure_sizes(folder: Path, rounds: int, report: Callable[[str], None]) -> l
                 record("labs", size, *_labs(labctl, size))
             for size, took in _partitions(labctl).items():
                 record("partitions", size, took)
+            for size in PLANNED:
+                took, resident, page = _planned(labctl, size)
+                record("planned", size, took, resident)
+                record("overview", size, page)
             report(f"sizes: round {number + 1} of {rounds}")
     finally:
         labctl("down", "--all")
@@ -55,6 +62,8 @@ def measure_sizes(folder: Path, rounds: int, report: Callable[[str], None]) -> l
         "nodes": "nodes of one lab, combined: `up --checks quick`",
         "labs": "labs at once, by as many processes: until the last is verified",
         "partitions": "partitions of a new topic: until each has its leader",
+        "planned": f"partitions of a lab, {PARTITIONS_PER_TOPIC} in each topic: `up` with all checks",
+        "overview": "partitions of a lab: the page's overview",
     }
     return [
         SizeSeries(
@@ -130,3 +139,22 @@ def _partitions(labctl: Labctl) -> dict[int, float]:
             took[size] = time.perf_counter() - started
     labctl("down", "--name", "partitions")
     return took
+
+
+def _planned(labctl: Labctl, size: int) -> tuple[float, int, float]:
+    """Return seconds and memory of a lab with so many partitions, and the seconds of the page's overview."""
+    topics = "".join(
+        f"  - {{name: topic-{number:03}, partitions: {PARTITIONS_PER_TOPIC}}}\n"
+        for number in range(size // PARTITIONS_PER_TOPIC)
+    )
+    labctl.spec(f"ui: {{kind: page}}\ntopics:\n{topics}")
+    started = time.perf_counter()
+    labctl("up", "--runtime", "local", "--name", "planned", "--ports", "auto", "--checks", "full")
+    took = time.perf_counter() - started
+    status = labctl.status("--name", "planned")
+    started = time.perf_counter()
+    with urllib.request.urlopen(status["ui"]["url"], timeout=LIMIT) as response:
+        response.read()
+    page = time.perf_counter() - started
+    labctl("down", "--name", "planned")
+    return took, sum(node["memory"] for node in status["nodes"]), page

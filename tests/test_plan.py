@@ -96,5 +96,7 @@ def test_the_external_port_may_be_one_of_the_internal_ports():
     assert local.bootstrap == in_docker.bootstrap == "localhost:9092,localhost:9093,localhost:9094"
     assert local.host_addresses == in_docker.host_addresses == ("127.0.0.1:9092", "127.0.0.1:9093", "127.0.0.1:9094")
     assert [node.listener("EXTERNAL").port for node in local.nodes] == [9092, 9093, 9094]
+    assert local.internal_bootstrap == "broker-1:19092,broker-2:19092,broker-3:19092"  # Kafka refuses one port twice
+    assert in_docker.internal_bootstrap == "broker-1:9092,broker-2:9092,broker-3:9092"
     assert [node.listener("EXTERNAL").port for node in in_docker.nodes] == [19092, 19092, 9094]
     assert "127.0.0.1:9093:19092" in render(in_docker)["docker-compose.yml"]

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from labctl.constants import CONTROLLER_PORT, INNER_EXTERNAL_PORT, INTERNAL_PORT, MIN_ISR
+from labctl.constants import (
+    CONTROLLER_PORT,
+    INNER_EXTERNAL_PORT,
+    INTERNAL_PORT,
+    MIN_ISR,
+    OTHER_CONTROLLER_PORT,
+    OTHER_INTERNAL_PORT,
+)
 from labctl.errors import SpecError
 from labctl.plan.model import (
     BROKER,
@@ -190,7 +197,8 @@ def _listeners(
 ) -> tuple[Listener, ...]:
     name, place = member.name, member.place
     external, profile = spec.listeners.external, spec.security.profile
-    external_port = (identity.external_port if external.port == "auto" else external.port) + place - 1
+    first_external = identity.external_port if external.port == "auto" else external.port
+    external_port = first_external + place - 1
     host = external.advertise if external.advertise != "localhost" else identity.engine_host or "localhost"
     if traits.own_addresses:
         bind = external_bind = ""
@@ -199,6 +207,10 @@ def _listeners(
         bind, external_bind = name, external.bind
         shift = 0 if facts.has_loopback_net else 2 * (place - 1)
         internal_port, controller_port = identity.internal_port + shift, identity.controller_port + shift
+        external_ports = range(first_external, first_external + spec.kafka.brokers)
+        if facts.has_loopback_net and {internal_port, controller_port} & set(external_ports):
+            # Kafka refuses two listeners on one port, also where their addresses differ
+            internal_port, controller_port = OTHER_INTERNAL_PORT, OTHER_CONTROLLER_PORT
     client_protocol = profile.client_protocol
     by_role = {
         BROKER: Listener("INTERNAL", bind, internal_port, f"{name}:{internal_port}", client_protocol),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT, MIN_ISR
+from labctl.constants import MIN_ISR
 from labctl.replication import default_replication_factor
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.formats import VOTERS, even_voters
@@ -136,13 +136,6 @@ def _ports(spec: LabSpec) -> list[Problem]:
     if last > HIGHEST_PORT:
         return [(where, f"the brokers' ports would be {port} to {last}, and the highest port is {HIGHEST_PORT}")]
     found: list[Problem] = []
-    internal = [number for number in (INTERNAL_PORT, CONTROLLER_PORT) if port <= number <= last]
-    if internal and spec.listeners.external.bind in {"0.0.0.0", "::"}:  # noqa: S104 - they are refused
-        what = (
-            f"two listeners on port {internal[0]}: bind is every address, and the lab uses {INTERNAL_PORT} and "
-            f"{CONTROLLER_PORT} inside; choose another, or another bind"
-        )
-        found.append((where, what))
     if spec.ui.kind != "none" and spec.ui.port != "auto" and port <= spec.ui.port <= last:
         what = f"two listeners on port {spec.ui.port}: listeners.external has it; choose another"
         found.append((("ui", "port"), what))

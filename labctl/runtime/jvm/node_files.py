@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.constants import OTHER_INTERNAL_PORT
 from labctl.kafka.broker_settings import COMMENTS, node_settings
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.rendering.templates import render_template
@@ -27,7 +28,13 @@ def _node_files(plan: LabPlan, node: NodePlan) -> dict[str, str]:
         "node": node,
         "settings": node_settings(plan, node),
         "comments": COMMENTS,
-        "names": [(other.address, other.name) for other in plan.nodes] + [(node.address, "localhost")],
+        "names": [(other.address, other.name) for other in plan.nodes] + [(_localhost(node), "localhost")],
         "folder": f"{plan.state}/nodes/{node.name}",
     }
     return {name: render_template(f"local/{name}.j2", **values) for name in FILES}
+
+
+def _localhost(node: NodePlan) -> str:
+    """What `localhost` is inside a node: itself, as in a container, unless an external port is 9092 or 9093."""
+    moved = any(listener.port == OTHER_INTERNAL_PORT for listener in node.listeners)
+    return "127.0.0.1" if moved else node.address

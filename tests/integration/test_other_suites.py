@@ -1,0 +1,103 @@
+"""The tests of other projects' clients end on a lab as on Kafka without labctl. A run of all writes docs/suites.md.
+
+They have localhost:9092 built in, or expect it. Where another program has that port they are skipped.
+"""
+
+import socket
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.integration.other_suites import SUITES
+from tests.integration.plain_kafka import FIRST_PORT, PlainKafka
+
+pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(3600)]
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "suites.md"
+VERSION = "4.3.1"
+NODES = (1, 3)
+RUNS = [(suite.project, nodes) for nodes in NODES for suite in SUITES]
+ATTEMPTS = 3  # at a suite that fails on the lab alone: these tests have waits of their own
+EXPLAINED: dict[str, str] = {}  # {test that fails on a lab alone: why}
+INTRODUCTION = f"""\
+# The tests of other projects
+
+Written by a run of the tests (tests/integration/test_other_suites.py): the integration tests of other projects' clients
+on a lab with one node and with three, and on Kafka {VERSION} with the settings of its archive. A test that fails on a
+lab and passes there is a defect of labctl, or explained here. Those that fail on both need a Kafka that is made for
+them (an authorizer, a broker with the id 0, certificates).
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Return the folder for the suites' sources."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("localhost", FIRST_PORT)) == 0:
+            pytest.skip(f"another program has the port {FIRST_PORT}")
+    return tmp_path_factory.mktemp("suites")
+
+
+@pytest.fixture(scope="module")
+def table():
+    """The outcomes of each run: {(project, nodes): (on the lab, on plain Kafka)}. All together become the document."""
+    runs = {}
+    yield runs
+    if set(runs) == set(RUNS):
+        rows = [_row(project, nodes, *runs[project, nodes]) for project, nodes in RUNS]
+        head = [
+            "| suite | nodes | on a lab | on plain Kafka | fail on the lab alone | fail on plain Kafka alone |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        DOCUMENT.write_text("\n".join([INTRODUCTION, *head, *rows, ""]))
+
+
+def _row(project, nodes, lab, plain):
+    counts = [Counter(found.values()).items() for found in (lab, plain)]
+    alone = [_alone(lab, plain), _alone(plain, lab)]
+    cells = [
+        project,
+        str(nodes),
+        *(", ".join(f"{number} {name}" for name, number in sorted(count)) for count in counts),
+        *(", ".join(f"`{name}`" for name in sorted(names)) or "none" for names in alone),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _alone(first, second):
+    """The tests that fail in the first and pass in the second."""
+    return {name for name, outcome in first.items() if outcome == "fail" and second.get(name) == "pass"}
+
+
+@pytest.mark.parametrize(("project", "nodes"), RUNS)
+def test_a_suite_ends_as_on_plain_kafka(labctl, sources, table, tmp_path, project, nodes):
+    """No test fails on the lab alone."""
+    suite = next(suite for suite in SUITES if suite.project == project)
+    with PlainKafka(VERSION, nodes, tmp_path / "plain") as kafka:
+        plain = suite.run(sources, kafka.bootstrap, nodes)
+    assert "pass" in plain.values()
+    labctl.spec(
+        f"kafka: {{brokers: {nodes}, version: {VERSION}}}\nlisteners: {{external: {{port: {FIRST_PORT}}}}}\n"
+        "ui: {kind: none}\nchecks: none\n"
+    )
+    labctl.run("up", check=True)
+    bootstrap = labctl.json("status")["endpoints"]["external"]
+    lab = suite.run(sources, bootstrap, nodes)
+    for _ in range(ATTEMPTS - 1):
+        if not _alone(lab, plain) - set(EXPLAINED):
+            break
+        again = suite.run(sources, bootstrap, nodes)
+        lab = {name: "pass" if "pass" in (outcome, again.get(name)) else outcome for name, outcome in lab.items()}
+    table[project, nodes] = (lab, plain)
+    assert not _alone(lab, plain) - set(EXPLAINED)
+
+
+@pytest.mark.parametrize("nodes", NODES)
+def test_localhost_9092_is_the_lab_inside_and_outside(labctl, sources, nodes):
+    """The commands of every text about Kafka work as typed, and the checks pass."""
+    labctl.spec(f"kafka: {{brokers: {nodes}}}\nlisteners: {{external: {{port: {FIRST_PORT}}}}}\nui: {{kind: none}}\n")
+    labctl.run("up", check=True)
+    node = "broker" if nodes == 1 else "broker-1"
+    listed = labctl.tool("kafka-topics.sh", "--list", "--bootstrap-server", f"localhost:{FIRST_PORT}", node=node)
+    assert "orders" in listed.stdout
