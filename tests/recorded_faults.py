@@ -1,6 +1,8 @@
 """The recorded output of faults that tests/integration/test_known_faults.py does not cause."""
 
 RECORDED = {
+    "too-many-maps": "[x] SEVERE Error while loading log dir /data (kafka.log.LogManager)\n"
+    "java.io.IOException: Map failed\n\tat java.base/sun.nio.ch.FileChannelImpl.mapInternal(Unknown Source)\n",
     "java-option": "Unrecognized VM option 'NoSuchOption'\nError: Could not create the Java Virtual Machine.\n",
     "no-native-memory": "Error occurred during initialization of VM\n"
     "Could not reserve enough space for 4194304 KB object heap\n",

@@ -17,6 +17,7 @@ from tests.integration.docker_command import docker
 from tests.integration.labs import compose_lab
 from tests.integration.polling import wait_for
 
+CGROUPS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))  # version 1, and 2
 AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 
 
@@ -129,6 +130,18 @@ class Kit:
         other.bind((address, port))
         other.listen()
         return other.getsockname()[1]
+
+    def few_processes(self, most):
+        """Return a command that runs another one in a cgroup which may have so many processes and threads."""
+        hierarchy = next((path for path in CGROUPS if (path / "cgroup.procs").exists()), None)
+        if os.getuid() != 0 or hierarchy is None:
+            pytest.skip("only root can limit the processes of a cgroup")
+        group = hierarchy / f"labctl-test-{os.getpid()}"
+        group.mkdir()
+        self.stack.callback(group.rmdir)
+        self.stack.callback(lambda: self.labctl.run("down", "--all", check=True))
+        (group / "pids.max").write_text(str(most))
+        return ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
 
     def own_cache(self, *, filled):
         """Return an environment with its own cache: empty, or a copy of the real one."""

@@ -320,6 +320,16 @@ def lab_held_by_a_frozen_labctl(kit):
     return document
 
 
+def too_many_threads(kit):
+    """The cgroup of the shell may have fewer threads than a broker has."""
+    return kit.up(around=kit.few_processes(60))
+
+
+def too_many_threads_for_three(kit):
+    """The same in a cluster, whose nodes share the limit."""
+    return kit.up(text=AUTO + "kafka: {brokers: 3}\n", around=kit.few_processes(150))
+
+
 LOCAL = {
     "port-taken": (port_taken, port_taken_of_the_internal_listener),
     "bad-setting": (bad_setting, bad_setting_value),
@@ -337,6 +347,7 @@ LOCAL = {
     "newer-data": (newer_data, newer_data_by_one),
     "data-in-use": (data_in_use, data_in_use_in_a_cluster),
     "wrong-advertised": (wrong_advertised, wrong_advertised_no_such_name),
+    "too-many-threads": (too_many_threads, too_many_threads_for_three),
     "node-frozen": (frozen, frozen_in_a_cluster),
     "node-killed": (killed, killed_in_a_cluster),
     "node-stopped": (stopped_by_a_signal, stopped_in_a_cluster),
