@@ -10,6 +10,7 @@ from labctl.kafka.server_log import last_run
 from labctl.known_faults import LOG_FAULTS, STATE_FAULTS, KnownFault
 from labctl.results import Diagnosis
 
+JAVA_WARNING = "WARNING: "  # what Java itself prints, about methods of Kafka that it will remove
 CAUSE_LINES = 200  # how far below an exception its `Caused by` is searched
 _ERROR_LINE = re.compile(r"\b(SEVERE|ERROR|FATAL)\b")
 _WARNING_LINE = re.compile(r"\b(WARN|WARNING)\b")
@@ -68,7 +69,7 @@ def evidence(traces: Iterable[NodeTrace]) -> tuple[str, ...]:
 
 def root_cause(log: str) -> str:
     """Return the most informative line of a log: the cause of its first exception, its first error, or the last."""
-    lines = log.splitlines()
+    lines = [line for line in log.splitlines() if not line.startswith(JAVA_WARNING)]
     for number, line in enumerate(lines):
         if _FAILED_JVM.match(line):
             return line.strip()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
+from labctl.kafka.client.acls import allows, as_plan, every_acl
 from labctl.kafka.client.adapter import map_errors, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.kafka.client.types import Group, Quorum, Voter
@@ -137,32 +138,8 @@ class AdminRead(Connection):
     @with_timeout
     def acls(self) -> set[AclPlan]:
         """Return every ACL of the cluster that allows something, whatever its host."""
-        from kafka.admin import (
-            ACLFilter,
-            ACLOperation,
-            ACLPermissionType,
-            ACLResourcePatternType,
-            ResourcePatternFilter,
-            ResourceType,
-        )
-
-        pattern = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-        everything = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
         with map_errors("describe ACLs"):
-            found, error = self._connected().describe_acls(everything)
-        if getattr(error, "errno", 0):
-            raise KafkaFailed(f"describe ACLs: {error.__name__ if isinstance(error, type) else error}")
-        return {
-            AclPlan(
-                acl.principal.removeprefix("User:"),
-                acl.resource_pattern.resource_type.name.lower(),
-                acl.resource_pattern.pattern_type.name.lower(),
-                acl.resource_pattern.resource_name,
-                acl.operation.name.lower(),
-            )
-            for acl in found
-            if acl.permission_type is ACLPermissionType.ALLOW
-        }
+            return {as_plan(acl) for acl in every_acl(self._connected()) if allows(acl)}
 
     @with_timeout
     def offset_ranges(self, partitions: Mapping[str, Collection[int]]) -> dict[str, dict[int, tuple[int, int]]]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
+from labctl.kafka.client.acls import as_acl
 from labctl.kafka.client.adapter import end_producer, map_errors, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.plan.model import AclPlan
@@ -145,7 +146,7 @@ class AdminWrite(Connection):
     @with_timeout
     def create_acls(self, acls: Collection[AclPlan]) -> None:
         """Create ACLs; an existing ACL stays."""
-        new = [_kafka_acl(acl) for acl in sorted(acls)]
+        new = [as_acl(acl) for acl in sorted(acls)]
         with map_errors("create ACLs"):
             response = self._connected().create_acls(new)
         if response["failed"]:
@@ -155,7 +156,7 @@ class AdminWrite(Connection):
     def delete_acls(self, acls: Collection[AclPlan]) -> None:
         """Delete ACLs; a missing ACL is no error."""
         with map_errors("delete ACLs"):
-            self._connected().delete_acls([_kafka_acl(acl) for acl in acls])
+            self._connected().delete_acls([as_acl(acl) for acl in acls])
 
     @with_timeout
     def add_users(self, passwords: Mapping[str, str], mechanism: str) -> None:
@@ -190,12 +191,3 @@ def _batches(topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> Iterat
         batch.append(name)
         records += needed
     yield batch
-
-
-def _kafka_acl(acl: AclPlan) -> Any:
-    from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
-
-    pattern = ACLResourcePatternType[acl.pattern.upper()]
-    resource = ResourcePattern(ResourceType[acl.resource.upper()], acl.name, pattern)
-    operation = ACLOperation[acl.operation.upper()]
-    return ACL(f"User:{acl.user}", "*", operation, ACLPermissionType.ALLOW, resource)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
+from labctl.kafka.client.acls import allows, as_plan, described, every_acl
 from labctl.kafka.client.adapter import map_errors, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.kafka.client.types import Quota
@@ -120,29 +121,11 @@ class ClusterState(Connection):
     @with_timeout
     def delete_other_acls(self, kept: Collection[AclPlan]) -> list[str]:
         """Remove all ACLs but `kept`, and return what they said."""
-        removed = []
         with map_errors("remove ACLs"):
-            for acl in self._all_acls():
-                if not _is_one_of(acl, kept):
-                    removed.append(_described(acl))
-                    self._connected().delete_acls([acl])
-        return sorted(removed)
-
-    def _all_acls(self) -> list[Any]:
-        from kafka.admin import (
-            ACLFilter,
-            ACLOperation,
-            ACLPermissionType,
-            ACLResourcePatternType,
-            ResourcePatternFilter,
-            ResourceType,
-        )
-
-        pattern = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-        found, _error = self._connected().describe_acls(
-            ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern)
-        )
-        return list(found)
+            others = [acl for acl in every_acl(self._connected()) if not _is_one_of(acl, kept)]
+            if others:
+                self._connected().delete_acls(others)
+        return sorted(described(acl) for acl in others)
 
     def _named(self, kind: str) -> list[str]:
         """The names that have settings of a kind; none where this Kafka can't list them."""
@@ -155,8 +138,8 @@ class ClusterState(Connection):
     def _changed(self, kind: int, name: str, broker: int | None) -> dict[str, str]:
         """The settings that the resource has itself: a broker's response also has those of all brokers."""
         own = DYNAMIC if name == EVERY_BROKER else DYNAMIC - {3}
-        described = self._configs((kind, name, None), broker)
-        return {config.name: config.value for config in described if config.config_source in own}
+        found = self._configs((kind, name, None), broker)
+        return {config.name: config.value for config in found if config.config_source in own}
 
     def _own_value(self, key: str, broker: str) -> str:
         """The value of a broker's setting without changes."""
@@ -178,20 +161,4 @@ class ClusterState(Connection):
 
 
 def _is_one_of(acl: Any, kept: Collection[AclPlan]) -> bool:
-    from kafka.admin import ACLPermissionType
-
-    resource = acl.resource_pattern
-    planned = AclPlan(
-        acl.principal.removeprefix("User:"),
-        resource.resource_type.name.lower(),
-        resource.pattern_type.name.lower(),
-        resource.resource_name,
-        acl.operation.name.lower(),
-    )
-    return planned in kept and acl.host == "*" and acl.permission_type is ACLPermissionType.ALLOW
-
-
-def _described(acl: Any) -> str:
-    resource = acl.resource_pattern
-    what = f"{acl.permission_type.name.lower()} {acl.principal} {acl.operation.name.lower()}"
-    return f"{what} {resource.resource_type.name.lower()} {resource.resource_name}"
+    return allows(acl) and acl.host == "*" and as_plan(acl) in kept
