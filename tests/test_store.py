@@ -57,6 +57,15 @@ def test_a_half_removed_lab_is_no_lab(tmp_path):
     assert store.load(".lab.1234") is None
 
 
+def test_who_held_a_lock_is_swept(tmp_path):
+    """A killed labctl leaves the file with its command and pid; that of one at work stays."""
+    store = LabStore(tmp_path / "s")
+    (store.root / "locks" / "killed.holder").write_text("`labctl run`, pid 7\n")
+    with store.locked("lab", doing="up", seconds=0, note=print):
+        store.sweep()
+        assert [path.name for path in (store.root / "locks").glob("*.holder")] == ["lab.holder"]
+
+
 def test_a_lock_file_of_another_user_is_reported(tmp_path):
     """Exit code 3 with the path: root's labctl may have left the file."""
     store = LabStore(tmp_path / "s")

@@ -16,6 +16,7 @@ from labctl.cli.commands import Command, CommandGroup
 if TYPE_CHECKING:
     from labctl.cli.console import Console
 
+INTERRUPTED = 130
 PIPE_CLOSED = 141  # as a shell reports a program that SIGPIPE ended
 
 # The module of each command, imported when the command is called. In the order of `labctl --help`.
@@ -49,7 +50,7 @@ COMMANDS = {
 
 
 class MainGroup(CommandGroup):
-    """The commands of COMMANDS. A LabError is printed, and its exit code is the process's."""
+    """The commands of COMMANDS. Any error is printed as a sentence, and its exit code is the process's."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -116,6 +117,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
+    """Run the command, and return the exit code, also of what ends before or after it: --help, an interrupt."""
     from labctl.errors import Interrupted
 
     try:
@@ -123,9 +125,15 @@ def _run() -> int:
     except click.ClickException as error:
         with contextlib.suppress(OSError):
             error.show()
-        return error.exit_code
-    except Interrupted as interrupted:  # before or after the command
-        return interrupted.exit_code
+        code = error.exit_code
+    except Interrupted as interrupted:
+        code = interrupted.exit_code
+    except click.Abort as abort:  # what click makes of an interrupt
+        code = getattr(abort.__cause__, "exit_code", INTERRUPTED)
+    except (BrokenPipeError, SystemExit):  # the second is click's own
+        code = PIPE_CLOSED
+    except OSError as error:
+        code = _unwritable(error)
     return code if isinstance(code, int) else 0
 
 
@@ -138,10 +146,17 @@ def _flush(code: int) -> int:
             continue
         except OSError as error:
             if stream is sys.stdout and code == 0:
-                with contextlib.suppress(OSError):
-                    click.echo(f"labctl: stdout can't be written: {error.strerror}", err=True)
-                code = 3
+                code = _unwritable(error)
     return code
+
+
+def _unwritable(error: OSError) -> int:
+    """Print that stdout can't be written, and return the exit code."""
+    from labctl.errors import HostError
+
+    with contextlib.suppress(OSError):
+        click.echo(f"labctl: stdout can't be written: {error.strerror}", err=True)
+    return HostError.exit_code
 
 
 def _console(ctx: click.Context) -> Console:

@@ -38,14 +38,22 @@ def _of_the_machine(error: Exception) -> HostError | None:
     """The error where the machine is the reason, or None."""
     if isinstance(error, MemoryError) or str(error) == NO_THREAD:
         return shortage(errno.ENOMEM if isinstance(error, MemoryError) else errno.EAGAIN)
-    if not isinstance(error, OSError):
-        return None
+    return _of_the_system(error) if isinstance(error, OSError) else None
+
+
+def _of_the_system(error: OSError) -> HostError | None:
+    """The error where the system refused something, or None where only labctl can know what."""
     if folder := _lost_folder():
         return HostError(folder, "cd to a folder that exists, then run the command again")
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return unwritable(error.filename or "a file of labctl", error, "free some space")
-    named = HostError(f"{error.filename}: {error.strerror}", _report_hint(error)) if error.filename else None
-    return shortage(error.errno) or named
+    if known := shortage(error.errno):
+        return known
+    if not error.filename:
+        return None
+    forbidden = error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
+    hint = "fix its permissions, or use another file or folder" if forbidden else _report_hint(error)
+    return HostError(f"{error.filename}: {error.strerror}", hint)
 
 
 def _lost_folder() -> str:
@@ -66,7 +74,7 @@ def _report_hint(error: Exception) -> str:
     text = Redactor(secrets_in(os.environ)).text(
         f"labctl {__version__}, {system}\n$ {shlex.join(sys.argv)}\n\n{''.join(traceback.format_exception(error))}"
     )
-    path = _write_details(text)
+    path = _write_details(text.encode(errors="backslashreplace").decode())  # an argument may be no text
     return f"please report it, with the file {path}" if path else "please report it"
 
 

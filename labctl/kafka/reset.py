@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from labctl.errors import KafkaFailed, ReadinessTimeout
@@ -22,8 +22,8 @@ WRITER_SECONDS = 2.0  # a topic that is there again and again is one to which a 
 class KeptLogins:
     """The users and ACLs of lab.yaml, which stay."""
 
-    users: Collection[str] = ()
-    acls: Collection[AclPlan] = field(default_factory=frozenset)
+    users: Collection[str]
+    acls: Collection[AclPlan]
 
 
 def reset_kafka(

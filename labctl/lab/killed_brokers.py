@@ -17,16 +17,21 @@ def unregister_killed_brokers(lab: ExistingLab) -> None:
     or RuntimeFailed where the runtime does not respond.
     """
     plan = lab.plan
-    running = {state.name for state in lab.runtime.nodes() if state.state == "running"}
-    killed = {node.id for node in plan.brokers if node.name not in running}
-    if not killed or len(killed) == len(plan.brokers):
+    killed = _killed(lab)
+    if len(killed) in {0, len(plan.brokers)}:
         return
     with connect(plan, seconds=1, answer=ANSWER_SECONDS) as client:
         try:
             leader = client.quorum().leader
-            taken_for_running = sorted(killed & set(client.broker_endpoints()))
+            taken_for_running = killed & set(client.broker_endpoints())
         except KafkaFailed:  # most voters are down too
             return
-        if leader in {voter.id for voter in plan.voters if voter.name in running}:
-            for broker in taken_for_running:
+        for broker in sorted(taken_for_running - {leader}):
+            if broker in _killed(lab):  # not one that somebody has started meanwhile
                 client.unregister_broker(broker)
+
+
+def _killed(lab: ExistingLab) -> set[int]:
+    """The ids of the brokers whose nodes don't run now."""
+    running = {state.name for state in lab.runtime.nodes() if state.state == "running"}
+    return {node.id for node in lab.plan.brokers if node.name not in running}

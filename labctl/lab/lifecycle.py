@@ -15,6 +15,7 @@ from labctl import checks
 from labctl.constants import ADMIN, INTER_BROKER
 from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
+from labctl.kafka.address import split_address
 from labctl.kafka.credentials import make_credentials
 from labctl.kafka.reset import KeptLogins, reset_kafka
 from labctl.lab.contents import add_users, create_topics, write_seed_records
@@ -147,8 +148,9 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
 
 def _connected_programs(plan: LabPlan) -> str:
     """What a message says of the programs that use the lab; "" where none is known."""
-    ports = {listener.port for node in plan.brokers for listener in node.listeners}
-    found = connected_programs(ports, {process.pid for process in processes.servers_of_lab(plan.state)})
+    inside = {(node.address, listener.port) for node in plan.brokers for listener in node.listeners}
+    outside = {(host, int(port)) for host, port in map(split_address, plan.host_addresses)}
+    found = connected_programs(inside | outside, {process.pid for process in processes.servers_of_lab(plan.state)})
     return f"; connected from this machine: {first_few(found)}" if found else ""
 
 

@@ -136,8 +136,9 @@ class RunLog:
             self._reporter.check(self._checks[-1])
 
     def begin_again(self) -> None:
-        """Forget what failed so far: it is done again. The steps stay."""
+        """Forget what failed so far: it is done again."""
         self._failed = False
+        self._steps = [step for step in self._steps if step.status == "passed"]
         self._checks, self._diagnosis = [], []
 
     def diagnose(self, diagnosis: Diagnosis) -> None:

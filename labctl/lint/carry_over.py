@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.constants import CONTROLLER_PORT, DEFAULT_NAME, INTERNAL_PORT, MIN_ISR
+from labctl.constants import DEFAULT_NAME, MIN_ISR
 from labctl.errors import SpecError
 from labctl.lint.addresses import is_loopback
 from labctl.lint.compose.interpolation import shown
@@ -136,12 +136,7 @@ def _listeners(brokers: list[KafkaNode], lost: list[str]) -> dict[str, Any]:
         lost.append(f"{brokers[0].name} has no listener for the host; localhost:{FIRST_PORT} is used")
         return {"external": {"port": FIRST_PORT, "advertise": ""}}
     host, port = first
-    if {INTERNAL_PORT, CONTROLLER_PORT} & set(range(port, port + len(brokers))):
-        lost.append(
-            f"localhost:{port}: labctl uses 9092 and 9093 inside; clients on the host use localhost:{FIRST_PORT}"
-        )
-        port = FIRST_PORT
-    elif any(one and one[1] != port + place for place, one in enumerate(found)):
+    if any(one and one[1] != port + place for place, one in enumerate(found)):
         numbers = ", ".join(str(one[1]) for one in found if one)
         lost.append(f"the brokers' ports {numbers}: labctl counts from the first, {port} to {port + len(brokers) - 1}")
     if not is_loopback(host) and not _is_host_name(host):

@@ -66,8 +66,6 @@ def load_spec(path: Path, *, trusted: bool = False) -> LabSpec:
 
     Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`.
     """
-    if not path.exists():
-        raise SpecError([f"{path}: no such file"], "`labctl init` writes one")
     return parse_spec(read_text_file(path), str(path), trusted=trusted)
 
 

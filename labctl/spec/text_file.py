@@ -12,7 +12,9 @@ LARGEST = 2**20  # bytes
 
 
 def read_text_file(path: Path) -> str:
-    """Return the text of a file. Raises SpecError where it can't be read, is no text, or is larger than LARGEST.
+    """Return the text of a file, with line ends as in Unix.
+
+    Raises SpecError where it can't be read, is no text, or is larger than LARGEST.
 
     A pipe could keep labctl waiting for ever, and a device has no end: they are refused.
     """
@@ -22,12 +24,13 @@ def read_text_file(path: Path) -> str:
                 raise SpecError([f"{path}: can't be read: it is a pipe or a device, not a file"])
             content = opened.read(LARGEST + 1)
     except FileNotFoundError:
-        raise SpecError([f"{path}: no such file"]) from None
+        hint = "`labctl init` writes one" if path.suffix in {".yaml", ".yml"} else ""
+        raise SpecError([f"{path}: no such file"], hint) from None
     except OSError as error:
         raise SpecError([f"{path}: can't be read: {error.strerror}"]) from None
     if len(content) > LARGEST:
         raise SpecError([f"{path}: larger than {LARGEST:,} bytes"])
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise SpecError([f"{path}: not text in UTF-8: {error.reason} at byte {error.start}"]) from None

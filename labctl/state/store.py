@@ -129,8 +129,11 @@ class LabStore:
         return True
 
     def sweep(self) -> None:
-        """Delete what killed commands left: half of a lab's data, folders of their own. Raises HostError."""
+        """Delete what killed commands left: half of a lab's data, folders, names of lock holders. Raises HostError."""
         work_folders.sweep(self.root)
+        for holder in (self.root / "locks").glob("*.holder"):
+            if file_lock.is_free(holder.with_suffix(".lock")):
+                holder.unlink(missing_ok=True)
         for folder in (self.root / "labs").glob(".*"):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -46,4 +46,9 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str], *,
         except KeyboardInterrupt:
             continue
         else:
-            return 128 - code if code < 0 else code
+            return as_shell(code)
+
+
+def as_shell(code: int) -> int:
+    """Return the exit code of a process as a shell reports it: 128 + N where signal N ended it."""
+    return 128 - code if code < 0 else code

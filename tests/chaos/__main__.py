@@ -36,7 +36,7 @@ def season(lab: Lab, attacks: Attacks, before: Snapshot, sizes: tuple[int, int] 
         last = Outcome("end", "the end of the season")
         attacks.repair(last)
         done.add(last)
-    done.balance, done.errors = traffic.balance(), traffic.errors
+    done.balance, done.followed, done.errors = traffic.balance(), traffic.followed(), traffic.errors
     for _ in range(sizes[1]):
         done.add(attacks.one(emptying=True))
     for command in ("gc", "down"):

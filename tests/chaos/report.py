@@ -50,7 +50,8 @@ class Season:
     preset: str
     runtime: str
     outcomes: list[Outcome] = field(default_factory=list)
-    balance: Balance = NOTHING
+    balance: Balance = NOTHING  # of a new reader after the attacks
+    followed: Balance = NOTHING  # of the reader that was there during the attacks
     errors: list[str] = field(default_factory=list)  # of the writer and the reader
     left: dict[str, list] = field(default_factory=dict)
 
@@ -68,6 +69,7 @@ class Season:
         found = [f"{outcome.kind}, {outcome.what}: {outcome.fault}" for outcome in self.outcomes if outcome.fault]
         found += [f"traffic: {error}" for error in self.errors[:3]]
         found += [f"accounts: {self.balance}"] if self.balance.faulty else []
+        found += [f"the reader that followed: {self.followed}"] if self.followed.faulty else []
         return found + [f"left: {kind} {thing}" for kind, things in self.left.items() for thing in things]
 
     def line(self) -> str:

@@ -56,8 +56,26 @@ class Traffic:
             thread.join()
 
     def balance(self) -> Balance:
-        """Return what became of all records. Call it after the end."""
+        """Return what became of all records, as a new reader finds them. Call it after the end, while the lab runs."""
+        found = [self._read_again(partition) for partition in range(PARTITIONS)]
+        return total([balance(*pair) for pair in zip(self._acknowledged, found, strict=True)])
+
+    def followed(self) -> Balance:
+        """Return the balance of the reader that followed the writer during the attacks. Call it after the end."""
         return total([balance(*pair) for pair in zip(self._acknowledged, self._read, strict=True)])
+
+    def _read_again(self, partition: int) -> list[int]:
+        consumer = Consumer(self._login | READER)
+        found = []
+        try:
+            _first, end = consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), timeout=30)
+            consumer.assign([TopicPartition(TOPIC, partition, OFFSET_BEGINNING)])
+            give_up = time.monotonic() + LAST_SECONDS
+            while len(found) < end and time.monotonic() < give_up:
+                found += [int(message.value() or b"") for message in consumer.consume(1000, 1.0) if not message.error()]
+        finally:
+            consumer.close()
+        return found
 
     def _write(self) -> None:
         producer = Producer(self._login | WRITER)

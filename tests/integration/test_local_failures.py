@@ -65,7 +65,6 @@ def before(labctl):
             "lab.yaml:2:15:",
             "3 replicas need 3 brokers, this lab has 1",
         ),
-        ("listeners:\n  external:\n    port: 9093\n    bind: 0.0.0.0\n", "lab.yaml:3:5:", "two listeners on port 9093"),
     ],
 )
 def test_an_error_in_lab_yaml_is_reported_with_its_place(labctl, text, place, sentence):

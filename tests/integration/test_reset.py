@@ -108,7 +108,9 @@ def test_reset_while_a_program_writes(used):
     program = subprocess.Popen([sys.executable, "-c", WRITER, bootstrap], stderr=subprocess.DEVNULL)
     port = int(bootstrap.rpartition(":")[2])
     try:
-        wait_for(lambda: f"pid {program.pid}, from 127.0.0.1:" in " ".join(connected_programs({port}, ())))
+        wait_for(
+            lambda: f"pid {program.pid}, from 127.0.0.1:" in " ".join(connected_programs({("127.0.0.1", port)}, ()))
+        )
         for _ in range(5):
             done = labctl.run("reset", timeout=60)
             named = f"pid {program.pid}, from 127.0.0.1:" in done.stderr and "end the programs" in done.stderr

@@ -155,16 +155,18 @@ class ComposeRuntime:
         return {state.name for state in self.nodes() if state.state == "running"}
 
     def _await_ending(self) -> set[str]:
-        """Wait for the nodes that received a signal to end, and return them."""
+        """Wait for the nodes that received a signal to end, and return those that did."""
         running = sorted(self._found)
         logs = run_all([partial(self.logs, name, tail=TAIL) for name in running], WORKERS)
         ending = {name for name, log in zip(running, logs, strict=True) if is_ending(log)}
         if ending:
             self._progress.note(f"{', '.join(sorted(ending))} is about to end: waiting, then starting it again")
         give_up = time.monotonic() + STOP_SECONDS
-        while ending & self._running() and time.monotonic() < give_up:
+        while (left := ending & self._running()) and time.monotonic() < give_up:
             time.sleep(PAUSE_SECONDS)
-        return ending
+            # the log of a node that starts just now still ends with the end of its last run
+            ending -= {name for name in left if not is_ending(self.logs(name, tail=TAIL))}
+        return ending - left
 
     def _pull(self, image: str) -> None:
         if self._plan.pull == "never":

@@ -14,6 +14,7 @@ from labctl.errors import HostError, Interrupted, LabStopped
 from labctl.runtime.base import Completed
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.subprocess_timeout import run_with_deadline
+from labctl.system.foreground import as_shell
 from labctl.system.signals import held_signals, install_handlers, raise_held
 
 LIBRARIES_FOLDER = "/opt/kafka/libs"
@@ -64,7 +65,7 @@ class Container:
         while True:
             try:
                 raise_held(held)
-                return process.wait()
+                return as_shell(process.wait())
             except Interrupted as interrupted:
                 self._signal(run, signal.Signals(interrupted.signal_number).name.removeprefix("SIG"))
                 install_handlers()

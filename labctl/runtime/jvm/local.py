@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from labctl.system.files import file_errors
 from labctl.system.foreground import run_in_foreground
 from labctl.system.processes import ProcessId
 
+PAUSE_SECONDS = 0.1
 STOP_SECONDS = 15  # a cluster that stops at once loses its quorum and waits for it; SIGKILL after that loses nothing
 REMEDY = "free some space or fix the folder, or name another state folder in XDG_STATE_HOME"
 CHILD_SECONDS = 1  # to read the exit code of a killed child
@@ -211,16 +213,20 @@ class LocalRuntime:
 
     def _process(self, node: NodePlan) -> psutil.Process | None:
         known = ProcessId.load(jvm_node.node_folder(self._plan, node) / "pid.json")
-        return known.process() if known else self._unrecorded.get(node.name)
+        if known:
+            return known.process()
+        found = self._unrecorded.get(node.name)
+        return found.process() if found else None
 
     @cached_property
-    def _unrecorded(self) -> dict[str, psutil.Process]:
+    def _unrecorded(self) -> dict[str, ProcessId]:
         """{node: its process} of the nodes that run though the file with their pid is lost: by their command lines."""
         found = {}
-        for process in processes.nodes_of_lab(self._plan.state):
+        for process in processes.servers_of_lab(self._plan.state):
             with contextlib.suppress(psutil.Error):
                 name = Path(process.cmdline()[-1]).parent.name  # its last argument is NODE/server.properties
-                found[name] = process
+                if known := ProcessId.of(process.pid):
+                    found[name] = known
         return found
 
     def _await_ending(self) -> None:
@@ -229,7 +235,15 @@ class LocalRuntime:
         ending = {name: process for name, process in alive.items() if is_ending(self._log(name).read(TAIL))}
         if ending:
             self._progress.note(f"{', '.join(ending)} is about to end: waiting, then starting it again")
-            processes.kill(processes.wait(list(ending.values()), STOP_SECONDS))
+        give_up = time.monotonic() + STOP_SECONDS
+        while ending and time.monotonic() < give_up:
+            # the log of a node that starts just now still ends with the end of its last run
+            ending = {
+                name: process
+                for name, process in ending.items()
+                if processes.wait([process], PAUSE_SECONDS) and is_ending(self._log(name).read(TAIL))
+            }
+        processes.kill(list(ending.values()))
 
     def _running(self, names: Sequence[str]) -> list[psutil.Process]:
         nodes = [self._node(name) for name in names] or self._plan.nodes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.constants import OTHER_INTERNAL_PORT
+from labctl.constants import OTHER_CONTROLLER_PORT, OTHER_INTERNAL_PORT
 from labctl.kafka.broker_settings import COMMENTS, node_settings
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.rendering.templates import render_template
@@ -36,5 +36,6 @@ def _node_files(plan: LabPlan, node: NodePlan) -> dict[str, str]:
 
 def _localhost(node: NodePlan) -> str:
     """What `localhost` is inside a node: itself, as in a container, unless an external port is 9092 or 9093."""
-    moved = any(listener.port == OTHER_INTERNAL_PORT for listener in node.listeners)
+    inside = [listener.port for listener in node.listeners if listener.name != "EXTERNAL"]
+    moved = bool({OTHER_INTERNAL_PORT, OTHER_CONTROLLER_PORT} & set(inside))
     return "127.0.0.1" if moved else node.address
