@@ -107,7 +107,7 @@ def test_a_record_that_is_lost_is_restored_from_its_copy(tmp_path, damage):
     assert store.load("lab") == record
     restore_record(record, store, SimpleNamespace(note=notes.append))
     restore_record(record, store, SimpleNamespace(note=notes.append))
-    assert notes == ["the record of the lab lab was lost or damaged: it is restored from its copy"]
+    assert notes == ["lab.json of the lab lab was lost or damaged: it is restored from its copy"]
     assert store.remove("lab")
     assert (store.names(), store.load("lab")) == ([], None)
 

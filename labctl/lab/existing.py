@@ -64,7 +64,7 @@ def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
 def restore_record(record: LabRecord, store: LabStore, progress: Progress) -> None:
     """Write a lab's record again where it is lost or damaged, and report that. Raises HostError."""
     if store.is_damaged(record.name):
-        progress.note(f"the record of the lab {record.name} was lost or damaged: it is restored from its copy")
+        progress.note(f"lab.json of the lab {record.name} was lost or damaged: it is restored from its copy")
         store.save(record)
 
 

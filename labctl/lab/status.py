@@ -46,7 +46,7 @@ def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
         record = store.load(name)
         if record is None:
             if what := traces(name, store):
-                progress.note(f"the record of the lab {name} is lost, and {what}; labctl down --name {name} removes it")
+                progress.note(f"lab.json of the lab {name} is lost, and {what}; labctl down --name {name} removes it")
                 found.append({"name": name, "state": "no record"})
             continue
         lab = open_lab(name, store, progress)

@@ -1,4 +1,4 @@
-"""Labs whose record is lost: the nodes still run, or their data is there."""
+"""Local labs whose record is lost: the nodes still run, or their data is there."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def refuse_traces(name: str, store: LabStore) -> None:
     """Raise HostError where there is something of a lab without a record: it can't be used, and is not overwritten."""
     if found := traces(name, store):
         raise HostError(
-            f"the record of the lab {name} is lost, and {found}",
+            f"lab.json of the lab {name} is lost, and {found}",
             f"labctl down --name {name} removes its nodes and data",
         )

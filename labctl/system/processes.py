@@ -102,9 +102,17 @@ def labs_below(folder: str) -> set[str]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             state = state_of(process.cmdline()) if process.uids().real == os.getuid() else None
-            if state and str(state.parent) == folder:
+            if state and str(state.parent) == folder and _is_of_this_machine(process):
                 found.add(state.name)
     return found
+
+
+def _is_of_this_machine(process: psutil.Process) -> bool:
+    """Whether it is not in a container: there the same path is another folder, and the same user another one."""
+    try:
+        return Path(f"/proc/{process.pid}/ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
+    except OSError:  # not Linux, or it has ended
+        return True
 
 
 def of_lab(state: str) -> list[psutil.Process]:
@@ -136,7 +144,8 @@ def with_argument(argument: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.uids().real == os.getuid() and argument in process.cmdline():
+            is_own = process.uids().real == os.getuid() and argument in process.cmdline()
+            if is_own and _is_of_this_machine(process):
                 found.append(process)
     return found
 

@@ -82,7 +82,7 @@ class Lab:
         return client_variables(self.plan)
 
     def reset(self) -> None:
-        """Empty the lab: no transactions, no groups, and only its own topics, created again.
+        """Empty the lab: no transactions, groups, changed settings and quotas; its own topics, users and ACLs alone.
 
         Raises LabStopped where it does not run, KafkaFailed where a program still uses it; ReadinessTimeout, NodeDied,
         HostError, RuntimeFailed, SpecError, LabError as `labctl.lab.lifecycle.reset`.

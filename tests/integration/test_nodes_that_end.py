@@ -114,7 +114,7 @@ def test_nodes_of_a_state_folder_that_was_removed(labctl):
     labctl.run("up", check=True)
     pid = pid_of(labctl, "broker")
     subprocess.run(["rm", "-rf", labctl.state], check=True)
-    lost = f"the record of the lab homework is lost, and its processes run (pid {pid})"
+    lost = f"lab.json of the lab homework is lost, and its processes run (pid {pid})"
     for command, code in (("ls", 0), ("status", 3), ("up", 3)):
         done = labctl.run(command)
         assert done.returncode == code, command

@@ -159,6 +159,20 @@ def test_reset_removes_changed_settings_and_quotas(labctl):
     assert again == ["topic orders"]
 
 
+def test_reset_removes_the_changed_settings_of_each_broker(labctl):
+    """A broker refuses changes of another one's settings: each is asked itself."""
+    labctl.spec(LAB + "kafka: {brokers: 3}\n")
+    labctl.run("up", check=True)
+    server = ("--bootstrap-server", "broker-1:9092")
+    for broker in ("2", "3"):
+        of = ("--entity-type", "brokers", "--entity-name", broker)
+        change = ("--alter", *of, "--add-config", "log.flush.interval.ms=5000")
+        labctl.tool("kafka-configs.sh", *server, *change, node="broker-1")
+    done = labctl.run("reset", check=True)
+    assert "2 settings: log.flush.interval.ms of broker 2, log.flush.interval.ms of broker 3" in done.stderr
+    assert [text for text in labctl.json("reset")["removed"] if text.startswith("setting")] == []
+
+
 def test_reset_removes_users_and_acls_of_others(labctl):
     """Those of lab.yaml stay, and `check` passes."""
     labctl.spec(LAB + "security: {protocol: sasl_ssl}\n")

@@ -14,7 +14,6 @@ pytestmark = [pytest.mark.local, pytest.mark.timeout(120)]
 DOCUMENT = (SOURCE / "docs" / "settings.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `([a-z.]+)` \| (\w+) \|", DOCUMENT, re.MULTILINE))
 NAMED = set(re.findall(r"`([a-z0-9.-]+)`", DOCUMENT))
-BROKER = 4  # ConfigResource.Type
 FROM_FILE, DEFAULT = 4, 5  # ConfigEntry.ConfigSource
 
 
@@ -25,7 +24,7 @@ def test_each_changed_setting_is_documented(labctl, preset):
     labctl.run("up", "--checks", "none", check=True)
     plan = open_lab(preset, LabStore(labctl.state), NullReporter()).plan
     with connect(plan) as client:
-        settings = client._configs((BROKER, str(plan.brokers[0].id), None), plan.brokers[0].id)
+        (settings,) = client._configs("broker", [str(plan.brokers[0].id)], plan.brokers[0].id).values()
     found = {config.name: config for config in settings if config.config_source == FROM_FILE}
     assert len(found) > 20
     for name, config in found.items():

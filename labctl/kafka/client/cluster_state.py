@@ -13,13 +13,19 @@ from labctl.kafka.client.connection import Connection
 from labctl.kafka.client.types import Quota
 from labctl.plan.model import AclPlan
 
-DYNAMIC = {2, 3, 6, 7, 8}  # org.apache.kafka.clients.admin.ConfigEntry.ConfigSource: of a broker, of all, of a group …
+OF_EVERY_BROKER = 3
+DYNAMIC = {
+    2,
+    OF_EVERY_BROKER,
+    6,
+    7,
+    8,
+}  # org.apache.kafka.clients.admin.ConfigEntry.ConfigSource: of a broker, of all, of a group …
 SET, DELETE = 0, 1  # AlterConfigOp.OpType
 # of all brokers: Kafka sets it itself, to what the brokers have, and does not let it be removed (KIP-966)
 NOT_REMOVABLE = "min.insync.replicas"
 FROM_FILE_OR_DEFAULT = {4, 5}  # ConfigSource: of server.properties, or Kafka's own
 EVERY_BROKER = ""  # the name of the resource that has the settings of all brokers
-ANY = 2  # of DescribeClientQuotas: any entity of a type
 
 
 class ClusterState(Connection):
@@ -33,22 +39,24 @@ class ClusterState(Connection):
 
         The name of all brokers together is "". Before Kafka 4.1 only those of `groups` are found (KIP-1142).
         """
-        from kafka.admin import ConfigResourceType
-
         brokers = [str(broker.node_id) for broker in self._connected()._manager.cluster.brokers()]  # noqa: SLF001
-        wanted = [("broker", EVERY_BROKER), *(("broker", name) for name in brokers)]
-        wanted += [("group", name) for name in sorted({*self._named("group"), *groups})]
-        wanted += [("client_metrics", name) for name in sorted(self._named("client_metrics"))]
         found: dict[tuple[str, str], dict[str, str | None]] = {}
-        for kind, name in wanted:
-            values = self._changed(ConfigResourceType[kind.upper()].value, name, int(name) if name in brokers else None)
-            changed: dict[str, str | None] = dict.fromkeys(values)
-            if (kind, name) == ("broker", EVERY_BROKER) and NOT_REMOVABLE in values:
-                changed[NOT_REMOVABLE] = self._own_value(NOT_REMOVABLE, brokers[0])
-                if changed[NOT_REMOVABLE] == values[NOT_REMOVABLE]:
-                    del changed[NOT_REMOVABLE]
-            if changed:
-                found[kind, name] = changed
+        for kind, names, broker in (
+            ("broker", [EVERY_BROKER], None),
+            *(("broker", [name], int(name)) for name in brokers),
+            ("group", sorted({*self._named("group"), *groups}), None),
+            ("client_metrics", sorted(self._named("client_metrics")), None),
+        ):
+            for name, configs in self._configs(kind, names, broker).items():
+                own = DYNAMIC if name == EVERY_BROKER else DYNAMIC - {OF_EVERY_BROKER}
+                values = {config.name: config.value for config in configs if config.config_source in own}
+                changed: dict[str, str | None] = dict.fromkeys(values)
+                if (kind, name) == ("broker", EVERY_BROKER) and NOT_REMOVABLE in values:
+                    changed[NOT_REMOVABLE] = self._own_value(NOT_REMOVABLE, brokers[0])
+                    if changed[NOT_REMOVABLE] == values[NOT_REMOVABLE]:
+                        del changed[NOT_REMOVABLE]
+                if changed:
+                    found[kind, name] = changed
         return found
 
     @with_timeout
@@ -62,8 +70,9 @@ class ClusterState(Connection):
             changes = [(key, DELETE if value is None else SET, value) for key, value in values.items()]
             entry = (ConfigResourceType[kind.upper()].value, name, changes)
             request = IncrementalAlterConfigsRequest(resources=[entry], validate_only=False)
+            broker = int(name) if kind == "broker" and name != EVERY_BROKER else None  # each refuses those of others
             with map_errors(f"settings of {kind} {name}"):
-                for response in self._send(request).responses:
+                for response in self._send(request, broker).responses:
                     if response.error_code:
                         raise for_code(response.error_code)(response.error_message or "")
 
@@ -135,25 +144,30 @@ class ClusterState(Connection):
             return list(self._connected().list_config_resources([kind.upper()]).get(kind, []))
         return []
 
-    def _changed(self, kind: int, name: str, broker: int | None) -> dict[str, str]:
-        """The settings that the resource has itself: a broker's response also has those of all brokers."""
-        own = DYNAMIC if name == EVERY_BROKER else DYNAMIC - {3}
-        found = self._configs((kind, name, None), broker)
-        return {config.name: config.value for config in found if config.config_source in own}
-
     def _own_value(self, key: str, broker: str) -> str:
         """The value of a broker's setting without changes."""
-        from kafka.admin import ConfigResourceType
-
-        (config,) = self._configs((ConfigResourceType.BROKER.value, broker, [key]), int(broker))
+        (config,) = self._configs("broker", [broker], int(broker), [key])[broker]
         return str(next(known.value for known in config.synonyms if known.source in FROM_FILE_OR_DEFAULT))
 
-    def _configs(self, resource: tuple[int, str, list[str] | None], broker: int | None) -> list[Any]:
+    def _configs(
+        self, kind: str, names: Sequence[str], broker: int | None, keys: Sequence[str] | None = None
+    ) -> dict[str, list[Any]]:
+        """{name: settings} of resources of a kind. A broker's also has those of all brokers."""
+        from kafka.admin import ConfigResourceType
+        from kafka.errors import for_code
         from kafka.protocol.admin import DescribeConfigsRequest
 
-        with map_errors(f"settings of {resource[1] or 'all brokers'}"):
-            request = DescribeConfigsRequest(resources=[resource], include_synonyms=True, min_version=1)
-            return [config for result in self._send(request, broker).results for config in result.configs]
+        if not names:
+            return {}
+        resources = [(ConfigResourceType[kind.upper()].value, name, keys and list(keys)) for name in names]
+        found = {}
+        with map_errors(f"settings of {kind.replace('_', ' ')}s"):
+            request = DescribeConfigsRequest(resources=resources, include_synonyms=True, min_version=1)
+            for result in self._send(request, broker).results:
+                if result.error_code and kind == "broker":  # an older Kafka has no settings of groups
+                    raise for_code(result.error_code)(result.error_message or "")
+                found[str(result.resource_name)] = list(result.configs)
+        return found
 
     def _send(self, request: Any, broker: int | None = None) -> Any:
         manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
