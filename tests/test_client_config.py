@@ -25,6 +25,15 @@ def test_a_plaintext_file_needs_no_login(tmp_path):
     assert read(tmp_path, "acks=all\n# none\n") == {"security_protocol": "PLAINTEXT"}
 
 
+def test_windows_line_ends(tmp_path):
+    """They are no part of user and password, in librdkafka's form too."""
+    login = "sasl.username=ann\r\nsasl.password=a b=\r\n"
+    path = tmp_path / "client.properties"
+    path.write_bytes(f"security.protocol=SASL_PLAINTEXT\r\nsasl.mechanism=PLAIN\r\n{login}".encode())
+    found = read_client_config(path)
+    assert (found["sasl_plain_username"], found["sasl_plain_password"]) == ("ann", "a b=")
+
+
 def test_java_format(tmp_path):
     """User and password are in the JAAS line, with the escapes of Java and JAAS; PEM files are named."""
     (tmp_path / "ca.pem").touch()

@@ -180,6 +180,14 @@ def test_fix_writes_the_file(run, tmp_path):
     assert "wrote" not in run("--fix").stderr
 
 
+def test_a_file_of_windows_is_written_with_its_line_ends(run, tmp_path):
+    """From the file to the file: no line changes that is not fixed."""
+    path = tmp_path / "compose.yaml"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert run("--fix").exit_code == 0
+    assert path.read_bytes() == COMPLETE.replace("\n", "\r\n").encode()
+
+
 def test_a_lab_yaml_is_not_fixed(run, tmp_path):
     """--fix is for Compose files."""
     (tmp_path / "lab.yaml").write_text("name: x\n")

@@ -41,7 +41,7 @@ def read_client_config(path: Path) -> dict[str, Any]:
 def _properties(path: Path) -> dict[str, str]:
     import javaproperties
 
-    text = read_text_file(path)
+    text = read_text_file(path).replace("\r\n", "\n")
     try:
         # librdkafka reads everything after the first = literally
         raw = dict(re.findall(r"^\s*(sasl\.username|sasl\.password)\s*=(.*)$", text, re.MULTILINE))

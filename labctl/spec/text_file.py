@@ -12,7 +12,7 @@ LARGEST = 2**20  # bytes
 
 
 def read_text_file(path: Path) -> str:
-    """Return the text of a file, with line ends as in Unix.
+    """Return the text of a file, with the line ends that it has: who writes it again keeps them.
 
     Raises SpecError where it can't be read, is no text, or is larger than LARGEST.
 
@@ -31,6 +31,6 @@ def read_text_file(path: Path) -> str:
     if len(content) > LARGEST:
         raise SpecError([f"{path}: larger than {LARGEST:,} bytes"])
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError([f"{path}: not text in UTF-8: {error.reason} at byte {error.start}"]) from None
