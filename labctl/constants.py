@@ -4,10 +4,8 @@ DEFAULT_NAME = "homework"  # of the lab without a lab.yaml
 INTERNAL_PORT = 9092
 CONTROLLER_PORT = 9093
 INNER_EXTERNAL_PORT = 19092  # of the external listener in a container where the host's port is 9092 or 9093
-OTHER_INTERNAL_PORT, OTHER_CONTROLLER_PORT = (
-    19092,
-    19093,
-)  # of a local node where an external port is 9092 or 9093
+OTHER_INTERNAL_PORT = 19092  # of a local node where an external port is 9092 or 9093
+OTHER_CONTROLLER_PORT = 19093
 CLUSTER_RESOURCE = "kafka-cluster"  # org.apache.kafka.common.resource.Resource.CLUSTER_NAME
 ADMIN, INTER_BROKER = "admin", "broker"  # users of every secure lab: labctl itself, and the brokers
 HOMEWORK_TOPIC = "orders"

@@ -1,4 +1,4 @@
-"""The last resort: one sentence for an error that no part of labctl expected, and a file for the people who mend it."""
+"""The last resort: one sentence for an error that no part of labctl expected, and a file for those who fix it."""
 
 from __future__ import annotations
 

@@ -27,11 +27,11 @@ class KeptLogins:
 
 
 def reset_kafka(
-    client: KafkaClient, deadline: Deadline, kept: KeptLogins | None, users_of: Callable[[], str]
+    client: KafkaClient, deadline: Deadline, kept: KeptLogins | None, connected: Callable[[], str]
 ) -> dict[str, list[str]]:
     """Abort transactions, delete groups, topics, changed settings, quotas, users and ACLs, and return them by kind.
 
-    `kept` is None where nobody logs in; `users_of` says which programs are connected. Raises KafkaFailed where a group
+    `kept` is None where nobody logs in; `connected` says which programs are connected. Raises KafkaFailed where a group
     keeps its members, before any topic is deleted under them, where a program creates a topic again, or where Kafka
     refuses; ReadinessTimeout where a topic is not gone at the deadline.
     """
@@ -41,7 +41,7 @@ def reset_kafka(
     groups = sorted(client.groups())
     settings = client.changed_settings(groups)
     _delete_groups(client, groups, deadline)
-    topics = _delete_topics(client, deadline, users_of)
+    topics = _delete_topics(client, deadline, connected)
     client.delete_settings(settings)
     quotas = client.quotas()
     client.delete_quotas(quotas)
@@ -87,25 +87,25 @@ def _delete_groups(client: KafkaClient, groups: list[str], deadline: Deadline) -
         ) from error
 
 
-def _delete_topics(client: KafkaClient, deadline: Deadline, users_of: Callable[[], str]) -> list[str]:
+def _delete_topics(client: KafkaClient, deadline: Deadline, connected: Callable[[], str]) -> list[str]:
     """Delete all topics and return their names; again those that a program creates by writing, WRITER_SECONDS long."""
     ids = client.topic_ids()
     topics = sorted(set(ids) - INTERNAL_TOPICS)
     client.delete_topics(topics)
     writing = deadline.within(WRITER_SECONDS)
-    probe = partial(_require_deleted, client, ids, topics, writing, users_of)
+    probe = partial(_require_deleted, client, ids, topics, writing, connected)
     wait_until(probe, what="topics deleted", deadline=deadline)
     return topics
 
 
 def _require_deleted(
-    client: KafkaClient, ids: Mapping[str, str], topics: list[str], writing: Deadline, users_of: Callable[[], str]
+    client: KafkaClient, ids: Mapping[str, str], topics: list[str], writing: Deadline, connected: Callable[[], str]
 ) -> None:
     now = client.topic_ids()
     again = sorted(name for name in set(now) - INTERNAL_TOPICS if ids.get(name) != now[name])
     if again and not writing.left:
         raise KafkaFailed(
-            f"a program creates {first_few(again)} again as soon as it is deleted{users_of()}",
+            f"a program creates {first_few(again)} again as soon as it is deleted{connected()}",
             "end the programs that produce and consume, then run labctl reset again",
         )
     client.delete_topics(again)

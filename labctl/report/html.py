@@ -60,6 +60,7 @@ class DrawnNode:
 
 def to_html(run: RunResult, home: str = "") -> str:
     """Return one file that loads nothing; `home` is the address of a link back, "" for none."""
+    partitions = _faulty_first(run)
     return render_template(
         "report/report.html.j2",
         run=run,
@@ -69,9 +70,9 @@ def to_html(run: RunResult, home: str = "") -> str:
         ui_names=UI_NAMES,
         memory=memory,
         bars=timeline(run),
-        partitions=_faulty_first(run),
+        partitions=partitions,
         most_partitions=MOST_PARTITIONS,
-        nodes=[_drawn(run, node) for node in run.nodes],
+        nodes=[_drawn(partitions, node) for node in run.nodes],
     )
 
 
@@ -116,7 +117,7 @@ def _rows(run: RunResult) -> list[tuple[str, str, StepResult | CheckResult]]:
     return rows
 
 
-def _drawn(run: RunResult, node: NodeResult) -> DrawnNode:
+def _drawn(partitions: list[tuple[str, Partition]], node: NodeResult) -> DrawnNode:
     listeners = [
         DrawnListener(
             listener.name,
@@ -128,7 +129,7 @@ def _drawn(run: RunResult, node: NodeResult) -> DrawnNode:
     ]
     replicas = [
         DrawnReplica(f"{topic}-{partition.number}", _part(partition, node.id))
-        for topic, partition in _faulty_first(run)
+        for topic, partition in partitions
         if node.id in partition.replicas
     ]
     return DrawnNode(node, tuple(listeners), tuple(replicas))

@@ -66,7 +66,7 @@ def load_spec(path: Path, *, trusted: bool = False) -> LabSpec:
 
     Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`.
     """
-    return parse_spec(read_text_file(path), str(path), trusted=trusted)
+    return parse_spec(read_text_file(path, "`labctl init` writes one"), str(path), trusted=trusted)
 
 
 def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) -> LabSpec:

@@ -11,12 +11,11 @@ from labctl.errors import SpecError
 LARGEST = 2**20  # bytes
 
 
-def read_text_file(path: Path) -> str:
+def read_text_file(path: Path, missing: str = "") -> str:
     """Return the text of a file, with the line ends that it has: who writes it again keeps them.
 
-    Raises SpecError where it can't be read, is no text, or is larger than LARGEST.
-
-    A pipe could keep labctl waiting for ever, and a device has no end: they are refused.
+    Raises SpecError where it can't be read, is no text, or is larger than LARGEST; with the remedy `missing` where
+    there is no such file. A pipe could keep labctl waiting for ever, and a device has no end: they are refused.
     """
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
@@ -24,8 +23,7 @@ def read_text_file(path: Path) -> str:
                 raise SpecError([f"{path}: can't be read: it is a pipe or a device, not a file"])
             content = opened.read(LARGEST + 1)
     except FileNotFoundError:
-        hint = "`labctl init` writes one" if path.suffix in {".yaml", ".yml"} else ""
-        raise SpecError([f"{path}: no such file"], hint) from None
+        raise SpecError([f"{path}: no such file"], missing) from None
     except OSError as error:
         raise SpecError([f"{path}: can't be read: {error.strerror}"]) from None
     if len(content) > LARGEST:

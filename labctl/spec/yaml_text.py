@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from labctl.errors import SpecError
+from labctl.spec.text_file import LARGEST
 
 if TYPE_CHECKING:
     from labctl.spec.model import KeyPath
 
 LARGEST_NUMBER = 2**63
-LARGEST = 2**20  # characters of a lab.yaml
 LONGEST = 300  # characters of a message
 MOST_LEVELS = 50  # one inside another; lab.yaml has 6
 MOST_VALUES = 50_000  # a few bytes of aliases can stand for billions of values

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -98,35 +98,43 @@ def state_of(command: Sequence[str]) -> Path | None:
 
 def labs_below(folder: str) -> set[str]:
     """Return the names of the labs with a state folder directly below `folder` that have processes of this user."""
-    found = set()
+    states = {state_of(command) for _process, command in _own()}
+    return {state.name for state in states if state and str(state.parent) == folder}
+
+
+def _own() -> Iterator[tuple[psutil.Process, list[str]]]:
+    """This user's processes on this machine, with their command lines.
+
+    Not those in containers: there the same path is another folder, and the same number another user.
+    """
+    here = _namespace(os.getpid())
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            state = state_of(process.cmdline()) if process.uids().real == os.getuid() else None
-            if state and str(state.parent) == folder and _is_of_this_machine(process):
-                found.add(state.name)
-    return found
+            command = process.cmdline() if process.uids().real == os.getuid() else []
+            if command and _namespace(process.pid) in {here, None}:
+                yield process, command
 
 
-def _is_of_this_machine(process: psutil.Process) -> bool:
-    """Whether it is not in a container: there the same path is another folder, and the same user another one."""
-    try:
-        return Path(f"/proc/{process.pid}/ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
-    except OSError:  # not Linux, or it has ended
-        return True
+def _namespace(pid: int) -> Path | None:
+    """The namespace of pids in which a process is; None where the system has none, or it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/ns/pid").readlink()
+    return None
 
 
 def of_lab(state: str) -> list[psutil.Process]:
     """Return the processes of the lab with the state folder `state`: nodes, tools, page."""
-    return [*nodes_of_lab(state), *pages_of_lab(state)]
+    return with_argument(f"{NODE_ARGUMENT}{state}", f"{PAGE_ARGUMENT}{state}")
 
 
 def servers_of_lab(state: str) -> list[psutil.Process]:
     """Return the processes of the lab that serve others, nodes and page, without tools."""
-    found = pages_of_lab(state)
-    for process in nodes_of_lab(state):
-        with contextlib.suppress(psutil.Error):
-            found += [process] if process.cmdline()[-1].endswith("server.properties") else []
-    return found
+    node, page = f"{NODE_ARGUMENT}{state}", f"{PAGE_ARGUMENT}{state}"
+    return [
+        process
+        for process, command in _own()
+        if page in command or (node in command and command[-1].endswith("server.properties"))
+    ]
 
 
 def nodes_of_lab(state: str) -> list[psutil.Process]:
@@ -139,15 +147,9 @@ def pages_of_lab(state: str) -> list[psutil.Process]:
     return with_argument(f"{PAGE_ARGUMENT}{state}")
 
 
-def with_argument(argument: str) -> list[psutil.Process]:
-    """Return this user's processes that have exactly this argument, those of a killed labctl too."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            is_own = process.uids().real == os.getuid() and argument in process.cmdline()
-            if is_own and _is_of_this_machine(process):
-                found.append(process)
-    return found
+def with_argument(*arguments: str) -> list[psutil.Process]:
+    """Return this user's processes that have exactly one of these arguments, those of a killed labctl too."""
+    return [process for process, command in _own() if not set(arguments).isdisjoint(command)]
 
 
 def with_environment(name: str, value: str) -> list[psutil.Process]:

@@ -25,7 +25,7 @@ was attacked by commands that empty it too, and removed.
 
 | | |
 | --- | --- |
-| signals to a running command (six of ten SIGKILL; SIGTERM, SIGINT, SIGHUP) | {kills} |
+| signals to a running command (eight of ten SIGKILL; SIGTERM, SIGINT, SIGHUP) | {kills} |
 | of these: the most seconds from SIGTERM, SIGINT or SIGHUP to the end | {ended} |
 | two commands at once on one lab | {pairs} |
 | nodes that were ended from outside (kill, stop, restart), each repaired by one `labctl up` | {nodes} |

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,7 +42,7 @@ class Traffic:
         self._read: list[list[int]] = [[] for _ in range(PARTITIONS)]
         self._ending = threading.Event()
         self._written = threading.Event()
-        self._threads = [threading.Thread(target=self._write), threading.Thread(target=self._follow)]
+        self._threads = [threading.Thread(target=self._kept, args=(work,)) for work in (self._write, self._follow)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -76,6 +77,13 @@ class Traffic:
         finally:
             consumer.close()
         return found
+
+    def _kept(self, work: Callable[[], None]) -> None:
+        """Do the work of a thread; what ends it early is a fault of the run."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - any that a client raises
+            self.errors.append(f"{work.__name__}: {type(error).__name__}: {error}")
 
     def _write(self) -> None:
         producer = Producer(self._login | WRITER)

@@ -30,6 +30,14 @@ class TimeLimited(Protocol):
         """Close the connections."""
 
 
+def raise_error(response: Any) -> None:
+    """Raise kafka-python's error where a response, or a part of it, has an error code."""
+    from kafka.errors import for_code
+
+    if response.error_code:
+        raise for_code(response.error_code)(response.error_message or "")
+
+
 def connection_error(address: str, seconds: float = 1) -> str | None:
     """Return None where HOST:PORT accepts connections, else why it does not."""
     host, port = split_address(address)

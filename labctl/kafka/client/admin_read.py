@@ -7,7 +7,7 @@ from typing import Any
 
 from labctl.errors import KafkaFailed
 from labctl.kafka.client.acls import allows, as_plan, every_acl
-from labctl.kafka.client.adapter import map_errors, with_timeout
+from labctl.kafka.client.adapter import map_errors, raise_error, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.kafka.client.types import Group, Quorum, Voter
 from labctl.plan.model import AclPlan
@@ -175,14 +175,11 @@ def _describe_quorum() -> Any:
 
 
 def _quorum(response: Any) -> Quorum:
-    from kafka.errors import for_code
-
     # a user who may not ask receives an error in place of topics
     found = [partition for topic in response.topics for partition in topic.partitions]
     for part in (response, *found):
-        if part.error_code:
-            with map_errors("metadata quorum"):
-                raise for_code(part.error_code)(part.error_message or "")
+        with map_errors("metadata quorum"):
+            raise_error(part)
     if not found:
         raise KafkaFailed("metadata quorum: the response has no partition")
     partition = found[0]

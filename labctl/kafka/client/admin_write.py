@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
 from labctl.kafka.client.acls import as_acl
-from labctl.kafka.client.adapter import end_producer, map_errors, with_timeout
+from labctl.kafka.client.adapter import end_producer, map_errors, raise_error, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.plan.model import AclPlan
 
@@ -133,15 +134,14 @@ class AdminWrite(Connection):
     @with_timeout
     def unregister_broker(self, broker: int) -> None:
         """Make the controller forget a broker that ended; one that it does not know is no error."""
-        from kafka.errors import BrokerIdNotRegisteredError, for_code
+        from kafka.errors import BrokerIdNotRegisteredError
 
         from labctl.kafka.client.protocol import UnregisterBrokerRequest
 
         what = f"unregister broker {broker}"
         response = self._request(UnregisterBrokerRequest(broker_id=broker), what)
-        with map_errors(what):
-            if response.error_code not in {0, BrokerIdNotRegisteredError.errno}:
-                raise for_code(response.error_code)(response.error_message or "")
+        with map_errors(what), contextlib.suppress(BrokerIdNotRegisteredError):
+            raise_error(response)
 
     @with_timeout
     def create_acls(self, acls: Collection[AclPlan]) -> None:

@@ -8,24 +8,15 @@ from typing import Any
 
 from labctl.errors import KafkaFailed
 from labctl.kafka.client.acls import allows, as_plan, described, every_acl
-from labctl.kafka.client.adapter import map_errors, with_timeout
+from labctl.kafka.client.adapter import map_errors, raise_error, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.kafka.client.types import Quota
 from labctl.plan.model import AclPlan
 
-OF_EVERY_BROKER = 3
-DYNAMIC = {
-    2,
-    OF_EVERY_BROKER,
-    6,
-    7,
-    8,
-}  # org.apache.kafka.clients.admin.ConfigEntry.ConfigSource: of a broker, of all, of a group …
 SET, DELETE = 0, 1  # AlterConfigOp.OpType
+EVERY_BROKER = ""  # the name of the resource that has the settings of all brokers
 # of all brokers: Kafka sets it itself, to what the brokers have, and does not let it be removed (KIP-966)
 NOT_REMOVABLE = "min.insync.replicas"
-FROM_FILE_OR_DEFAULT = {4, 5}  # ConfigSource: of server.properties, or Kafka's own
-EVERY_BROKER = ""  # the name of the resource that has the settings of all brokers
 
 
 class ClusterState(Connection):
@@ -39,53 +30,48 @@ class ClusterState(Connection):
 
         The name of all brokers together is "". Before Kafka 4.1 only those of `groups` are found (KIP-1142).
         """
-        brokers = [str(broker.node_id) for broker in self._connected()._manager.cluster.brokers()]  # noqa: SLF001
-        found: dict[tuple[str, str], dict[str, str | None]] = {}
-        for kind, names, broker in (
-            ("broker", [EVERY_BROKER], None),
-            *(("broker", [name], int(name)) for name in brokers),
-            ("group", sorted({*self._named("group"), *groups}), None),
-            ("client_metrics", sorted(self._named("client_metrics")), None),
-        ):
-            for name, configs in self._configs(kind, names, broker).items():
-                own = DYNAMIC if name == EVERY_BROKER else DYNAMIC - {OF_EVERY_BROKER}
-                values = {config.name: config.value for config in configs if config.config_source in own}
-                changed: dict[str, str | None] = dict.fromkeys(values)
-                if (kind, name) == ("broker", EVERY_BROKER) and NOT_REMOVABLE in values:
-                    changed[NOT_REMOVABLE] = self._own_value(NOT_REMOVABLE, brokers[0])
-                    if changed[NOT_REMOVABLE] == values[NOT_REMOVABLE]:
-                        del changed[NOT_REMOVABLE]
-                if changed:
-                    found[kind, name] = changed
-        return found
+        brokers = [int(broker.node_id) for broker in self._connected()._manager.cluster.brokers()]  # noqa: SLF001
+        settings: dict[tuple[str, str], list[Any]] = {}
+        for broker in brokers:
+            settings |= self._configs("broker", [str(broker)], broker)
+        settings |= self._configs("broker", [EVERY_BROKER])
+        settings |= self._configs("group", sorted({*self._named("group"), *groups}))
+        settings |= self._configs("client_metrics", sorted(self._named("client_metrics")))
+        found = {of: _changes(of[1], configs) for of, configs in settings.items()}
+        every = found["broker", EVERY_BROKER]
+        if NOT_REMOVABLE in every:
+            own = _own_value(settings["broker", str(brokers[0])], NOT_REMOVABLE)
+            if own == _value(settings["broker", EVERY_BROKER], NOT_REMOVABLE):
+                del every[NOT_REMOVABLE]
+            else:
+                every[NOT_REMOVABLE] = own
+        return {of: changes for of, changes in found.items() if changes}
 
     @with_timeout
     def delete_settings(self, settings: Mapping[tuple[str, str], Mapping[str, str | None]]) -> None:
         """Undo the changes that `changed_settings` returned."""
         from kafka.admin import ConfigResourceType
-        from kafka.errors import for_code
         from kafka.protocol.admin import IncrementalAlterConfigsRequest
 
         for (kind, name), values in settings.items():
+            what = f"settings of {kind} {name}"
             changes = [(key, DELETE if value is None else SET, value) for key, value in values.items()]
             entry = (ConfigResourceType[kind.upper()].value, name, changes)
             request = IncrementalAlterConfigsRequest(resources=[entry], validate_only=False)
             broker = int(name) if kind == "broker" and name != EVERY_BROKER else None  # each refuses those of others
-            with map_errors(f"settings of {kind} {name}"):
-                for response in self._send(request, broker).responses:
-                    if response.error_code:
-                        raise for_code(response.error_code)(response.error_message or "")
+            response = self._ask(request, what, broker)
+            with map_errors(what):
+                for part in response.responses:
+                    raise_error(part)
 
     @with_timeout
     def quotas(self) -> list[Quota]:
         """Return the quotas of all users, client ids and addresses."""
-        from kafka.errors import for_code
         from kafka.protocol.admin import DescribeClientQuotasRequest
 
-        with map_errors("describe quotas"):
-            response = self._send(DescribeClientQuotasRequest(components=[], strict=False))
-            if response.error_code:
-                raise for_code(response.error_code)(response.error_message or "")
+        response = self._ask(DescribeClientQuotasRequest(components=[], strict=False), "quotas")
+        with map_errors("quotas"):
+            raise_error(response)
         return [
             Quota(
                 tuple((part.entity_type, part.entity_name) for part in entry.entity),
@@ -97,16 +83,15 @@ class ClusterState(Connection):
     @with_timeout
     def delete_quotas(self, quotas: Sequence[Quota]) -> None:
         """Remove quotas."""
-        from kafka.errors import for_code
         from kafka.protocol.admin import AlterClientQuotasRequest
 
         if not quotas:
             return
         entries = [(list(quota.entity), [(key, 0.0, True) for key, _value in quota.limits]) for quota in quotas]
+        response = self._ask(AlterClientQuotasRequest(entries=entries, validate_only=False), "remove quotas")
         with map_errors("remove quotas"):
-            for entry in self._send(AlterClientQuotasRequest(entries=entries, validate_only=False)).entries:
-                if entry.error_code:
-                    raise for_code(entry.error_code)(entry.error_message or "")
+            for entry in response.entries:
+                raise_error(entry)
 
     @with_timeout
     def delete_other_users(self, kept: Collection[str]) -> list[str]:
@@ -144,34 +129,53 @@ class ClusterState(Connection):
             return list(self._connected().list_config_resources([kind.upper()]).get(kind, []))
         return []
 
-    def _own_value(self, key: str, broker: str) -> str:
-        """The value of a broker's setting without changes."""
-        (config,) = self._configs("broker", [broker], int(broker), [key])[broker]
-        return str(next(known.value for known in config.synonyms if known.source in FROM_FILE_OR_DEFAULT))
-
-    def _configs(
-        self, kind: str, names: Sequence[str], broker: int | None, keys: Sequence[str] | None = None
-    ) -> dict[str, list[Any]]:
-        """{name: settings} of resources of a kind. A broker's also has those of all brokers."""
+    def _configs(self, kind: str, names: Sequence[str], broker: int | None = None) -> dict[tuple[str, str], list[Any]]:
+        """{(kind, name): settings}. A broker's also has those of all brokers; without `broker` any of them is asked."""
         from kafka.admin import ConfigResourceType
-        from kafka.errors import for_code
         from kafka.protocol.admin import DescribeConfigsRequest
 
         if not names:
             return {}
-        resources = [(ConfigResourceType[kind.upper()].value, name, keys and list(keys)) for name in names]
-        found = {}
-        with map_errors(f"settings of {kind.replace('_', ' ')}s"):
-            request = DescribeConfigsRequest(resources=resources, include_synonyms=True, min_version=1)
-            for result in self._send(request, broker).results:
-                if result.error_code and kind == "broker":  # an older Kafka has no settings of groups
-                    raise for_code(result.error_code)(result.error_message or "")
-                found[str(result.resource_name)] = list(result.configs)
-        return found
+        what = f"settings of {kind.replace('_', ' ')}s"
+        resources = [(ConfigResourceType[kind.upper()].value, name, None) for name in names]
+        request = DescribeConfigsRequest(resources=resources, include_synonyms=broker is not None, min_version=1)
+        results = self._ask(request, what, broker).results
+        if kind == "broker":  # an older Kafka has no settings of groups
+            with map_errors(what):
+                for result in results:
+                    raise_error(result)
+        return {(kind, str(result.resource_name)): list(result.configs) for result in results}
 
-    def _send(self, request: Any, broker: int | None = None) -> Any:
+    def _ask(self, request: Any, what: str, broker: int | None = None) -> Any:
+        """The response of a broker, of any where None."""
+        if broker is None:
+            return self._request(request, what)
         manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
-        return manager.run(manager.send, request, broker) if broker is not None else manager.run(manager.send, request)
+        with map_errors(what):
+            return manager.run(manager.send, request, broker)
+
+
+def _changes(name: str, configs: Sequence[Any]) -> dict[str, str | None]:
+    """The settings that a resource has by a change of itself."""
+    from kafka.admin import ConfigSourceType
+
+    others = {ConfigSourceType.STATIC_BROKER_CONFIG, ConfigSourceType.DEFAULT_CONFIG}
+    if name != EVERY_BROKER:
+        others.add(ConfigSourceType.DYNAMIC_DEFAULT_BROKER_CONFIG)
+    return {config.name: None for config in configs if config.config_source not in others}
+
+
+def _value(configs: Sequence[Any], key: str) -> str:
+    return str(next(config.value for config in configs if config.name == key))
+
+
+def _own_value(configs: Sequence[Any], key: str) -> str:
+    """The value of a broker's setting without changes: of its file, or Kafka's own."""
+    from kafka.admin import ConfigSourceType
+
+    unchanged = {ConfigSourceType.STATIC_BROKER_CONFIG, ConfigSourceType.DEFAULT_CONFIG}
+    synonyms = next(config.synonyms for config in configs if config.name == key)
+    return str(next(known.value for known in synonyms if known.source in unchanged))
 
 
 def _is_one_of(acl: Any, kept: Collection[AclPlan]) -> bool:

@@ -55,7 +55,7 @@ class ComposeRuntime:
         images = [self._plan.image, *filter(None, [self._plan.ui.image])]
         jobs: list[Callable[[], object]] = [
             *(partial(self._engine.has_image, image) for image in images),
-            self._refuse_foreign_containers,
+            self._examine_containers,
             self._refuse_foreign_volumes,
             load_client,
         ]
@@ -184,8 +184,8 @@ class ComposeRuntime:
             return state
         return replace(state, memory=self._engine.rss_bytes(self._containers.get(state.name, state.name)))
 
-    def _refuse_foreign_containers(self) -> None:
-        """Raise HostError for a container with one of our names that this lab did not create: it is never touched."""
+    def _examine_containers(self) -> None:
+        """Keep which nodes run. Raises HostError for a container with one of our names that this lab did not create."""
         there = self._engine.containers([*self._containers.values(), *self._page])
         states = [_state(name, there.get(container), self._plan) for name, container in self._containers.items()]
         self._found = {state.name for state in states if state.state == "running"}

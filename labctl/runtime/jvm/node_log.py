@@ -20,9 +20,11 @@ class NodeLog:
     def read(self, tail: int | None) -> str:
         """Return the newest `tail` lines (all where None)."""
         lines: list[str] = []
-        for path in [*self._files(), self.folder / "stdout.log"]:
+        for path in [self.folder / "stdout.log", *reversed(self._files())]:
             with contextlib.suppress(OSError):
-                lines += path.read_text(encoding="utf-8", errors="replace").splitlines()
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines() + lines
+            if tail is not None and len(lines) >= tail:
+                break  # three full files of 10 MB take 0.1 s
         kept = lines if tail is None else lines[-tail:] if tail else []
         return "".join(f"{line}\n" for line in kept)
 
