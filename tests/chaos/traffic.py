@@ -1,5 +1,6 @@
 """A writer and a reader that are not labctl's: librdkafka's, through confluent-kafka, while a lab is attacked."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ READER = {
     "enable.auto.commit": False,
     "auto.offset.reset": "error",  # a log that is shorter than it was is a fault, not a place to begin again
     "reconnect.backoff.max.ms": 500,
+    "statistics.interval.ms": 1000,  # librdkafka's own word on where a reader that stands still is
     "log_level": 0,
 }
 
@@ -40,6 +42,7 @@ class Traffic:
         self._login = login
         self._acknowledged: list[list[int]] = [[] for _ in range(PARTITIONS)]
         self._read: list[list[int]] = [[] for _ in range(PARTITIONS)]
+        self._statistics = '{"topics": {}}'
         self._ending = threading.Event()
         self._written = threading.Event()
         self._threads = [threading.Thread(target=self._kept, args=(work,)) for work in (self._write, self._follow)]
@@ -116,7 +119,7 @@ class Traffic:
                 producer.poll(0.2)
 
     def _follow(self) -> None:
-        consumer = Consumer(self._login | READER)
+        consumer = Consumer(self._login | READER | {"stats_cb": self._keep_statistics})
         consumer.assign([TopicPartition(TOPIC, partition, OFFSET_BEGINNING) for partition in range(PARTITIONS)])
         try:
             while not self._written.is_set():
@@ -132,6 +135,21 @@ class Traffic:
                 self._keep(consumer.consume(1000, 2.0))  # records of another attempt would come after the last
                 return
             self._keep(consumer.consume(1000, 0.5))
+        self.errors.append(f"the reader stood still {LAST_SECONDS:.0f} s after the end: {self._partitions()}")
+
+    def _keep_statistics(self, statistics: str) -> None:
+        self._statistics = statistics
+
+    def _partitions(self) -> str:
+        """Return where librdkafka is in each partition (STATISTICS.md of librdkafka names the fields)."""
+        topics = json.loads(self._statistics)["topics"]
+        names = ("leader", "broker", "fetch_state", "next_offset", "hi_offset", "ls_offset")
+        found = topics.get(TOPIC, {}).get("partitions", {})
+        return "; ".join(
+            f"{TOPIC}-{number} " + ", ".join(f"{name} {each.get(name)}" for name in names)
+            for number, each in found.items()
+            if number != "-1"
+        )
 
     def _keep(self, messages: list[Any]) -> None:
         for message in messages:
