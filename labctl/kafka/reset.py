@@ -23,6 +23,7 @@ class KeptLogins:
     """The users and ACLs of lab.yaml, which stay."""
 
     users: Collection[str]
+    mechanism: str  # of their passwords
     acls: Collection[AclPlan]
 
 
@@ -51,7 +52,7 @@ def reset_kafka(
         "topic": topics,
         "setting": [f"{key} of {_resource(*of)}" for of, keys in settings.items() for key in keys],
         "quota": [f"of {quota}" for quota in quotas],
-        "user": client.delete_other_users(kept.users) if kept else [],
+        "user": client.delete_other_users(kept.users, kept.mechanism) if kept else [],
         "ACL": client.delete_other_acls(kept.acls) if kept else [],
     }
 

@@ -28,14 +28,19 @@ from labctl.webui.page.access import page_key
 from labctl.webui.page.process import page_runs
 
 
-def lab_context(lab: ExistingLab, client: KafkaClient, timeout: float) -> CheckContext:
-    """Return what a check of the lab is given; `timeout` seconds for one wait in it. Raises HostError."""
+def lab_context(lab: ExistingLab, client: KafkaClient, timeout: float, settle: float | None = None) -> CheckContext:
+    """Return what a check of the lab is given. Raises HostError.
+
+    It has `timeout` seconds for one wait, `settle` for what a busy machine is late with (None: the same).
+    """
     plan, runtime = lab.plan, lab.runtime
     node = plan.brokers[0]
     secure = secure_lab(plan, timeout)
     return CheckContext(
         run=checks.new_run(),
-        target=CheckTarget(plan.bootstrap, client, timeout, plan.internal_replication_factor, settle=timeout),
+        target=CheckTarget(
+            plan.bootstrap, client, timeout, plan.internal_replication_factor, timeout if settle is None else settle
+        ),
         expected=ExpectedState(plan.cluster_id, frozenset(voter.id for voter in plan.voters), plan.topics),
         console=ConsoleAccess(
             plan.internal_bootstrap,

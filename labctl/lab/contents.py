@@ -15,7 +15,14 @@ def add_users(plan: LabPlan, client: KafkaClient) -> None:
     The users are in the storage since it was formatted; lab.yaml may have more since then.
     """
     if plan.security:
-        client.add_users({user: password(plan, user) for user in plan.security.users}, plan.security.mechanism)
+        client.add_users(_passwords(plan), plan.security.mechanism)
+        client.create_acls(plan.security.acls)
+
+
+def reset_users(plan: LabPlan, client: KafkaClient) -> None:
+    """Give the plan's users their passwords and ACLs again, whatever they are now. Raises as `add_users`."""
+    if plan.security:
+        client.set_passwords(_passwords(plan), plan.security.mechanism)
         client.create_acls(plan.security.acls)
 
 
@@ -38,3 +45,7 @@ def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -
     for topic in wanted:
         if not any(end for _first, end in offsets.get(topic.name, {}).values()):
             client.produce(topic.name, [(None, record.encode()) for record in topic.records], partition=0)
+
+
+def _passwords(plan: LabPlan) -> dict[str, str]:
+    return {user: password(plan, user) for user in plan.security.users} if plan.security else {}

@@ -18,7 +18,7 @@ from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
 from labctl.kafka.address import split_address
 from labctl.kafka.credentials import make_credentials
 from labctl.kafka.reset import KeptLogins, reset_kafka
-from labctl.lab.contents import add_users, create_topics, write_seed_records
+from labctl.lab.contents import add_users, create_topics, reset_users, write_seed_records
 from labctl.lab.existing import (
     LOCK_SECONDS,
     ExistingLab,
@@ -131,9 +131,13 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
         deadline = Deadline.after(plan.timeout)
         with connect(plan, answer=answer_seconds(deadline)) as client:
             security = plan.security
-            kept = KeptLogins({ADMIN, INTER_BROKER, *security.users}, security.acls) if security else None
+            kept = (
+                KeptLogins({ADMIN, INTER_BROKER, *security.users}, security.mechanism, security.acls)
+                if security
+                else None
+            )
             removed = reset_kafka(client, deadline, kept, lambda: _connected_programs(plan))
-            add_users(plan, client)
+            reset_users(plan, client)
             new = create_topics(plan, client)
             if len(new) < len(plan.topics):
                 raise KafkaFailed(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from labctl import checks
+from labctl.checks.context import SETTLE_SECONDS
 from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabStopped
 from labctl.kafka.client import KafkaClient
@@ -44,22 +45,31 @@ def check(name: str, store: LabStore, reporter: Reporter, names: Sequence[str], 
         log.hide([*lab_secrets(lab.plan), *secrets_in(dict(lab.plan.broker_config))])
         with reported(log, spec, lab.folder, store):
             deadline = Deadline.after(lab.plan.timeout)
-            if lab.state() == "stopped":
+            state = lab.state()
+            if state == "stopped":
                 raise LabStopped(f"the lab {name} is stopped", "labctl up starts it")
             with connect(lab.plan, answer=answer_seconds(deadline)) as client:
-                run_selected_checks(log, lab, client, wanted, deadline)
+                # what a node that is gone has to do will not be done: waiting longer would only hide that cause
+                settle = SETTLE_SECONDS if state == "partly running" else None
+                run_selected_checks(log, lab, client, wanted, deadline, settle)
         return write_report(log, spec, lab.folder, store, collect_outcome(log, lab.runtime))
 
 
 def run_selected_checks(
-    log: RunLog, lab: ExistingLab, client: KafkaClient, wanted: list[checks.Check], deadline: Deadline
+    log: RunLog,
+    lab: ExistingLab,
+    client: KafkaClient,
+    wanted: list[checks.Check],
+    deadline: Deadline,
+    settle: float | None = None,
 ) -> None:
     """Run the checks on a lab, and keep their results and the state of its topics in `log`.
 
-    Raises HostError where a secret of the lab can't be read.
+    `settle` are the seconds for what a busy machine is late with; None: what is left until the deadline. Raises
+    HostError where a secret of the lab can't be read.
     """
     if wanted:
-        context = lab_context(lab, client, answer_seconds(deadline))
+        context = lab_context(lab, client, answer_seconds(deadline), settle)
         with log.step("checks"):
             began = time.monotonic()
             log.add_checks(checks.run_checks(context, wanted), began)

@@ -211,6 +211,7 @@ def test_replication_and_quorum(tmp_path, monkeypatch):
             if "2 of 3 voters caught up" in report["checks"][0]["detail"]:
                 break
         assert "2 of 3 voters caught up: voter 3 is " in report["checks"][0]["detail"]
+        assert "timed out after 5 s" in report["checks"][0]["detail"]
         assert {node["name"]: node["state"] for node in report["nodes"]}["broker-3"] == "exited"
     finally:
         labctl.run("down", check=True)

@@ -154,7 +154,7 @@ def test_a_foreign_container_with_our_name(engine_labctl):
     try:
         done = engine_labctl.run("up")
         assert done.returncode == 3
-        assert "there is already a container broker, created by" in done.stderr
+        assert "there is already a container broker, created by somebody else, not labctl" in done.stderr
         assert "--name" in done.stderr
         engine_labctl.run("down", check=True)
         assert docker("container", "inspect", "--format", "{{.State.Status}}", "broker").strip() == "running"

@@ -174,18 +174,22 @@ def test_reset_removes_the_changed_settings_of_each_broker(labctl):
 
 
 def test_reset_removes_users_and_acls_of_others(labctl):
-    """Those of lab.yaml stay, and `check` passes."""
+    """Those of lab.yaml stay, with their own passwords, and `check` passes."""
     labctl.spec(LAB + "security: {protocol: sasl_ssl}\n")
     labctl.run("up", check=True)
     admin = (*BROKER, "--command-config", "/etc/kafka/secrets/admin.properties")
     before = [labctl.tool(tool, *admin, *arguments).stdout for tool, *arguments in LOGINS]
     other = ("--entity-type", "users", "--entity-name", "other")
     labctl.tool("kafka-configs.sh", *admin, "--alter", *other, "--add-config", "SCRAM-SHA-512=[password=secret-other]")
+    changed = ("--entity-type", "users", "--entity-name", "student")
+    for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+        labctl.tool("kafka-configs.sh", *admin, "--alter", *changed, "--add-config", f"{mechanism}=[password=another]")
+    assert labctl.run("check", "security").returncode == 1
     for principal in ("User:other", "User:student"):
         acl = ("--allow-principal", principal, "--operation", "Delete", "--topic", "orders")
         labctl.tool("kafka-acls.sh", *admin, "--add", *acl)
     done = labctl.run("reset", check=True)
-    assert "1 user: other" in done.stderr
+    assert "2 users: other, student" in done.stderr
     assert "2 ACLs: allow User:other delete topic orders, allow User:student delete topic orders" in done.stderr
     assert [labctl.tool(tool, *admin, *arguments).stdout for tool, *arguments in LOGINS] == before
     labctl.run("check", "security", check=True)

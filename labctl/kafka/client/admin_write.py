@@ -164,19 +164,21 @@ class AdminWrite(Connection):
 
         `mechanism` is SCRAM-SHA-256 or SCRAM-SHA-512.
         """
-        from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
-
         with map_errors("add users"):
             known = self._connected().describe_user_scram_credentials()
-            new = [
-                UserScramCredentialUpsertion(user, ScramMechanism[mechanism.replace("-", "_")], password)
-                for user, password in passwords.items()
-                if user not in known
-            ]
-            errors = self._connected().alter_user_scram_credentials(new) if new else {}
+        self.set_passwords({user: passwords[user] for user in passwords if user not in known}, mechanism)
+
+    @with_timeout
+    def set_passwords(self, passwords: Mapping[str, str], mechanism: str) -> None:
+        """Set {user: password} as SCRAM credentials of `mechanism`, also of users that the cluster does not have."""
+        from kafka.admin import UserScramCredentialUpsertion
+
+        with map_errors("set passwords"):
+            wanted = [UserScramCredentialUpsertion(user, mechanism, password) for user, password in passwords.items()]
+            errors = self._connected().alter_user_scram_credentials(wanted) if wanted else {}
         for user, error in errors.items():
             if error:
-                raise KafkaFailed(f"add user {user}: {error}")
+                raise KafkaFailed(f"set the password of {user}: {error}")
 
 
 def _batches(topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> Iterator[list[str]]:

@@ -94,23 +94,23 @@ class ClusterState(Connection):
                 raise_error(entry)
 
     @with_timeout
-    def delete_other_users(self, kept: Collection[str]) -> list[str]:
-        """Remove the SCRAM credentials of all users but `kept`, and return these users."""
-        from kafka.admin import UserScramCredentialDeletion
+    def delete_other_users(self, kept: Collection[str], mechanism: str) -> list[str]:
+        """Remove all SCRAM credentials but those of `kept` for `mechanism`, and return whose they were."""
+        from kafka.admin import ScramMechanism, UserScramCredentialDeletion
 
         with map_errors("remove users"):
-            known = self._connected().describe_user_scram_credentials()
-            others = sorted(set(known) - set(kept))
+            wanted = ScramMechanism[mechanism.replace("-", "_")]
             deletions = [
                 UserScramCredentialDeletion(user, info["mechanism"])
-                for user in others
-                for info in known[user]["credential_infos"]
+                for user, known in self._connected().describe_user_scram_credentials().items()
+                for info in known["credential_infos"]
+                if user not in kept or info["mechanism"] != wanted
             ]
             errors = self._connected().alter_user_scram_credentials(deletions) if deletions else {}
         for user, error in errors.items():
             if error:
                 raise KafkaFailed(f"remove user {user}: {error}")
-        return others
+        return sorted({deletion.user for deletion in deletions})
 
     @with_timeout
     def delete_other_acls(self, kept: Collection[AclPlan]) -> list[str]:

@@ -189,16 +189,18 @@ class ComposeRuntime:
         there = self._engine.containers([*self._containers.values(), *self._page])
         states = [_state(name, there.get(container), self._plan) for name, container in self._containers.items()]
         self._found = {state.name for state in states if state.state == "running"}
-        for name, inspected in there.items():
-            labels = inspected["Config"].get("Labels") or {}
-            if labels.get(CLUSTER_LABEL) != self._plan.cluster_id:
-                lab = labels.get("labctl.lab")
-                creator = f"the lab {lab} of another user or state folder" if lab else "somebody else, not labctl"
-                raise HostError(
-                    f"there is already a container {name}, created by {creator}",
-                    f"docker rm -f {name} removes it for good; or give this lab another name: labctl up --name NAME",
-                    "foreign-container",
-                )
+        labels = {name: inspected["Config"].get("Labels") or {} for name, inspected in there.items()}
+        foreign = [name for name, mine in labels.items() if mine.get(CLUSTER_LABEL) != self._plan.cluster_id]
+        if foreign:
+            lab = labels[foreign[0]].get("labctl.lab")
+            creator = f"a lab {lab} that is not known here" if lab else "somebody else, not labctl"
+            why = " (another user's, another state folder's, or its lab.json is lost)" if lab else ""
+            raise HostError(
+                f"there is already a container {foreign[0]}, created by {creator}{why}",
+                f"docker rm -f {' '.join(foreign)} removes it for good; or give this lab another name: "
+                "labctl up --name NAME",
+                "foreign-container",
+            )
 
     def _refuse_foreign_volumes(self) -> None:
         """Raise HostError for a volume of another cluster: Kafka would start with its data and its cluster id."""
