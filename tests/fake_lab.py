@@ -1,6 +1,7 @@
 """A lab whose runtime and Kafka are fakes."""
 
 import json
+import time
 
 from labctl.lab import lifecycle
 from labctl.lab.reporter import NullReporter
@@ -10,6 +11,20 @@ from labctl.state.store import LabStore
 from tests.fakes import FakeKafka, FakeRuntime
 
 TEXT = "name: lab\nlisteners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\ntimeout: 1\n"
+
+
+def pass_time(monkeypatch):
+    """Let `time.sleep` return at once, with the clock as late as if it had slept. Return the list of its pauses."""
+    pauses, passed, now = [], 0.0, time.monotonic
+
+    def sleep(seconds):
+        nonlocal passed
+        pauses.append(seconds)
+        passed += seconds
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr("time.monotonic", lambda: now() + passed)
+    return pauses
 
 
 class FakeLab:
@@ -25,7 +40,7 @@ class FakeLab:
         for module in ("existing", "check_contexts"):
             monkeypatch.setattr(f"labctl.lab.{module}.KafkaClient", lambda *_args, **_kwargs: self.kafka)
         monkeypatch.setattr("labctl.lab.readiness.connection_error", lambda *_: None)
-        monkeypatch.setattr("time.sleep", lambda _seconds: None)
+        pass_time(monkeypatch)
 
     def _open(self, plan, _files, _progress):
         if self.runtime is None:

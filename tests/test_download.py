@@ -12,6 +12,7 @@ import pytest
 from labctl.errors import HostError
 from labctl.runtime.jvm import download
 from labctl.version_lock import Jar, VersionLock
+from tests.fake_lab import pass_time
 
 
 class Repository(http.server.BaseHTTPRequestHandler):
@@ -63,7 +64,7 @@ def repository(monkeypatch, tmp_path):
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("LABCTL_MAVEN_URL", f"http://127.0.0.1:{server.server_port}/maven2/")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(download, "retry", _without_pauses)
+    pass_time(monkeypatch)
     jars = []
     for name in ("one", "two"):
         data = name.encode() * 100_000
@@ -73,12 +74,6 @@ def repository(monkeypatch, tmp_path):
     yield VersionLock("1.0.0", tuple(jars), {}, {})
     server.shutdown()
     server.server_close()
-
-
-def _without_pauses(action, attempts):
-    from labctl.system.waiting import retry
-
-    return retry(action, attempts=attempts, sleep=lambda _seconds: None)
 
 
 def fetch(lock, folder):

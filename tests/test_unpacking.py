@@ -12,7 +12,7 @@ from labctl.webui.page.view_models import shown_text
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 PACKED = [name for name in CODECS if name != "none"]
-BOMB = bytes(8 * LARGEST_BATCH)
+BOMB = bytes(4 * LARGEST_BATCH)
 
 
 def batch_of(codec, values):

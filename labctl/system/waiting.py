@@ -49,9 +49,7 @@ class Waited(Generic[T]):
     attempts: int
 
 
-def wait_until(
-    probe: Callable[[], T], *, what: str, deadline: Deadline, sleep: Callable[[float], None] = time.sleep
-) -> Waited[T]:
+def wait_until(probe: Callable[[], T], *, what: str, deadline: Deadline) -> Waited[T]:
     """Call `probe` until it returns, and return its result; NotReady means again, after a growing pause with jitter.
 
     Any other exception passes through at once. Raises ReadinessTimeout with `what` was expected and what was last
@@ -63,7 +61,6 @@ def wait_until(
         retry=tenacity.retry_if_exception_type(NotReady),
         wait=tenacity.wait_random_exponential(multiplier=SHORTEST_PAUSE, max=LONGEST_PAUSE, min=SHORTEST_PAUSE),
         stop=tenacity.stop_before_delay(deadline.left),
-        sleep=sleep,
         reraise=True,
     )
     try:
@@ -73,7 +70,7 @@ def wait_until(
     return Waited(result, int(attempts.statistics["attempt_number"]))
 
 
-def retry(action: Callable[[], T], *, attempts: int, sleep: Callable[[float], None] = time.sleep) -> T:
+def retry(action: Callable[[], T], *, attempts: int) -> T:
     """Call `action` up to `attempts` times, while it raises NotReady, with pauses of 0.5, 1, 2 … s. Return its result.
 
     Raises the last NotReady.
@@ -84,7 +81,6 @@ def retry(action: Callable[[], T], *, attempts: int, sleep: Callable[[float], No
         retry=tenacity.retry_if_exception_type(NotReady),
         wait=tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.1),
         stop=tenacity.stop_after_attempt(attempts),
-        sleep=sleep,
         reraise=True,
     )
     return retrying(action)
