@@ -11,9 +11,10 @@ from labctl.checks.base import CheckFailed, Skipped, error_summary, transcript
 from labctl.kafka.client import KafkaClient, connection_error
 from labctl.plan.model import SecurityPlan, TopicPlan
 from labctl.runtime.base import Completed
+from labctl.system.waiting import Deadline
 
 TOPIC_PREFIX = "labctl-check-"  # starts the name of everything that a check creates
-SETTLE_SECONDS = 5.0  # for what somebody else's Kafka is late with: a follower, a new topic
+SETTLE_SECONDS = 5.0  # for what a Kafka is late with that is not known to work, or that somebody else started
 TOOL_START_SECONDS = 10  # for the JVM of a console tool, beside the wait itself
 
 
@@ -28,14 +29,14 @@ class Unavailable:
 class CheckTarget:
     """The Kafka to check, as a client on the host reaches it. `timeout` in seconds, for one wait inside a check.
 
-    A lab has its whole time for what a busy machine is late with, a Kafka of somebody else `settle` seconds.
+    `deadline` ends the waits for what a busy machine is late with; None: SETTLE_SECONDS for each.
     """
 
     bootstrap: str
     client: KafkaClient
     timeout: float
     replication_factor: int = 1  # of the checks' own topics
-    settle: float = SETTLE_SECONDS
+    deadline: Deadline | None = None
     connection_error: Callable[[str], str | None] = connection_error  # why an address accepts no connection, or None
 
 
@@ -115,7 +116,8 @@ class CheckContext:
     @property
     def settle(self) -> float:
         """Seconds for what a busy machine is late with: a follower, a new topic."""
-        return min(self.target.timeout, self.target.settle)
+        deadline = self.target.deadline
+        return min(self.target.timeout, max(SETTLE_SECONDS, deadline.left if deadline else 0.0))
 
     @property
     def prefix(self) -> str:

@@ -146,14 +146,9 @@ def _acls(context: CheckContext, secure: SecureLab) -> list[str]:
     except KafkaFailed as error:
         return [f"the authorizer is off: {error.message}"]
     planned = set(secure.plan.acls)
-    return [f"an ACL that is not in lab.yaml allows {_described(acl)}" for acl in sorted(actual - planned)] + [
-        f"an ACL of lab.yaml is missing: {_described(acl)}" for acl in sorted(planned - actual)
+    return [f"an ACL that is not in lab.yaml allows {acl}" for acl in sorted(actual - planned)] + [
+        f"an ACL of lab.yaml is missing: {acl}" for acl in sorted(planned - actual)
     ]
-
-
-def _described(acl: AclPlan) -> str:
-    star = "*" if acl.pattern == "prefixed" else ""
-    return f"{acl.user} {acl.operation} {acl.resource} {acl.name}{star}"
 
 
 def _is_allowed(secure: SecureLab, user: str, topic: str, operation: str) -> bool:

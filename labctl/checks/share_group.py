@@ -38,11 +38,11 @@ def share_group(context: CheckContext) -> CheckPass:
     client.create_share_state_topic(group)
     # a new share group starts at the end of the log unless its setting says otherwise
     client.set_group_config(group, FROM_THE_BEGINNING)
-    client.produce(topic, [(None, value) for value in sent])
     command = console_share_consumer(
         console.bootstrap, topic, count=len(sent), group=group, seconds=context.timeout, config=console.config
     )
     try:
+        client.produce(topic, [(None, value) for value in sent])
         done = context.run_console(command)
     finally:
         with contextlib.suppress(KafkaFailed):  # that this Kafka does not respond is reported by the check

@@ -104,10 +104,11 @@ def main() -> NoReturn:
     """Run the command `labctl`, and exit."""
     from labctl.system.limits import keep_files_own, raise_limit
     from labctl.system.signals import install_handlers
-    from labctl.system.standard_streams import open_standard_streams, require_utf8
+    from labctl.system.standard_streams import open_standard_streams, print_any_character, require_utf8
 
     open_standard_streams()
     require_utf8()
+    print_any_character()
     install_handlers()
     raise_limit()
     keep_files_own()

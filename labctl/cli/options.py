@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -166,7 +167,7 @@ def reports_run(command: F) -> F:
 
 def _lab_yaml(file: Path | None) -> Path | None:
     """The lab.yaml that the options mean: that of -f, else that of the current folder, else none."""
-    return file or (Path("lab.yaml") if Path("lab.yaml").is_file() else None)
+    return file or (Path("lab.yaml") if os.path.lexists("lab.yaml") else None)  # what is no file is refused
 
 
 def _source(path: Path | None) -> str:

@@ -47,7 +47,7 @@ def diagnose(traces: Iterable[NodeTrace], checks: Iterable[str] = ()) -> Diagnos
         state = f"{trace.state}\n{trace.reason}"
         known = _known(STATE_FAULTS, state) or _known(LOG_FAULTS, _complaints(last_run(trace.log)))
         if known:
-            return replace(known, evidence=(f"node {trace.name}: {root_cause(trace.log)}",))
+            return replace(known, evidence=(f"node {trace.name}: {root_cause(last_run(trace.log))}",))
     return _known(LOG_FAULTS, "\n".join(checks))
 
 
@@ -60,8 +60,9 @@ def evidence(traces: Iterable[NodeTrace]) -> tuple[str, ...]:
     for trace in _most_relevant_first(traces):
         if trace.state == "missing":
             continue
-        complaints = _complaints(trace.log)
-        quoted = root_cause(complaints or trace.log) if complaints or trace.state != "running" else ""
+        log = last_run(trace.log)
+        complaints = _complaints(log)
+        quoted = root_cause(complaints or log) if complaints or trace.state != "running" else ""
         state = f"{trace.state} ({trace.reason})" if trace.reason else trace.state
         lines.append(f"node {trace.name}, {state}: {quoted}" if quoted else f"node {trace.name}, {state}")
     return tuple(lines)

@@ -21,25 +21,27 @@ from labctl.kafka.broker_settings import node_settings
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.credentials import library_settings, password
 from labctl.kafka.security_settings import ca_file
-from labctl.lab.existing import CONNECT_SECONDS, ExistingLab
+from labctl.lab.existing import CONNECT_SECONDS, ExistingLab, answer_seconds
 from labctl.plan.model import LabPlan
 from labctl.runtime.base import Runtime
+from labctl.system.waiting import Deadline
 from labctl.webui.page.access import page_key
 from labctl.webui.page.process import page_runs
 
 
-def lab_context(lab: ExistingLab, client: KafkaClient, timeout: float, settle: float | None = None) -> CheckContext:
+def lab_context(lab: ExistingLab, client: KafkaClient, deadline: Deadline, *, works: bool = True) -> CheckContext:
     """Return what a check of the lab is given. Raises HostError.
 
-    It has `timeout` seconds for one wait, `settle` for what a busy machine is late with (None: the same).
+    Where not every node `works`, what the others are late with is not waited for until the deadline.
     """
     plan, runtime = lab.plan, lab.runtime
+    timeout = answer_seconds(deadline)
     node = plan.brokers[0]
     secure = secure_lab(plan, timeout)
     return CheckContext(
         run=checks.new_run(),
         target=CheckTarget(
-            plan.bootstrap, client, timeout, plan.internal_replication_factor, timeout if settle is None else settle
+            plan.bootstrap, client, timeout, plan.internal_replication_factor, deadline if works else None
         ),
         expected=ExpectedState(plan.cluster_id, frozenset(voter.id for voter in plan.voters), plan.topics),
         console=ConsoleAccess(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from labctl.constants import ADMIN, INTER_BROKER
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.credentials import password
 from labctl.plan.model import LabPlan
@@ -48,4 +49,6 @@ def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -
 
 
 def _passwords(plan: LabPlan) -> dict[str, str]:
-    return {user: password(plan, user) for user in plan.security.users} if plan.security else {}
+    """Those of lab.yaml's users, and of labctl's own."""
+    users = (INTER_BROKER, ADMIN, *plan.security.users) if plan.security else ()
+    return {user: password(plan, user) for user in users}

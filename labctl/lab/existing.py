@@ -8,7 +8,7 @@ from pathlib import Path
 from labctl.errors import LabError, LabStopped
 from labctl.kafka.client import REQUEST_SECONDS, KafkaClient
 from labctl.kafka.credentials import library_settings, secrets_of
-from labctl.lab.unrecorded import refuse_traces
+from labctl.lab.unrecorded import refuse_remains
 from labctl.plan.model import Decision, LabPlan
 from labctl.plan.planner import make_plan
 from labctl.runtime.access import open_runtime
@@ -55,14 +55,18 @@ def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
     """
     record = store.load(name)
     if record is None:
-        refuse_traces(name, store)
+        refuse_remains(name, store)
         raise LabStopped(f"there is no lab {name}", "labctl ls lists the existing labs, labctl up creates one")
-    restore_record(record, store, progress)
+    if store.is_damaged(name):
+        progress.note(f"lab.json of the lab {name} is lost or damaged: its copy is used; labctl up restores it")
     return with_spec(record, recorded_spec(record), progress)
 
 
 def restore_record(record: LabRecord, store: LabStore, progress: Progress) -> None:
-    """Write a lab's record again where it is lost or damaged, and report that. Raises HostError."""
+    """Write a lab's record again where it is lost or damaged, and report that: the caller holds the lab.
+
+    Raises HostError.
+    """
     if store.is_damaged(record.name):
         progress.note(f"lab.json of the lab {record.name} was lost or damaged: it is restored from its copy")
         store.save(record)

@@ -32,12 +32,12 @@ from labctl.lab.existing import (
 from labctl.lab.killed_brokers import unregister_killed_brokers
 from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
 from labctl.lab.readiness import start_ended_nodes, wait_for_topics, wait_until_ready
-from labctl.lab.removal import end_orphans, remove_failed_lab, remove_lab
+from labctl.lab.removal import remove_failed_lab, remove_lab
 from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
-from labctl.lab.unrecorded import refuse_traces
+from labctl.lab.unrecorded import refuse_remains, remove_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
 from labctl.plan.planner import image_name
@@ -110,7 +110,7 @@ def down(
         if record:
             removed = remove_lab(open_lab(name, store, reporter).runtime, record, store)
         else:
-            removed = end_orphans(store.lab_folder(name))
+            removed = remove_remains(name, store)
         if store.remove(name):
             removed.append(f"data of incomplete lab {name}")
         store.sweep()
@@ -181,7 +181,7 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
                 record = _write_files(lab, spec, store)
                 started = True
                 if state == "partly running":
-                    unregister_killed_brokers(lab)
+                    unregister_killed_brokers(lab, deadline)
                 lab.runtime.up()
                 start_page(lab.plan, lab.folder)
                 log.hide(lab_secrets(lab.plan))
@@ -217,7 +217,7 @@ def _find_or_create(
         _refuse_other_lab(request, record, owner)
         validate(spec, record.runtime)
         return record, False
-    refuse_traces(spec.name, store)
+    refuse_remains(spec.name, store, containers=False)
     store.sweep()
     runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull)
     validate(spec, runtime)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from labctl.diagnostics.diagnosis import NodeTrace, diagnose, root_cause
 from labctl.errors import KafkaFailed, NodeDied, ReadinessTimeout
 from labctl.kafka.client import KafkaClient, connection_error
+from labctl.kafka.server_log import last_run
 from labctl.plan.model import LabPlan
 from labctl.results import StepResult
 from labctl.runtime.base import Runtime
@@ -71,7 +72,7 @@ def refuse_dead_nodes(runtime: Runtime) -> str:
     dead = [state for state in states if state.state != "running" and not runtime.start_again(state.name)]
     if dead:
         node = min(dead, key=lambda state: state.ended or 0.0)
-        log = runtime.logs(node.name, tail=LOG_TAIL)
+        log = last_run(runtime.logs(node.name, tail=LOG_TAIL))
         known = diagnose([NodeTrace(node.name, node.state, node.reason, log)])
         state = f" ({node.reason})" if node.reason else ""
         logged = root_cause(log)

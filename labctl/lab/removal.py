@@ -11,7 +11,6 @@ from labctl.lab.run_log import RunLog
 from labctl.runtime.access import render
 from labctl.runtime.base import Runtime
 from labctl.state.store import LabRecord, LabStore
-from labctl.system import processes
 from labctl.system.own_folder import own_folder
 from labctl.webui.page.process import stop_page
 
@@ -41,13 +40,6 @@ def remove_failed_lab(
             log.note(f"the lab was not removed completely: {error.message}; try: labctl down --name {record.name}")
         else:
             store.remove(record.name)
-
-
-def end_orphans(folder: Path) -> list[str]:
-    """End the processes of a lab in `folder` whose record can't be read, and return them."""
-    orphans = processes.of_lab(str(folder))
-    processes.kill(orphans)
-    return [f"process {orphan.pid}" for orphan in orphans]
 
 
 def _remove_rendered_files(folder: Path, paths: list[str]) -> None:

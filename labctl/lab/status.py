@@ -7,7 +7,7 @@ from typing import Any
 from labctl.errors import KafkaFailed, LabError
 from labctl.kafka.client import Quorum, connection_error
 from labctl.lab.existing import connect, open_lab, overall_state
-from labctl.lab.unrecorded import all_names, traces
+from labctl.lab.unrecorded import all_names, remains
 from labctl.plan.model import LabPlan
 from labctl.runtime.base import NodeState, Progress
 from labctl.state.store import LabStore
@@ -45,8 +45,9 @@ def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
     for name in all_names(store):
         record = store.load(name)
         if record is None:
-            if what := traces(name, store):
-                progress.note(f"lab.json of the lab {name} is lost, and {what}; labctl down --name {name} removes it")
+            if what := remains(name, store):
+                lost = f"lab.json of the lab {name} is lost or can't be read, and {what}"
+                progress.note(f"{lost}; labctl down --name {name} removes it")
                 found.append({"name": name, "state": "no record"})
             continue
         lab = open_lab(name, store, progress)

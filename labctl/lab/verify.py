@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 
 from labctl import checks
-from labctl.checks.context import SETTLE_SECONDS
 from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabStopped
 from labctl.kafka.client import KafkaClient
@@ -19,6 +18,7 @@ from labctl.lab.existing import (
     connect,
     lab_secrets,
     open_lab,
+    overall_state,
     recorded_spec,
 )
 from labctl.lab.reporter import Reporter
@@ -45,13 +45,12 @@ def check(name: str, store: LabStore, reporter: Reporter, names: Sequence[str], 
         log.hide([*lab_secrets(lab.plan), *secrets_in(dict(lab.plan.broker_config))])
         with reported(log, spec, lab.folder, store):
             deadline = Deadline.after(lab.plan.timeout)
-            state = lab.state()
-            if state == "stopped":
+            states = lab.runtime.nodes()
+            if overall_state(states) == "stopped":
                 raise LabStopped(f"the lab {name} is stopped", "labctl up starts it")
             with connect(lab.plan, answer=answer_seconds(deadline)) as client:
-                # what a node that is gone has to do will not be done: waiting longer would only hide that cause
-                settle = SETTLE_SECONDS if state == "partly running" else None
-                run_selected_checks(log, lab, client, wanted, deadline, settle)
+                works = all(state.state == "running" and not state.reason for state in states)
+                run_selected_checks(log, lab, client, wanted, deadline, works=works)
         return write_report(log, spec, lab.folder, store, collect_outcome(log, lab.runtime))
 
 
@@ -61,15 +60,15 @@ def run_selected_checks(
     client: KafkaClient,
     wanted: list[checks.Check],
     deadline: Deadline,
-    settle: float | None = None,
+    *,
+    works: bool = True,
 ) -> None:
     """Run the checks on a lab, and keep their results and the state of its topics in `log`.
 
-    `settle` are the seconds for what a busy machine is late with; None: what is left until the deadline. Raises
-    HostError where a secret of the lab can't be read.
+    `works`: whether all its nodes do. Raises HostError where a secret of the lab can't be read.
     """
     if wanted:
-        context = lab_context(lab, client, answer_seconds(deadline), settle)
+        context = lab_context(lab, client, deadline, works=works)
         with log.step("checks"):
             began = time.monotonic()
             log.add_checks(checks.run_checks(context, wanted), began)

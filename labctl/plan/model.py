@@ -129,6 +129,11 @@ class AclPlan:
     name: str
     operation: str
 
+    def __str__(self) -> str:
+        """Return it in words: `ann write topic orders`, and `ann write topic ord*` for a prefix."""
+        star = "*" if self.pattern == "prefixed" else ""
+        return f"{self.user} {self.operation} {self.resource} {self.name}{star}"
+
 
 @dataclass(frozen=True, slots=True)
 class SecurityPlan:

@@ -12,10 +12,9 @@ from labctl.constants import (
     INNER_EXTERNAL_PORT,
     INTERNAL_PORT,
     MIN_ISR,
-    OTHER_CONTROLLER_PORT,
-    OTHER_INTERNAL_PORT,
 )
 from labctl.errors import SpecError
+from labctl.plan.inner_ports import inner_ports
 from labctl.plan.model import (
     BROKER,
     CONTROLLER,
@@ -205,12 +204,10 @@ def _listeners(
         internal_port, controller_port = INTERNAL_PORT, CONTROLLER_PORT
     else:
         bind, external_bind = name, external.bind
-        shift = 0 if facts.has_loopback_net else 2 * (place - 1)
+        shift = 2 * (place - 1)
         internal_port, controller_port = identity.internal_port + shift, identity.controller_port + shift
-        external_ports = range(first_external, first_external + spec.kafka.brokers)
-        if facts.has_loopback_net and {internal_port, controller_port} & set(external_ports):
-            # Kafka refuses two listeners on one port, also where their addresses differ
-            internal_port, controller_port = OTHER_INTERNAL_PORT, OTHER_CONTROLLER_PORT
+        if facts.has_loopback_net:
+            internal_port, controller_port = inner_ports(range(first_external, first_external + spec.kafka.brokers))
     client_protocol = profile.client_protocol
     by_role = {
         BROKER: Listener("INTERNAL", bind, internal_port, f"{name}:{internal_port}", client_protocol),

@@ -43,6 +43,20 @@ def validate(spec: LabSpec, runtime: Decision) -> None:
     _module(runtime).validate(spec)
 
 
+def containers_of_unrecorded_labs(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the containers of labs with a state folder directly below `folder`: {lab: {container: its cluster}}."""
+    from labctl.runtime.docker.unrecorded import containers_below
+
+    return containers_below(folder)
+
+
+def remove_clusters(clusters: set[str]) -> list[str]:
+    """Remove the containers, volumes and networks of clusters, and return what was removed. Raises LabError."""
+    from labctl.runtime.docker.unrecorded import remove_clusters
+
+    return remove_clusters(clusters)
+
+
 def open_container(name: str) -> Container:
     """Return a running container that somebody else started.
 

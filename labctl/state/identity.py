@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
+from labctl.plan.inner_ports import inner_ports
 from labctl.plan.model import PAGE_ADDRESS, HostFacts, Identity
 from labctl.system.ports import free_loopback, free_ports
 
@@ -21,12 +21,14 @@ def new_identity(spec: LabSpec, facts: HostFacts, *, state: str, others: Sequenc
 
     Raises HostError where no port is free.
     """
+    first = _external_port(spec, others)
+    external = range(first, first + spec.kafka.brokers)
     return Identity(
         cluster_id=new_cluster_id(),
         state=state,
-        external_port=_external_port(spec, others),
+        external_port=first,
         ui_port=_ui_port(spec, others),
-        **internal_address(spec.kafka.nodes, facts, {other.loopback for other, _brokers in others}),
+        **internal_address(spec.kafka.nodes, facts, {other.loopback for other, _brokers in others}, external),
     )
 
 
@@ -35,14 +37,17 @@ def new_cluster_id() -> str:
     return encoded_id(uuid.uuid4())
 
 
-def internal_address(nodes: int, facts: HostFacts, taken: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+def internal_address(
+    nodes: int, facts: HostFacts, taken: AbstractSet[str] = frozenset(), external: range = range(0)
+) -> dict[str, Any]:
     """Return where the internal listeners of a local lab are: own addresses on Linux, own ports elsewhere.
 
-    Raises HostError where none are free.
+    `taken` are the networks of other labs, `external` the lab's external ports. Raises HostError where none are free.
     """
     if facts.has_loopback_net:
-        loopback = free_loopback(nodes, taken)
-        return {"loopback": loopback, "internal_port": INTERNAL_PORT, "controller_port": CONTROLLER_PORT}
+        internal, controller = inner_ports(external)
+        loopback = free_loopback(nodes, (internal, controller), taken)
+        return {"loopback": loopback, "internal_port": internal, "controller_port": controller}
     first = free_ports("127.0.0.1", 2 * nodes)
     return {"loopback": "127.0.0", "internal_port": first, "controller_port": first + 1}
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import psutil
 
-from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.errors import HostError
 from labctl.plan.model import HostPort
 from labctl.system.processes import state_of
@@ -72,18 +71,24 @@ def free_ports(address: str, count: int, taken: AbstractSet[int] = frozenset()) 
     )
 
 
-def free_loopback(count: int, taken: AbstractSet[str] = frozenset()) -> str:
-    """Return the first three numbers of a /24 network of 127/8 whose first `count` addresses have Kafka's ports free.
+def free_loopback(count: int, ports: Sequence[int], taken: AbstractSet[str] = frozenset()) -> str:
+    """Return the first three numbers of a /24 network of 127/8 whose first `count` addresses have these ports free.
 
     It is not in `taken`. Raises HostError where there is none.
     """
     for _ in range(ATTEMPTS):
         loopback = f"127.{random.choice(LOOPBACK_SECOND)}.{random.randint(0, 254)}"  # noqa: S311
         addresses = [f"{loopback}.{number}" for number in range(1, count + 1)]
-        free = all(can_bind(address, port) for address in addresses for port in (INTERNAL_PORT, CONTROLLER_PORT))
+        free = all(can_bind(address, port) for address in addresses for port in ports)
         if loopback not in taken and free:
             return loopback
-    raise HostError("no free loopback network between 127.64.0.0 and 127.254.254.0", "remove some labs: labctl ls")
+    users = [user.suffix for port in ports if (user := port_user(port)).program]
+    raise HostError(
+        f"no loopback network between 127.64.0.0 and 127.254.254.0 has the ports {ports[0]} and {ports[1]} free: "
+        f"they are in use{' and'.join(users)}",
+        "end the program that has them on every address, or set listeners.external.port in lab.yaml to another one",
+        "port-taken",
+    )
 
 
 def port_user(port: int) -> PortUser:

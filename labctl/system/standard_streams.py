@@ -1,7 +1,8 @@
-"""Standard input, output and errors: they are always open, and always UTF-8."""
+"""Standard input, output and errors: they are always open, and any character can be printed."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -19,6 +20,13 @@ def open_standard_streams() -> None:
             os.set_inheritable(opened, True)
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def print_any_character() -> None:
+    """Let characters that the output's encoding does not have be printed as their numbers: it may be any encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def require_utf8() -> None:

@@ -52,9 +52,9 @@ class PlainKafka:
     def __enter__(self):
         cluster_id = new_cluster_id()
         voters = ",".join(f"{number + 1}@localhost:{FIRST_PORT + 1 + 2 * number}" for number in range(self._nodes))
-        for number in range(self._nodes):
-            self._start(number, voters, cluster_id)
         try:
+            for number in range(self._nodes):
+                self._start(number, voters, cluster_id)
             self._wait()
         except BaseException:
             self.__exit__()

@@ -10,6 +10,7 @@ from labctl.lab.check_contexts import lab_context
 from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
 from labctl.state.store import LabStore
+from labctl.system.waiting import Deadline
 
 SHORT = 5  # seconds for a check that times out
 
@@ -40,7 +41,7 @@ def check_runner(name):
     with KafkaClient(lab.plan.bootstrap) as client:
 
         def run_one(check, seconds=30, **actions):
-            context = lab_context(lab, client, seconds)
+            context = lab_context(lab, client, Deadline.after(seconds))
             target = replace(context.target, client=cast("KafkaClient", InterferingClient(client, **actions)))
             (result,) = run_checks(replace(context, target=target), [CHECKS[check]])
             return result

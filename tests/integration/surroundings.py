@@ -19,6 +19,7 @@ SURROUNDINGS = {
     "the state folder is a file": "touch file; XDG_STATE_HOME=$PWD/file LABCTL",
     "the state folder is in /proc": "XDG_STATE_HOME=/proc/labctl LABCTL",
     "there is no locale": "env -u LANG LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 LABCTL",
+    "the output is not UTF-8": "PYTHONIOENCODING=latin-1 LABCTL",
     "the locale is not installed": "env LC_ALL=xx_XX.UTF-8 PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 LABCTL",
     "there is no home": "env -u HOME -u XDG_STATE_HOME XDG_STATE_HOME=$PWD/state LABCTL",
     "few open files": "ulimit -n 24; LABCTL",

@@ -98,13 +98,15 @@ def test_a_lost_record_is_restored_from_its_copy(labctl, how):
     labctl.spec(LOCAL)
     labctl.run("up", check=True)
     (record,) = labctl.state.glob("labs/*/lab.json")
+    text = record.read_text()
     for command in (["ls"], ["status"], ["up"], ["reset"], ["stop"], ["down"]):
         if how == "removed":
-            record.unlink()
+            record.unlink(missing_ok=True)
         else:
-            record.write_text(record.read_text()[:40])
+            record.write_text(text[:40])
         done = labctl.run(*command, check=True)
-        assert "was lost or damaged: it is restored from its copy" in done.stderr, command
+        what = "it is restored from its copy" if command == ["up"] else "its copy is used; labctl up restores it"
+        assert what in done.stderr, command
 
 
 @pytest.mark.local
@@ -114,7 +116,7 @@ def test_nodes_of_a_state_folder_that_was_removed(labctl):
     labctl.run("up", check=True)
     pid = pid_of(labctl, "broker")
     subprocess.run(["rm", "-rf", labctl.state], check=True)
-    lost = f"lab.json of the lab homework is lost, and its processes run (pid {pid})"
+    lost = f"lab.json of the lab homework is lost or can't be read, and its processes run (pid {pid})"
     for command, code in (("ls", 0), ("status", 3), ("up", 3)):
         done = labctl.run(command)
         assert done.returncode == code, command
@@ -123,3 +125,24 @@ def test_nodes_of_a_state_folder_that_was_removed(labctl):
     assert str(pid) in labctl.run("down", check=True).stderr
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     labctl.run("up", "--checks", "none", check=True)
+
+
+@pytest.mark.docker
+def test_containers_of_a_state_folder_that_was_removed(engine_labctl):
+    """They are known by the file that Compose started them from, and another user's lab of that name is not."""
+    engine_labctl.spec(compose_lab("lost"))
+    engine_labctl.run("up", "--checks", "none", check=True)
+    subprocess.run(["rm", "-rf", engine_labctl.state], check=True)
+    for command, code in (("ls", 0), ("status", 3), ("up", 3)):
+        done = engine_labctl.run(command)
+        assert done.returncode == code, command
+        assert "lab.json of the lab lost is lost" in done.stderr, command
+        assert "labctl down --name lost removes" in done.stderr, command
+    other = engine_labctl.env | {"XDG_STATE_HOME": f"{engine_labctl.folder}/other"}
+    assert "lost" not in engine_labctl.run("ls", env=other, check=True).stdout
+    assert "there is no lab lost" in engine_labctl.run("down", env=other, check=True).stderr
+    assert "lost" in docker("ps", "--format", "{{.Names}}")
+    removed = engine_labctl.run("down", check=True).stderr
+    assert "volume labctl-lost_broker-data" in removed
+    for kind in ("ps --all", "volume ls", "network ls"):
+        assert "lost" not in docker(*kind.split()), kind

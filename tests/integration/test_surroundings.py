@@ -22,7 +22,7 @@ ARGUMENTS = {
     "init": "init made.yaml",
     "evidence": "evidence -o made",
     "notebook": "notebook",
-    "cache": "cache list",
+    "cache": "cache ls",
     "image": "image build",
     "lint": "lint compose.yaml",
     "render": "render -o made",

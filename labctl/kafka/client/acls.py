@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
@@ -21,8 +22,7 @@ def every_acl(admin: Any) -> list[Any]:
 
     pattern = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
     found, error = admin.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, pattern))
-    if getattr(error, "errno", 0):
-        raise KafkaFailed(f"describe ACLs: {error.__name__ if isinstance(error, type) else error}")
+    _raise("describe ACLs", error)
     return list(found)
 
 
@@ -54,7 +54,18 @@ def as_acl(plan: AclPlan) -> Any:
 
 
 def described(acl: Any) -> str:
-    """Return it in words: `allow User:ann write topic orders`."""
-    resource = acl.resource_pattern
-    what = f"{acl.permission_type.name.lower()} {acl.principal} {acl.operation.name.lower()}"
-    return f"{what} {resource.resource_type.name.lower()} {resource.resource_name}"
+    """Return it in words: `allow ann write topic orders`."""
+    host = f" from {acl.host}" if acl.host != "*" else ""
+    return f"{acl.permission_type.name.lower()} {as_plan(acl)}{host}"
+
+
+def delete(admin: Any, acls: Sequence[Any]) -> None:
+    """Delete ACLs; a missing ACL is no error. Raises KafkaFailed."""
+    for _acl, _deleted, error in admin.delete_acls(acls) if acls else ():
+        _raise("delete ACLs", error)
+
+
+def _raise(what: str, error: Any) -> None:
+    """Raise KafkaFailed for an error of kafka-python, which returns NoError where there is none."""
+    if getattr(error, "errno", 0):
+        raise KafkaFailed(f"{what}: {error.__name__ if isinstance(error, type) else error}")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
-from labctl.kafka.client.acls import as_acl
+from labctl.kafka.client.acls import as_acl, delete
 from labctl.kafka.client.adapter import end_producer, map_errors, raise_error, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.plan.model import AclPlan
@@ -156,7 +156,7 @@ class AdminWrite(Connection):
     def delete_acls(self, acls: Collection[AclPlan]) -> None:
         """Delete ACLs; a missing ACL is no error."""
         with map_errors("delete ACLs"):
-            self._connected().delete_acls([as_acl(acl) for acl in acls])
+            delete(self._connected(), [as_acl(acl) for acl in acls])
 
     @with_timeout
     def add_users(self, passwords: Mapping[str, str], mechanism: str) -> None:
@@ -185,7 +185,7 @@ def _batches(topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> Iterat
     """Yield the names of the topics that one request creates."""
     batch: list[str] = []
     records = 0
-    for name, (partitions, _copies, config) in topics.items():
+    for name, (partitions, _replicas, config) in topics.items():
         needed = 1 + partitions + len(config)
         if batch and records + needed > RECORDS_PER_REQUEST:
             yield batch

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labctl.errors import KafkaFailed
-from labctl.kafka.client.acls import allows, as_plan, described, every_acl
+from labctl.kafka.client.acls import allows, as_plan, delete, described, every_acl
 from labctl.kafka.client.adapter import map_errors, raise_error, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.kafka.client.types import Quota
@@ -59,7 +59,7 @@ class ClusterState(Connection):
             entry = (ConfigResourceType[kind.upper()].value, name, changes)
             request = IncrementalAlterConfigsRequest(resources=[entry], validate_only=False)
             broker = int(name) if kind == "broker" and name != EVERY_BROKER else None  # each refuses those of others
-            response = self._ask(request, what, broker)
+            response = self._send(request, what, broker)
             with map_errors(what):
                 for part in response.responses:
                     raise_error(part)
@@ -69,7 +69,7 @@ class ClusterState(Connection):
         """Return the quotas of all users, client ids and addresses."""
         from kafka.protocol.admin import DescribeClientQuotasRequest
 
-        response = self._ask(DescribeClientQuotasRequest(components=[], strict=False), "quotas")
+        response = self._send(DescribeClientQuotasRequest(components=[], strict=False), "quotas")
         with map_errors("quotas"):
             raise_error(response)
         return [
@@ -88,7 +88,7 @@ class ClusterState(Connection):
         if not quotas:
             return
         entries = [(list(quota.entity), [(key, 0.0, True) for key, _value in quota.limits]) for quota in quotas]
-        response = self._ask(AlterClientQuotasRequest(entries=entries, validate_only=False), "remove quotas")
+        response = self._send(AlterClientQuotasRequest(entries=entries, validate_only=False), "remove quotas")
         with map_errors("remove quotas"):
             for entry in response.entries:
                 raise_error(entry)
@@ -117,20 +117,22 @@ class ClusterState(Connection):
         """Remove all ACLs but `kept`, and return what they said."""
         with map_errors("remove ACLs"):
             others = [acl for acl in every_acl(self._connected()) if not _is_one_of(acl, kept)]
-            if others:
-                self._connected().delete_acls(others)
+            delete(self._connected(), others)
         return sorted(described(acl) for acl in others)
 
     def _named(self, kind: str) -> list[str]:
-        """The names that have settings of a kind; none where this Kafka can't list them."""
-        from kafka.errors import KafkaError
+        """The names that have settings of a kind; none where this Kafka can't list them (before 4.1)."""
+        from kafka.errors import UnsupportedVersionError
 
-        with contextlib.suppress(KafkaError):
+        with (
+            map_errors(f"settings of {kind.replace('_', ' ')}s"),
+            contextlib.suppress(UnsupportedVersionError),
+        ):
             return list(self._connected().list_config_resources([kind.upper()]).get(kind, []))
         return []
 
     def _configs(self, kind: str, names: Sequence[str], broker: int | None = None) -> dict[tuple[str, str], list[Any]]:
-        """{(kind, name): settings}. A broker's also has those of all brokers; without `broker` any of them is asked."""
+        """{(kind, name): settings}. A broker's also has those of all brokers; without `broker` any of them responds."""
         from kafka.admin import ConfigResourceType
         from kafka.protocol.admin import DescribeConfigsRequest
 
@@ -139,14 +141,14 @@ class ClusterState(Connection):
         what = f"settings of {kind.replace('_', ' ')}s"
         resources = [(ConfigResourceType[kind.upper()].value, name, None) for name in names]
         request = DescribeConfigsRequest(resources=resources, include_synonyms=broker is not None, min_version=1)
-        results = self._ask(request, what, broker).results
+        results = self._send(request, what, broker).results
         if kind == "broker":  # an older Kafka has no settings of groups
             with map_errors(what):
                 for result in results:
                     raise_error(result)
         return {(kind, str(result.resource_name)): list(result.configs) for result in results}
 
-    def _ask(self, request: Any, what: str, broker: int | None = None) -> Any:
+    def _send(self, request: Any, what: str, broker: int | None = None) -> Any:
         """The response of a broker, of any where None."""
         if broker is None:
             return self._request(request, what)

@@ -10,6 +10,7 @@ from labctl.plan.sizes import MEBIBYTE, heap_bytes
 from labctl.rendering.templates import render_template
 
 COMPOSE_FILE = "docker-compose.yml"
+LAB_LABEL = "labctl.lab"
 CLUSTER_LABEL = "labctl.cluster"  # the lab to which an object of Docker belongs: names repeat, cluster ids don't
 MOUNTED_CONFIG = "/mnt/shared/config"  # where apache/kafka's launcher reads settings
 MOUNTED_PROPERTIES = f"{MOUNTED_CONFIG}/server.properties"

@@ -147,6 +147,13 @@ class Engine:
             found |= set(self._output(["container", "ls", *every, "--filter", each, "--format", "{{.Names}}"]).split())
         return found
 
+    def labels(self, names: Sequence[str], seconds: float) -> dict[str, list[str]]:
+        """Return the values of these labels, of each container that has the first: {container: values}."""
+        wanted = "\t".join(["{{.Names}}", *(f'{{{{.Label "{name}"}}}}' for name in names)])
+        listing = ["container", "ls", "--all", "--filter", f"label={names[0]}", "--format", wanted]
+        lines = [line.split("\t") for line in self._output(listing, seconds).splitlines()]
+        return {container: values for container, *values in lines}
+
     def start_helper(self, name: str, image: str, network: str, command: Sequence[str]) -> None:
         """Start a container that removes itself when `command` ends, of an image that is there, on a network."""
         options = ["--detach", "--rm", "--pull", "never", "--name", name, "--network", network]

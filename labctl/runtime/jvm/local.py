@@ -223,7 +223,7 @@ class LocalRuntime:
         """{node: its process} of the nodes that run though the file with their pid is lost: by their command lines."""
         found = {}
         for process in processes.servers_of_lab(self._plan.state):
-            with contextlib.suppress(psutil.Error):
+            with contextlib.suppress(psutil.Error, IndexError):  # it has ended since
                 name = Path(process.cmdline()[-1]).parent.name  # its last argument is NODE/server.properties
                 if known := ProcessId.of(process.pid):
                     found[name] = known
