@@ -6,10 +6,11 @@ import pytest
 
 from labctl import checks
 from labctl.checks.base import CheckPass
-from labctl.checks.context import CheckContext, CheckTarget
+from labctl.checks.context import SETTLE_SECONDS, CheckContext, CheckTarget
 from labctl.errors import Interrupted, KafkaFailed, LabStopped
 from labctl.lab import verify
 from labctl.lab.reporter import NullReporter
+from tests.fake_lab import TEXT
 
 
 def test_check_on_a_lab_that_does_not_run_is_exit_4(fake_lab):
@@ -91,3 +92,25 @@ def test_the_checks_topics_are_deleted_until_they_are_gone(fake_lab, monkeypatch
     assert [result.status for result in checks.run_checks(context, [passing])] == ["passed"]
     assert requests == [["labctl-check-1-json-records"]] * 2
     assert [name for name in fake_lab.kafka.topics() if name.startswith("labctl-check-")] == []
+
+
+def test_a_check_does_not_wait_long_for_a_node_that_is_gone(fake_lab):
+    """The others wait for it in vain: until the lab's deadline that cause would only be hidden."""
+    fake_lab.up(TEXT.replace("timeout: 1", "timeout: 60") + "kafka: {brokers: 3}\n")
+    assert _settles(fake_lab) > SETTLE_SECONDS
+    fake_lab.runtime.running.discard("broker-3")
+    assert _settles(fake_lab) == SETTLE_SECONDS
+
+
+def _settles(fake_lab):
+    """How long a check of the lab waits for what a busy machine is late with."""
+    found = []
+
+    def keep(context):
+        found.append(context.settle)
+        return CheckPass("kept")
+
+    check = replace(checks.CHECKS["quorum"], run=keep)
+    fake_lab.monkeypatch.setitem(checks.CHECKS, "quorum", check)
+    verify.check("lab", fake_lab.store, NullReporter(), ("quorum",), "full")
+    return found[0]

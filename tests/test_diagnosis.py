@@ -77,3 +77,11 @@ def test_the_last_error_of_a_running_node_is_quoted():
     quiet = NodeTrace("a", "running", "", "[x] INFO Removed fetcher\n")
     loud = NodeTrace("b", "running", "", "[x] WARN no answer\n[x] ERROR no more room\n[x] INFO going on\n")
     assert evidence([quiet, loud]) == ("node a, running", "node b, running: [x] ERROR no more room")
+
+
+def test_the_error_of_an_earlier_run_is_not_the_cause():
+    """A log goes on over restarts, and the first run's fault was repaired since."""
+    log = "ERROR bad setting\n[x] INFO Registered signal handlers for TERM\n[x] INFO going on\n"
+    assert evidence([NodeTrace("a", "exited", "exit code 137", log)]) == (
+        "node a, exited (exit code 137): [x] INFO going on",
+    )

@@ -5,7 +5,11 @@ import pytest
 from labctl.errors import HostError, NodeDied, SpecError
 from labctl.lab import lifecycle
 from labctl.lab.reporter import NullReporter
+from labctl.spec.loader import parse_spec
+from labctl.state.identity import new_identity
+from labctl.system.ports import PortUser
 from tests.fake_lab import TEXT
+from tests.fakes import FACTS
 
 
 def test_bad_input_is_refused_before_the_machine_is_examined(fake_lab, monkeypatch):
@@ -77,3 +81,14 @@ def test_a_work_folder_that_can_t_be_written(fake_lab):
     with pytest.raises(HostError, match="can't be written"):
         fake_lab.up()
     assert fake_lab.store.names() == []
+
+
+def test_inner_ports_beside_an_external_port_9092(monkeypatch):
+    """They are others then, and a program that has one of them on every address is named."""
+    monkeypatch.setattr("labctl.system.ports.can_bind", lambda _address, port: port != 19092)
+    monkeypatch.setattr("labctl.system.ports.port_user", lambda _port: PortUser("other (pid 7)"))
+    plain = new_identity(parse_spec(""), FACTS, state="/s", others=())
+    assert (plain.internal_port, plain.controller_port) == (9092, 9093)
+    spec = parse_spec("listeners: {external: {port: 9092}}")
+    with pytest.raises(HostError, match=r"the ports 19092 and 19093 free: they are in use by other \(pid 7\)"):
+        new_identity(spec, FACTS, state="/s", others=())

@@ -78,6 +78,7 @@ def kafka_python(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
     others = ("randomly", "rerunfailures", "labctl", "hypothesispytest")
     plugins = [option for name in others for option in ("-p", f"no:{name}")]
     options = ["-q", "-o", "addopts=", "-o", "log_level=CRITICAL", "--timeout=120", f"--junitxml={results}"]
+    results.unlink(missing_ok=True)
     first = bootstrap.split(",", 1)[0]
     variables = {"KAFKA_URI": f"kafka://{first}", "KAFKA_VERSION": "4.3.1", "KAFKA_ROOT": str(source / "kafka-bin")}
     subprocess.run(
