@@ -1,7 +1,6 @@
 """Errors that no part of labctl expected."""
 
 import errno
-import io
 import os
 import tempfile
 from pathlib import Path
@@ -96,15 +95,3 @@ def test_an_error_that_labctl_knows_stays():
     """It has a sentence already."""
     known = SpecError(["a sentence"])
     assert as_lab_error(known) is known
-
-
-def test_a_full_stdout_is_named(monkeypatch):
-    """The library that prints a help text says only that there is no space."""
-
-    class Full(io.StringIO):
-        def flush(self):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("sys.stdout", Full())
-    full = as_lab_error(raised(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
-    assert (full.exit_code, full.message) == (3, "stdout can't be written: No space left on device")

@@ -6,10 +6,21 @@ from typing import Any
 
 import click
 
+from labctl.cli.output import print_raw
+
 PASS_OPTIONS_ON = {"allow_interspersed_args": False}  # an option after the first argument belongs to that command
 
 
-class Command(click.Command):
+class _Helpful(click.Command):
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option --help; it prints as all commands do, so that a full stdout is named."""
+        option = super().get_help_option(ctx)
+        if option:
+            option.callback = _print_help
+        return option
+
+
+class Command(_Helpful):
     """A command that accepts labctl's own -v, -q and --no-color too: people type them after its name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -19,7 +30,7 @@ class Command(click.Command):
         self.params.append(_console_option(("--no-color",), "color", False))
 
 
-class CommandGroup(click.Group):
+class CommandGroup(_Helpful, click.Group):
     """A group of such commands, in the order in which they were added."""
 
     command_class = Command
@@ -35,3 +46,9 @@ def _console_option(flags: tuple[str, ...], attribute: str, value: int) -> click
             setattr(ctx.obj, attribute, value)
 
     return click.Option(flags, is_flag=True, hidden=True, expose_value=False, callback=apply)
+
+
+def _print_help(ctx: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given and not ctx.resilient_parsing:
+        print_raw(f"{ctx.get_help()}\n")
+        ctx.exit()

@@ -119,7 +119,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     """Run the command, and return the exit code, also of what ends before or after it: --help, an interrupt."""
-    from labctl.errors import Interrupted
+    from labctl.errors import Interrupted, LabError
 
     try:
         code = cli.main(standalone_mode=False)
@@ -133,7 +133,12 @@ def _run() -> int:
         code = getattr(abort.__cause__, "exit_code", INTERRUPTED)
     except (BrokenPipeError, SystemExit):  # the second is click's own
         code = PIPE_CLOSED
-    except OSError as error:
+    except LabError as error:  # from --help
+        from labctl.cli.console import Console
+
+        Console().failed(error)
+        code = error.exit_code
+    except OSError as error:  # from --version
         code = _unwritable(error)
     return code if isinstance(code, int) else 0
 

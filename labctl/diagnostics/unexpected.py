@@ -46,8 +46,7 @@ def _of_the_system(error: OSError) -> HostError | None:
     if folder := _lost_folder():
         return HostError(folder, "cd to a folder that exists, then run the command again")
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        what = error.filename or ("stdout" if _stdout_fails() else "a file of labctl")
-        return unwritable(what, error, "free some space")
+        return unwritable(error.filename or "a file of labctl", error, "free some space")
     if known := shortage(error.errno):
         return known
     if not error.filename:
@@ -55,15 +54,6 @@ def _of_the_system(error: OSError) -> HostError | None:
     forbidden = error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
     hint = "fix its permissions, or use another file or folder" if forbidden else _report_hint(error)
     return HostError(f"{error.filename}: {error.strerror}", hint)
-
-
-def _stdout_fails() -> bool:
-    """Whether what is left to print can't be printed."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def _lost_folder() -> str:

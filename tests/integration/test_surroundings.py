@@ -53,3 +53,12 @@ def test_no_command_ends_with_a_traceback(tmp_path, surroundings):
             found[line] = (fault, output[-2000:])
         subprocess.run(["chmod", "-R", "u+rwX", os.fspath(tmp_path / str(number))], check=False)
     assert not found
+
+
+def test_help_on_a_full_stdout(tmp_path):
+    """Every command names stdout, and not a file."""
+    labctl = make_labctl(tmp_path)
+    for line in ("--version", "--help", *(f"{name} --help" for name in COMMANDS)):
+        script = f"{sys.executable} -m labctl {line} >/dev/full"
+        done = subprocess.run(["bash", "-c", script], env=labctl.env, capture_output=True, text=True, check=False)
+        assert (done.returncode, "stdout can't be written" in done.stderr) == (3, True), (line, done.stderr)
