@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from labctl.cli.output import print_raw
-
 PASS_OPTIONS_ON = {"allow_interspersed_args": False}  # an option after the first argument belongs to that command
 
 
@@ -50,5 +48,7 @@ def _console_option(flags: tuple[str, ...], attribute: str, value: int) -> click
 
 def _print_help(ctx: click.Context, _option: click.Parameter, given: bool) -> None:
     if given and not ctx.resilient_parsing:
+        from labctl.cli.output import print_raw
+
         print_raw(f"{ctx.get_help()}\n")
         ctx.exit()
