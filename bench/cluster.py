@@ -74,5 +74,5 @@ def cluster_cases(folder: Path, at_end: ExitStack) -> list[Case]:
             goals={"ratio": 0.55},
             memory=partial(labctl.memory, *name),
         ),
-        Case("labctl down, 3 nodes, local", partial(labctl.timed, "down", *name), goals={"s": 1}),
+        Case("labctl down, 3 nodes, local", partial(labctl.timed, "down", *name), goals={"s": 0.5}),
     ]

@@ -80,6 +80,6 @@ def compose_cases(folder: Path, at_end: ExitStack) -> list[Case]:
                 goals={"ratio": ratio},
                 memory=partial(labctl.memory, *down[1:]),
             ),
-            Case(f"labctl down, {name}", partial(labctl.timed, *down), goals={"s": 2}),
+            Case(f"labctl down, {name}", partial(labctl.timed, *down), goals={"s": 1}),
         ]
     return cases

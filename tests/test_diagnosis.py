@@ -81,7 +81,12 @@ def test_the_last_error_of_a_running_node_is_quoted():
 
 def test_the_error_of_an_earlier_run_is_not_the_cause():
     """A log goes on over restarts, and the first run's fault was repaired since."""
-    log = "ERROR bad setting\n[x] INFO Registered signal handlers for TERM\n[x] INFO going on\n"
-    assert evidence([NodeTrace("a", "exited", "exit code 137", log)]) == (
-        "node a, exited (exit code 137): [x] INFO going on",
+    first = (
+        "[x] INFO Registered `kafka:type=kafka.Log4jController` MBean\n[x] INFO Registered signal handlers for TERM\n"
     )
+    disk_full = f"{first}[x] ERROR java.io.IOException: No space left on device\n"
+    killed = NodeTrace("a", "exited", "exit code 137", f"{disk_full}{first}[x] INFO going on\n")
+    assert diagnose([killed]).fault == "node-killed"
+    assert evidence([killed]) == ("node a, exited (exit code 137): [x] INFO going on",)
+    before_its_settings = f"{disk_full}{first.splitlines()[0]}\n[x] ERROR Exiting Kafka due to an odd exception\n"
+    assert diagnose([NodeTrace("a", "exited", "exit code 1", before_its_settings)]) is None

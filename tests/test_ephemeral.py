@@ -88,3 +88,15 @@ def test_processes_of_a_lab_whose_record_can_t_be_read_are_ended(fake_lab, monke
         "data of incomplete lab lab",
     ]
     assert (found, killed) == ({}, [node, page])
+
+
+def test_gc_only_reports_a_lab_whose_record_can_t_be_read(fake_lab, monkeypatch):
+    """A newer labctl may have written it: its nodes run, and the user decides."""
+    fake_lab.up()
+    (fake_lab.store.lab_folder("lab") / "lab.json").write_text("{}")
+    (fake_lab.store.root / "records" / "lab.json").unlink()
+    monkeypatch.setattr(processes, "of_lab", lambda _folder: [SimpleNamespace(pid=7)])
+    notes = []
+    assert list(ephemeral.gc(fake_lab.store, SimpleNamespace(note=notes.append))) == []
+    (note,) = notes
+    assert "lab.json of the lab lab is lost or can't be read, and its processes run (pid 7)" in note

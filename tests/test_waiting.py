@@ -20,14 +20,16 @@ def test_a_probe_is_repeated_until_it_succeeds(monkeypatch):
     assert (waited.result, waited.attempts, len(pauses)) == ("yes", 3, 2)
 
 
-def test_a_fatal_error_ends_the_wait_at_once():
+def test_a_fatal_error_ends_the_wait_at_once(monkeypatch):
     """An exited node ends the wait without a pause."""
+    pauses = pass_time(monkeypatch)
 
     def probe():
         raise NodeDied("gone")
 
     with pytest.raises(NodeDied, match="gone"):
         wait_until(probe, what="it", deadline=Deadline.after(5))
+    assert pauses == []
 
 
 def test_a_timeout_reports_the_last_observation():

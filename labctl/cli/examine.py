@@ -11,7 +11,7 @@ import click
 
 from labctl.cli.commands import Command
 from labctl.cli.options import TableChoice
-from labctl.cli.output import print_raw, print_text
+from labctl.cli.output import print_format, print_text
 from labctl.cli.printable import printable
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def lint(console: Console, files: tuple[Path, ...], each: bool, fixes: bool, dif
     redactor = Redactor(secrets_in(os.environ))  # a file may name any variable of the shell
     found = [_fixed(console, redactor, group, diff=diff) if fixes else _examined(group) for group in groups]
     result = redactor.of(joined(found))
-    print_text(FORMATS[form](result)) if form == "text" else print_raw(FORMATS[form](result))
+    print_format(form, FORMATS[form](result))
     _summarize(console, result, fixes=fixes)
     if result.faulty:
         click.get_current_context().exit(1)

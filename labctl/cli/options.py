@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from labctl.cli.output import print_raw
+from labctl.cli.output import print_json_text
 from labctl.runtime_traits import RUNTIMES
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def reports_run(command: F) -> F:
             if kwargs.get("as_json") and console.run:
                 from labctl.report import FORMATS
 
-                print_raw(FORMATS["json"](console.run))
+                print_json_text(FORMATS["json"](console.run))
         if console.run and console.run.status != "passed":
             console.not_verified()
             click.get_current_context().exit(1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from typing import Any
 
 import click
@@ -17,7 +19,14 @@ def print_text(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON document. Raises HostError."""
-    print_raw(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    print_json_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_json_text(text: str) -> None:
+    """Print a JSON document that is a text already. Raises HostError."""
+    if "utf" not in sys.stdout.encoding.lower():  # JSON has its own way to write characters by number
+        text = re.sub(r"[^\x00-\x7f]", lambda character: json.dumps(character[0])[1:-1], text)
+    print_raw(text)
 
 
 def print_raw(text: str) -> None:
@@ -30,3 +39,13 @@ def print_raw(text: str) -> None:
         from labctl.errors import HostError
 
         raise HostError(f"stdout can't be written: {error.strerror}", "free some space, or print elsewhere") from None
+
+
+def print_format(form: str, text: str) -> None:
+    """Print a document of a format: text, terminal, json, sarif, or another one as it is. Raises HostError."""
+    if form in {"text", "terminal"}:
+        print_text(text)
+    elif form in {"json", "sarif"}:
+        print_json_text(text)
+    else:
+        print_raw(text)

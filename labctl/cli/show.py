@@ -18,7 +18,7 @@ from labctl.cli.options import (
     lab_store,
     opened_lab,
 )
-from labctl.cli.output import print_json, print_raw, print_text
+from labctl.cli.output import print_format, print_json, print_raw, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,7 +116,7 @@ def report(file: Path | None, name: str | None, form: str, output: Path | None) 
         raise LabStopped(f"there is no report of the lab {lab}", "labctl up writes one")
     text = FORMATS[form](last)
     if not output:
-        print_text(text) if form == "terminal" else print_raw(text)
+        print_format(form, text)
         return
     write_file(output, text, "name another file: -o FILE")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from labctl.errors import LabError, LabStopped
 from labctl.kafka.client import REQUEST_SECONDS, KafkaClient
 from labctl.kafka.credentials import library_settings, secrets_of
-from labctl.lab.unrecorded import refuse_remains
+from labctl.lab.unrecorded import refuse_containers, refuse_remains
 from labctl.plan.model import Decision, LabPlan
 from labctl.plan.planner import make_plan
 from labctl.runtime.access import open_runtime
@@ -56,9 +56,10 @@ def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
     record = store.load(name)
     if record is None:
         refuse_remains(name, store)
+        refuse_containers(name, store)
         raise LabStopped(f"there is no lab {name}", "labctl ls lists the existing labs, labctl up creates one")
     if store.is_damaged(name):
-        progress.note(f"lab.json of the lab {name} is lost or damaged: its copy is used; labctl up restores it")
+        progress.note(f"lab.json of the lab {name} is lost or damaged: its copy is used")
     return with_spec(record, recorded_spec(record), progress)
 
 

@@ -37,7 +37,7 @@ from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
-from labctl.lab.unrecorded import refuse_remains, remove_remains
+from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
 from labctl.plan.planner import image_name
@@ -110,7 +110,8 @@ def down(
         if record:
             removed = remove_lab(open_lab(name, store, reporter).runtime, record, store)
         else:
-            removed = remove_remains(name, store)
+            refuse_containers(name, store)
+            removed = end_processes(name, store)
         if store.remove(name):
             removed.append(f"data of incomplete lab {name}")
         store.sweep()
@@ -217,7 +218,7 @@ def _find_or_create(
         _refuse_other_lab(request, record, owner)
         validate(spec, record.runtime)
         return record, False
-    refuse_remains(spec.name, store, containers=False)
+    refuse_remains(spec.name, store)
     store.sweep()
     runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull)
     validate(spec, runtime)

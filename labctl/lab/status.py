@@ -7,7 +7,7 @@ from typing import Any
 from labctl.errors import KafkaFailed, LabError
 from labctl.kafka.client import Quorum, connection_error
 from labctl.lab.existing import connect, open_lab, overall_state
-from labctl.lab.unrecorded import all_names, remains
+from labctl.lab.unrecorded import all_names, lost, lost_labs
 from labctl.plan.model import LabPlan
 from labctl.runtime.base import NodeState, Progress
 from labctl.state.store import LabStore
@@ -42,13 +42,12 @@ def lab_status(name: str, store: LabStore, progress: Progress) -> dict[str, Any]
 def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
     """Return every lab of this user; of one whose record is lost only the name is known. Raises HostError."""
     found: list[dict[str, Any]] = []
+    for name, what in lost_labs(store).items():
+        progress.note(f"{lost(name, what)}; labctl down --name {name} removes it, or says how")
+        found.append({"name": name, "state": "no record"})
     for name in all_names(store):
         record = store.load(name)
         if record is None:
-            if what := remains(name, store):
-                lost = f"lab.json of the lab {name} is lost or can't be read, and {what}"
-                progress.note(f"{lost}; labctl down --name {name} removes it")
-                found.append({"name": name, "state": "no record"})
             continue
         lab = open_lab(name, store, progress)
         try:

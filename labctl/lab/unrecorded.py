@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
-from labctl.errors import HostError
-from labctl.runtime.access import containers_of_unrecorded_labs, remove_clusters
+import contextlib
+from collections.abc import Sequence
+
+from labctl.errors import HostError, LabError
+from labctl.runtime.access import containers_below, removal_commands
 from labctl.state.store import LabStore
 from labctl.system import processes
 from labctl.wording import first_few
 
 
 def all_names(store: LabStore) -> list[str]:
-    """Return the names of all labs, incomplete ones too, and those of which only processes or containers are left.
+    """Return the names of all labs, incomplete ones too, and those of which only processes are left. Raises HostError.
 
-    Raises HostError.
+    Not those of which only containers are left: labctl does not remove them.
     """
-    labs = store.root / "labs"
-    return sorted({*store.names(), *processes.labs_below(str(labs)), *containers_of_unrecorded_labs(labs)})
+    return sorted({*store.names(), *processes.labs_below(str(store.root / "labs"))})
+
+
+def lost_labs(store: LabStore) -> dict[str, str]:
+    """Return {name: what there is of it} of the labs without a record that can be read. Raises HostError."""
+    containers: dict[str, list[str]] = {}
+    with contextlib.suppress(LabError):  # an engine that does not respond in time
+        containers = containers_below(store.root / "labs")
+    names = sorted({*all_names(store), *containers})
+    found = {name: remains(name, store) or _these(containers.get(name, ())) for name in names if not store.load(name)}
+    return {name: what for name, what in found.items() if what}
 
 
 def remains(name: str, store: LabStore) -> str:
-    """Return what there is of a lab without a record, "" for nothing. Raises HostError."""
-    return _on_this_machine(name, store) or _in_docker(name, store)
-
-
-def refuse_remains(name: str, store: LabStore, *, containers: bool = True) -> None:
-    """Raise HostError where there is something of a lab without a record: it can't be used, and is not overwritten.
-
-    Without `containers` only this machine is examined: the compose runtime examines those before it starts any.
-    """
-    if found := remains(name, store) if containers else _on_this_machine(name, store):
-        raise HostError(
-            f"lab.json of the lab {name} is lost or can't be read, and {found}",
-            f"labctl down --name {name} removes its nodes and data",
-        )
-
-
-def remove_remains(name: str, store: LabStore) -> list[str]:
-    """End the processes of a lab without a record, remove what it has in Docker, and return that. Raises LabError."""
-    running = processes.of_lab(str(store.lab_folder(name)))
-    processes.kill(running)
-    clusters = set(containers_of_unrecorded_labs(store.root / "labs").get(name, {}).values())
-    return [f"process {process.pid}" for process in running] + (remove_clusters(clusters) if clusters else [])
-
-
-def _on_this_machine(name: str, store: LabStore) -> str:
+    """Return what there is of a lab on this machine, "" for nothing. Raises HostError."""
     running = processes.of_lab(str(store.lab_folder(name)))
     if running:
         pids = ", ".join(str(process.pid) for process in running)
@@ -51,6 +39,32 @@ def _on_this_machine(name: str, store: LabStore) -> str:
     return "its data is there" if (store.lab_folder(name) / "nodes").exists() else ""
 
 
-def _in_docker(name: str, store: LabStore) -> str:
-    found = containers_of_unrecorded_labs(store.root / "labs").get(name, {})
-    return f"its containers are there ({first_few(sorted(found))})" if found else ""
+def lost(name: str, what: str) -> str:
+    """Return the sentence about a lab without a record."""
+    return f"lab.json of the lab {name} is lost or can't be read, and {what}"
+
+
+def refuse_remains(name: str, store: LabStore) -> None:
+    """Raise HostError where there is something of a lab without a record: it can't be used, and is not overwritten.
+
+    Containers are examined by the compose runtime, before it starts any.
+    """
+    if found := remains(name, store):
+        raise HostError(lost(name, found), f"labctl down --name {name} removes its nodes and data")
+
+
+def refuse_containers(name: str, store: LabStore) -> None:
+    """Raise HostError where there are containers of a lab without a record. Raises RuntimeFailed."""
+    if found := containers_below(store.root / "labs").get(name):
+        raise HostError(lost(name, _these(found)), f"if they are yours, remove them: {removal_commands(found)}")
+
+
+def end_processes(name: str, store: LabStore) -> list[str]:
+    """End the processes of a lab without a record, and return them. Raises HostError."""
+    running = processes.of_lab(str(store.lab_folder(name)))
+    processes.kill(running)
+    return [f"process {process.pid}" for process in running]
+
+
+def _these(containers: Sequence[str]) -> str:
+    return f"its containers are there ({first_few(containers)})" if containers else ""

@@ -43,7 +43,7 @@ class Identity:
     cluster_id: str
     state: str  # folder of the lab's data
     loopback: str  # first three numbers of the lab's own /24 network, like 127.77.5
-    internal_port: int  # of the first node; 9092 wherever each node has an address of its own
+    internal_port: int  # of the first node; 9092 or 19092 where each node has an address of its own
     controller_port: int
     external_port: int
     engine: str = ""  # DOCKER_HOST=… or DOCKER_CONTEXT=…: the Docker Engine on which the lab was created

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -43,18 +44,21 @@ def validate(spec: LabSpec, runtime: Decision) -> None:
     _module(runtime).validate(spec)
 
 
-def containers_of_unrecorded_labs(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the containers of labs with a state folder directly below `folder`: {lab: {container: its cluster}}."""
-    from labctl.runtime.docker.unrecorded import containers_below
+def containers_below(folder: Path) -> dict[str, list[str]]:
+    """Return the containers of all labs with a state folder directly below `folder`: {lab: containers}.
 
-    return containers_below(folder)
+    None where there is no engine. Raises RuntimeFailed where it does not respond in time.
+    """
+    from labctl.runtime.docker import unrecorded
+
+    return unrecorded.containers_below(folder)
 
 
-def remove_clusters(clusters: set[str]) -> list[str]:
-    """Remove the containers, volumes and networks of clusters, and return what was removed. Raises LabError."""
-    from labctl.runtime.docker.unrecorded import remove_clusters
+def removal_commands(containers: Sequence[str]) -> str:
+    """Return the commands that remove containers, and what belongs to their lab. Raises HostError, RuntimeFailed."""
+    from labctl.runtime.docker import unrecorded
 
-    return remove_clusters(clusters)
+    return unrecorded.removal_commands(containers)
 
 
 def open_container(name: str) -> Container:

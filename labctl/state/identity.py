@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
+from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
 from labctl.plan.inner_ports import inner_ports
 from labctl.plan.model import PAGE_ADDRESS, HostFacts, Identity
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
     from labctl.spec.model import LabSpec
 
 
-def new_identity(spec: LabSpec, facts: HostFacts, *, state: str, others: Sequence[tuple[Identity, int]]) -> Identity:
+IN_CONTAINERS = {"loopback": "127.0.0", "internal_port": INTERNAL_PORT, "controller_port": CONTROLLER_PORT}
+
+
+def new_identity(
+    spec: LabSpec, facts: HostFacts, *, state: str, others: Sequence[tuple[Identity, int]], containers: bool = False
+) -> Identity:
     """Return a new identity with free ports; `others` are the identities of this user's labs and their brokers.
 
-    Raises HostError where no port is free.
+    Nodes that are `containers` need no address of this machine. Raises HostError where no port is free.
     """
     first = _external_port(spec, others)
     external = range(first, first + spec.kafka.brokers)
@@ -28,7 +34,11 @@ def new_identity(spec: LabSpec, facts: HostFacts, *, state: str, others: Sequenc
         state=state,
         external_port=first,
         ui_port=_ui_port(spec, others),
-        **internal_address(spec.kafka.nodes, facts, {other.loopback for other, _brokers in others}, external),
+        **(
+            IN_CONTAINERS
+            if containers
+            else internal_address(spec.kafka.nodes, facts, {other.loopback for other, _brokers in others}, external)
+        ),
     )
 
 

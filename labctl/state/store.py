@@ -17,6 +17,7 @@ import platformdirs
 
 from labctl.errors import SpecError, unwritable
 from labctl.plan.model import Decision, HostFacts, Identity
+from labctl.runtime_traits import RUNTIMES
 from labctl.state import work_folders
 from labctl.state.identity import new_identity
 from labctl.system import file_lock
@@ -189,6 +190,7 @@ class LabStore:
                 facts,
                 state=str(self.lab_folder(spec.name)),
                 others=[(other.identity, other.brokers) for other in others],
+                containers=RUNTIMES[runtime.name].containers,
             )
             record = LabRecord(
                 name=spec.name,

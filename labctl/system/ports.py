@@ -82,12 +82,11 @@ def free_loopback(count: int, ports: Sequence[int], taken: AbstractSet[str] = fr
         free = all(can_bind(address, port) for address in addresses for port in ports)
         if loopback not in taken and free:
             return loopback
-    users = [user.suffix for port in ports if (user := port_user(port)).program]
+    users = dict.fromkeys(user.suffix for port in ports if (user := port_user(port)).program)
     raise HostError(
         f"no loopback network between 127.64.0.0 and 127.254.254.0 has the ports {ports[0]} and {ports[1]} free: "
         f"they are in use{' and'.join(users)}",
-        "end the program that has them on every address, or set listeners.external.port in lab.yaml to another one",
-        "port-taken",
+        "end the program that has them on every address, remove some labs (labctl ls), or use --runtime compose",
     )
 
 

@@ -189,7 +189,7 @@ def test_reset_removes_users_and_acls_of_others(labctl):
         acl = ("--allow-principal", principal, "--operation", "Delete", "--topic", "orders")
         labctl.tool("kafka-acls.sh", *admin, "--add", *acl)
     done = labctl.run("reset", check=True)
-    assert "2 users: other, student" in done.stderr
+    assert "2 users: other (SCRAM-SHA-512), student (SCRAM-SHA-256)" in done.stderr
     assert "2 ACLs: allow other delete topic orders, allow student delete topic orders" in done.stderr
     assert [labctl.tool(tool, *admin, *arguments).stdout for tool, *arguments in LOGINS] == before
     labctl.run("check", "security", check=True)

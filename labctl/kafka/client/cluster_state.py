@@ -95,7 +95,7 @@ class ClusterState(Connection):
 
     @with_timeout
     def delete_other_users(self, kept: Collection[str], mechanism: str) -> list[str]:
-        """Remove all SCRAM credentials but those of `kept` for `mechanism`, and return whose they were."""
+        """Remove all SCRAM credentials but those of `kept` for `mechanism`, and return whose: `ann (SCRAM-SHA-256)`."""
         from kafka.admin import ScramMechanism, UserScramCredentialDeletion
 
         with map_errors("remove users"):
@@ -110,7 +110,7 @@ class ClusterState(Connection):
         for user, error in errors.items():
             if error:
                 raise KafkaFailed(f"remove user {user}: {error}")
-        return sorted({deletion.user for deletion in deletions})
+        return sorted(f"{each.user} ({each.mechanism.name.replace('_', '-')})" for each in deletions)
 
     @with_timeout
     def delete_other_acls(self, kept: Collection[AclPlan]) -> list[str]:

@@ -16,10 +16,10 @@ from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan
 from labctl.plan.sizes import MEBIBYTE
 from labctl.runtime.base import Completed, NodeState, Progress
-from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, LAB_LABEL, project_name
+from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, project_name
 from labctl.runtime.docker.container import Container
 from labctl.runtime.docker.engine import UNNAMED, Engine, load_client, parse_time
-from labctl.runtime.docker.inspected import COMPOSE_FILES
+from labctl.runtime.docker.unrecorded import LABELS, removal_commands
 from labctl.system.parallel import run_all
 
 STOP_SECONDS = 10
@@ -193,19 +193,17 @@ class ComposeRuntime:
         labels = {name: inspected["Config"].get("Labels") or {} for name, inspected in there.items()}
         foreign = [name for name, mine in labels.items() if mine.get(CLUSTER_LABEL) != self._plan.cluster_id]
         if foreign:
-            first = labels[foreign[0]]
-            lab = first.get(LAB_LABEL)
-            if lab and first.get(COMPOSE_FILES) == str(self._file):
+            lab, file = (labels[foreign[0]].get(label) for label in LABELS)
+            if lab and file == str(self._file):
                 raise HostError(
-                    f"lab.json of the lab {lab} is lost, and its containers are there: {', '.join(foreign)}",
-                    f"labctl down --name {lab} removes them and their data",
+                    f"lab.json of the lab {lab} is lost or can't be read, and its container {foreign[0]} is there",
+                    f"if it is yours, remove it: {removal_commands(foreign[:1])}",
                     "foreign-container",
                 )
             creator = f"the lab {lab} of another user or state folder" if lab else "somebody else, not labctl"
             raise HostError(
                 f"there is already a container {foreign[0]}, created by {creator}",
-                f"docker rm -f {' '.join(foreign)} removes it for good; or give this lab another name: "
-                "labctl up --name NAME",
+                f"docker rm -f {foreign[0]} removes it for good; or give this lab another name: labctl up --name NAME",
                 "foreign-container",
             )
 

@@ -152,7 +152,8 @@ class Engine:
         wanted = "\t".join(["{{.Names}}", *(f'{{{{.Label "{name}"}}}}' for name in names)])
         listing = ["container", "ls", "--all", "--filter", f"label={names[0]}", "--format", wanted]
         lines = [line.split("\t") for line in self._output(listing, seconds).splitlines()]
-        return {container: values for container, *values in lines}
+        # somebody else's label may have a tab or a new line
+        return {line[0]: line[1:] for line in lines if len(line) == 1 + len(names)}
 
     def start_helper(self, name: str, image: str, network: str, command: Sequence[str]) -> None:
         """Start a container that removes itself when `command` ends, of an image that is there, on a network."""

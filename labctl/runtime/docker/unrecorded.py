@@ -1,53 +1,54 @@
-"""Containers of labs whose record is lost: Compose wrote on each which docker-compose.yml it is from."""
+"""Containers of labs whose record may be lost: Compose wrote on each which docker-compose.yml it is from."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from labctl.errors import LabError
+from labctl.errors import HostError
 from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, LAB_LABEL
-from labctl.runtime.docker.engine import UNNAMED, Engine
+from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.inspected import COMPOSE_FILES
-from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.spec.formats import lab_name
 
-LABELS = (LAB_LABEL, CLUSTER_LABEL, COMPOSE_FILES)
-ASK_SECONDS = 3.0  # an engine that is slower than that is not waited for: most labs have no container
-REMOVAL_SECONDS = 60.0
+LABELS = (LAB_LABEL, COMPOSE_FILES)
+LISTING_SECONDS = 3.0  # an engine that is slower than that is not waited for: most labs have no container
 
 
-def containers_below(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the containers of the labs with a state folder directly below `folder`: {lab: {container: its cluster}}.
+def containers_below(folder: Path) -> dict[str, list[str]]:
+    """Return the containers of all labs with a state folder directly below `folder`: {lab: containers}.
 
-    Nothing where no engine responds.
+    None where there is no engine. Raises RuntimeFailed where it does not respond in time.
     """
+    found: dict[str, list[str]] = {}
     if shutil.which("docker") is None:
-        return {}
-    found: dict[str, dict[str, str]] = {}
-    with contextlib.suppress(LabError):
-        for container, (lab, cluster, file) in Engine().labels(LABELS, ASK_SECONDS).items():
-            if PurePath(file) == PurePath(folder, lab, "files", COMPOSE_FILE):
-                found.setdefault(lab, {})[container] = cluster
-    return found
+        return found
+    with contextlib.suppress(HostError):
+        for container, (lab, file) in Engine().labels(LABELS, LISTING_SECONDS).items():
+            with contextlib.suppress(ValueError):
+                if PurePath(file) == PurePath(folder, lab_name(lab), "files", COMPOSE_FILE):
+                    found.setdefault(lab, []).append(container)
+    return {lab: sorted(containers) for lab, containers in found.items()}
 
 
-def remove_clusters(clusters: set[str]) -> list[str]:
-    """Remove the containers, volumes and networks of these clusters, and return what was removed.
+def removal_commands(containers: Sequence[str]) -> str:
+    """Return the commands that remove these containers, and the volumes and networks of their lab, for a person.
 
-    Raises HostError or RuntimeFailed where docker fails, ReadinessTimeout where something stays.
+    labctl does not remove them itself: a container or another machine that uses the same engine may have a lab of the
+    same name and path. Raises HostError, RuntimeFailed.
     """
     engine = Engine()
-    removed: dict[str, None] = {}
-
-    def remove() -> None:
-        for cluster in clusters:
-            found = engine.objects(f"{CLUSTER_LABEL}={cluster}", ())
-            engine.remove(found)
-            names = [f"{kind} {name}" for kind, names in found.items() if kind != UNNAMED for name in names]
-            removed.update(dict.fromkeys(names))
-            if names:
-                raise NotReady(f"{names[0]} was there")
-
-    wait_until(remove, what="everything of the lab removed", deadline=Deadline.after(REMOVAL_SECONDS))
-    return list(removed)
+    clusters = {
+        values[1]
+        for name, values in engine.labels((LAB_LABEL, CLUSTER_LABEL), LISTING_SECONDS).items()
+        if name in containers
+    }
+    found = [engine.objects(f"{CLUSTER_LABEL}={cluster}", ()) for cluster in sorted(clusters)]
+    commands = {"container": "docker rm -f -v", "volume": "docker volume rm", "network": "docker network rm"}
+    return "; ".join(
+        f"{command} {' '.join(names)}"
+        for kind, command in commands.items()
+        if (names := [name for objects in found for name in objects[kind]])
+    )
