@@ -211,6 +211,7 @@ class ComposeRuntime:
         """Raise HostError for a volume of another cluster: Kafka would start with its data and its cluster id."""
         for name, inspected in self._engine.volumes(self._volumes).items():
             if (inspected.get("Labels") or {}).get(CLUSTER_LABEL) != self._plan.cluster_id:
+                self._examine_containers()  # one that uses it says more
                 raise HostError(
                     f"there is already a volume {name}, with the data of another cluster",
                     f"docker volume rm {name} removes it for good; or give this lab another name: "
