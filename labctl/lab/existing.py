@@ -51,7 +51,8 @@ def open_lab(name: str, store: LabStore, progress: Progress) -> ExistingLab:
     """Return the lab called `name`.
 
     Raises LabStopped where there is none; HostError where the state folder can't be used, or its record is lost;
-    RuntimeFailed where an engine that may have it does not respond in time; LabError where another version of labctl wrote its record, SpecError where its spec can't run here.
+    RuntimeFailed where an engine that may have it does not respond in time; LabError where another version of labctl
+    wrote its record, SpecError where its spec can't run here.
     """
     record = store.load(name)
     if record is None:
