@@ -22,6 +22,7 @@ CLEANUP_SECONDS = 20  # after SIGTERM, SIGINT and SIGHUP
 SIGNALS = {signal.SIGKILL: 16, signal.SIGTERM: 2, signal.SIGINT: 1, signal.SIGHUP: 1}
 OF_SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 WAYS = {"local": ("kill", "kill", "term"), "compose": ("kill", "kill", "stop", "term", "restart")}
+ENDED_WITH_ITS_NODE = {"exec": {137, 143}}  # the program's own exit code, where the other command stops the node
 FIRST_GUESS = 0.5  # seconds that a command takes
 LATEST_KILL = 0.9  # of the time that it takes, so that it still runs
 LATEST_START = 1.0  # of the second of two commands
@@ -102,7 +103,7 @@ class Attacks:
         for line, process in zip((first, second), processes, strict=True):
             code, output = self._end(process)
             outcome.codes.append((line.command, code))
-            if fault := fault_of(code, output):
+            if code not in ENDED_WITH_ITS_NODE.get(line.command, ()) and (fault := fault_of(code, output)):
                 outcome.fault = f"{outcome.fault}; {line.text}: {fault}: {output}".removeprefix("; ")
         seconds = time.monotonic() - started
         for line in (first, second):

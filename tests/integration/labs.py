@@ -40,6 +40,7 @@ class Labctl:
             input=input,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=timeout,
             check=False,
         )
@@ -57,6 +58,7 @@ class Labctl:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="replace",
         )
         self.started.append(process)
         return process
@@ -71,6 +73,7 @@ class Labctl:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=timeout,
             check=False,
         )

@@ -116,10 +116,8 @@ class Engine:
 
     def build(self, folder: Path, tag: str, contexts: Mapping[str, Path]) -> None:
         """Build the Dockerfile in `folder` as `tag`; `contexts` are other folders that it copies from."""
-        with self._docker(BUILD_SECONDS) as docker:
-            docker.buildx.build(
-                folder, tags=tag, build_contexts={key: str(path) for key, path in contexts.items()}, progress=False
-            )
+        more = [option for name, path in contexts.items() for option in ("--build-context", f"{name}={path}")]
+        self._output(["buildx", "build", "--quiet", "--tag", tag, *more, str(folder)], BUILD_SECONDS)
 
     # -- containers --------------------------------------------------------
 
