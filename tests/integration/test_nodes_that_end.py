@@ -148,3 +148,25 @@ def test_containers_of_a_state_folder_that_was_removed(engine_labctl):
     for kind in ("ps --all", "volume ls", "network ls"):
         assert "lost" not in docker(*kind.split()), kind
     assert "there is no lab lost" in engine_labctl.run("down", check=True).stderr
+
+
+@pytest.mark.docker
+def test_containers_that_change_their_addresses(engine_labctl):
+    """A node that kept running finds them again: with the address of the other it would ask the wrong one for ever."""
+    engine_labctl.spec(compose_lab("moved", ", brokers: 3"))
+    engine_labctl.run("up", "--checks", "none", check=True)
+    leader = engine_labctl.json("status")["quorum"]["leader"]
+    first, second = f"moved-broker-{leader}", f"moved-broker-{leader % 3 + 1}"
+    before = addresses(first, second)
+    docker("kill", first, second)
+    for container in sorted((first, second), key=before.get, reverse=True):
+        docker("start", container)
+    assert addresses(first, second) == {first: before[second], second: before[first]}
+    engine_labctl.run("up", "--checks", "none", check=True)
+    engine_labctl.run("check", "quorum", "topics", check=True)
+
+
+def addresses(*containers):
+    """Return {container: its address inside Docker}."""
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    return {name: docker("inspect", "--format", form, name).strip() for name in containers}
