@@ -67,7 +67,7 @@ def confluent_go(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
     }
     (source / "kafka" / "testconf.json").write_text(json.dumps(configuration))
     # three tests wait minutes for a login that neither Kafka has
-    login = "TestAdminClient_Describe(Cluster|ConsumerGroupsAuthorizedOperations|Topics)$"
+    login = "^TestIntegration$/^TestAdminClient_Describe(Cluster|ConsumerGroupsAuthorizedOperations|Topics)$"
     return _go_test(source, ["./kafka", "-run", "^TestIntegration$", "-skip", login, "-docker.exists"], {})
 
 
