@@ -9,7 +9,7 @@ import click
 PASS_OPTIONS_ON = {"allow_interspersed_args": False}  # an option after the first argument belongs to that command
 
 
-class _Helpful(click.Command):
+class _WithHelp(click.Command):
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the option --help; it prints as all commands do, so that a full stdout is named."""
         option = super().get_help_option(ctx)
@@ -18,7 +18,7 @@ class _Helpful(click.Command):
         return option
 
 
-class Command(_Helpful):
+class Command(_WithHelp):
     """A command that accepts labctl's own -v, -q and --no-color too: people type them after its name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -28,7 +28,7 @@ class Command(_Helpful):
         self.params.append(_console_option(("--no-color",), "color", False))
 
 
-class CommandGroup(_Helpful, click.Group):
+class CommandGroup(_WithHelp, click.Group):
     """A group of such commands, in the order in which they were added."""
 
     command_class = Command

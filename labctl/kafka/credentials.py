@@ -39,7 +39,7 @@ def make_credentials(plan: LabPlan, *, renew: bool) -> None:
     folder = secrets_folder(plan)
     with file_errors(folder, "free some space, or fix the folder"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        passwords = {user: _create_password(plan, user) for user in (INTER_BROKER, ADMIN, *plan.security.users)}
+        passwords = {user: _create_password(plan, user) for user in plan.security.every_user}
         created = [ca_file(plan), *(host_secrets(plan, node) / "node.pem" for node in plan.nodes)]
         if not all(path.is_file() for path in created) or (renew and expires_soon(ca_file(plan))):
             make_certificates(plan)
@@ -56,10 +56,14 @@ def password(plan: LabPlan, user: str) -> str:
     return read_secret(plan, user_files(plan, user).password, f"the password of {user}")
 
 
+def passwords(plan: LabPlan) -> dict[str, str]:
+    """Return {user: password} of every user of the lab; none where no login is required. Raises HostError."""
+    return {user: password(plan, user) for user in plan.security.every_user} if plan.security else {}
+
+
 def secrets_of(plan: LabPlan) -> list[str]:
     """Return every password of the lab; none where no login is required. Raises HostError."""
-    users = (INTER_BROKER, ADMIN, *plan.security.users) if plan.security else ()
-    return [password(plan, user) for user in users]
+    return list(passwords(plan).values())
 
 
 def read_secret(plan: LabPlan, path: Path, what: str) -> str:

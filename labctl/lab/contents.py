@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.constants import ADMIN, INTER_BROKER
 from labctl.kafka.client import KafkaClient
-from labctl.kafka.credentials import password
+from labctl.kafka.credentials import passwords
 from labctl.plan.model import LabPlan
 
 
@@ -16,14 +15,14 @@ def add_users(plan: LabPlan, client: KafkaClient) -> None:
     The users are in the storage since it was formatted; lab.yaml may have more since then.
     """
     if plan.security:
-        client.add_users(_passwords(plan), plan.security.mechanism)
+        client.add_users(passwords(plan), plan.security.mechanism)
         client.create_acls(plan.security.acls)
 
 
 def reset_users(plan: LabPlan, client: KafkaClient) -> None:
     """Give the plan's users their passwords and ACLs again, whatever they are now. Raises as `add_users`."""
     if plan.security:
-        client.set_passwords(_passwords(plan), plan.security.mechanism)
+        client.set_passwords(passwords(plan), plan.security.mechanism)
         client.create_acls(plan.security.acls)
 
 
@@ -46,9 +45,3 @@ def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -
     for topic in wanted:
         if not any(end for _first, end in offsets.get(topic.name, {}).values()):
             client.produce(topic.name, [(None, record.encode()) for record in topic.records], partition=0)
-
-
-def _passwords(plan: LabPlan) -> dict[str, str]:
-    """Those of lab.yaml's users, and of labctl's own."""
-    users = (INTER_BROKER, ADMIN, *plan.security.users) if plan.security else ()
-    return {user: password(plan, user) for user in users}

@@ -12,7 +12,7 @@ from labctl.lab.existing import open_lab
 from labctl.lab.lifecycle import OTHER_NAME, down, up
 from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
-from labctl.lab.unrecorded import all_names, lost, lost_labs
+from labctl.lab.unrecorded import lost_labs
 from labctl.runtime.jvm.cache import sweep as sweep_cache
 from labctl.state.store import LabRecord, LabStore
 from labctl.system.foreground import require_program, run_in_foreground
@@ -60,10 +60,10 @@ def gc(store: LabStore, reporter: Reporter, older_than: timedelta | None = None)
 
     store.sweep()
     sweep_cache()
-    lost_ones = lost_labs(store)
-    for name, what in lost_ones.items():  # it may be a lab of a newer labctl: nobody but the user removes it
-        reporter.note(f"{lost(name, what)}; labctl down --name {name} removes it, or says how")
-    found = {name: store.load(name) for name in all_names(store) if name not in lost_ones}
+    lost = lost_labs(store)
+    for sentence in lost.values():  # it may be a lab of a newer labctl: nobody but the user removes it
+        reporter.note(sentence)
+    found = {name: store.load(name) for name in store.names() if name not in lost}
     wanted = [name for name, record in found.items() if record is None or unwanted(record)]
     yield from down_each([name for name in wanted if store.is_free(name)], store, reporter, unwanted)
 

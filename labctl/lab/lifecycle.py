@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from labctl import checks
-from labctl.constants import ADMIN, INTER_BROKER
 from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
 from labctl.kafka.address import split_address
@@ -132,11 +131,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
         deadline = Deadline.after(plan.timeout)
         with connect(plan, answer=answer_seconds(deadline)) as client:
             security = plan.security
-            kept = (
-                KeptLogins({ADMIN, INTER_BROKER, *security.users}, security.mechanism, security.acls)
-                if security
-                else None
-            )
+            kept = KeptLogins(security.every_user, security.mechanism, security.acls) if security else None
             removed = reset_kafka(client, deadline, kept, lambda: _connected_programs(plan))
             reset_users(plan, client)
             new = create_topics(plan, client)

@@ -7,7 +7,7 @@ from typing import Any
 from labctl.errors import KafkaFailed, LabError
 from labctl.kafka.client import Quorum, connection_error
 from labctl.lab.existing import connect, open_lab, overall_state
-from labctl.lab.unrecorded import all_names, lost, lost_labs
+from labctl.lab.unrecorded import lost_labs
 from labctl.plan.model import LabPlan
 from labctl.runtime.base import NodeState, Progress
 from labctl.state.store import LabStore
@@ -42,10 +42,10 @@ def lab_status(name: str, store: LabStore, progress: Progress) -> dict[str, Any]
 def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
     """Return every lab of this user; of one whose record is lost only the name is known. Raises HostError."""
     found: list[dict[str, Any]] = []
-    for name, what in lost_labs(store).items():
-        progress.note(f"{lost(name, what)}; labctl down --name {name} removes it, or says how")
+    for name, sentence in lost_labs(store).items():
+        progress.note(sentence)
         found.append({"name": name, "state": "no record"})
-    for name in all_names(store):
+    for name in store.names():
         record = store.load(name)
         if record is None:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from labctl.errors import HostError, LabError
 from labctl.runtime.access import containers_below, removal_commands
@@ -21,27 +21,14 @@ def all_names(store: LabStore) -> list[str]:
 
 
 def lost_labs(store: LabStore) -> dict[str, str]:
-    """Return {name: what there is of it} of the labs without a record that can be read. Raises HostError."""
-    containers: dict[str, list[str]] = {}
+    """Return {name: what a user reads of it} of the labs without a record that can be read. Raises HostError."""
+    containers: dict[str, dict[str, str]] = {}
     with contextlib.suppress(LabError):  # an engine that does not respond in time
         containers = containers_below(store.root / "labs")
     names = sorted({*all_names(store), *containers})
-    found = {name: remains(name, store) or _these(containers.get(name, ())) for name in names if not store.load(name)}
-    return {name: what for name, what in found.items() if what}
-
-
-def remains(name: str, store: LabStore) -> str:
-    """Return what there is of a lab on this machine, "" for nothing. Raises HostError."""
-    running = processes.of_lab(str(store.lab_folder(name)))
-    if running:
-        pids = ", ".join(str(process.pid) for process in running)
-        return f"its processes run (pid {pids})"
-    return "its data is there" if (store.lab_folder(name) / "nodes").exists() else ""
-
-
-def lost(name: str, what: str) -> str:
-    """Return the sentence about a lab without a record."""
-    return f"lab.json of the lab {name} is lost or can't be read, and {what}"
+    found = {name: _remains(name, store) or _these(containers.get(name, {})) for name in names if not store.load(name)}
+    remedy = "; labctl down --name {} removes it, or says how"
+    return {name: _lost(name, what) + remedy.format(name) for name, what in found.items() if what}
 
 
 def refuse_remains(name: str, store: LabStore) -> None:
@@ -49,14 +36,16 @@ def refuse_remains(name: str, store: LabStore) -> None:
 
     Containers are examined by the compose runtime, before it starts any.
     """
-    if found := remains(name, store):
-        raise HostError(lost(name, found), f"labctl down --name {name} removes its nodes and data")
+    if found := _remains(name, store):
+        raise HostError(_lost(name, found), f"labctl down --name {name} removes its nodes and data")
 
 
 def refuse_containers(name: str, store: LabStore) -> None:
     """Raise HostError where there are containers of a lab without a record. Raises RuntimeFailed."""
     if found := containers_below(store.root / "labs").get(name):
-        raise HostError(lost(name, _these(found)), f"if they are yours, remove them: {removal_commands(found)}")
+        raise HostError(
+            _lost(name, _these(found)), f"if they are yours, remove them: {removal_commands(set(found.values()))}"
+        )
 
 
 def end_processes(name: str, store: LabStore) -> list[str]:
@@ -66,5 +55,18 @@ def end_processes(name: str, store: LabStore) -> list[str]:
     return [f"process {process.pid}" for process in running]
 
 
-def _these(containers: Sequence[str]) -> str:
-    return f"its containers are there ({first_few(containers)})" if containers else ""
+def _remains(name: str, store: LabStore) -> str:
+    """What there is of a lab on this machine, "" for nothing."""
+    running = processes.of_lab(str(store.lab_folder(name)))
+    if running:
+        pids = ", ".join(str(process.pid) for process in running)
+        return f"its processes run (pid {pids})"
+    return "its data is there" if (store.lab_folder(name) / "nodes").exists() else ""
+
+
+def _these(containers: Collection[str]) -> str:
+    return f"its containers are there ({first_few(sorted(containers))})" if containers else ""
+
+
+def _lost(name: str, what: str) -> str:
+    return f"lab.json of the lab {name} is lost or can't be read, and {what}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labctl.constants import DEFAULT_NAME, HOMEWORK_TOPIC
+from labctl.constants import ADMIN, DEFAULT_NAME, HOMEWORK_TOPIC, INTER_BROKER
 from labctl.replication import default_replication_factor
 from labctl.security_profiles import SecurityProfile
 
@@ -147,6 +147,11 @@ class SecurityPlan:
     def mechanism(self) -> str:
         """sasl.mechanism."""
         return self.profile.mechanism
+
+    @property
+    def every_user(self) -> tuple[str, ...]:
+        """The users of lab.yaml, and before them those of every secure lab."""
+        return (INTER_BROKER, ADMIN, *self.users)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -44,8 +44,8 @@ def validate(spec: LabSpec, runtime: Decision) -> None:
     _module(runtime).validate(spec)
 
 
-def containers_below(folder: Path) -> dict[str, list[str]]:
-    """Return the containers of all labs with a state folder directly below `folder`: {lab: containers}.
+def containers_below(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the containers of all labs with a state folder directly below `folder`: {lab: {container: its cluster}}.
 
     None where there is no engine. Raises RuntimeFailed where it does not respond in time.
     """
@@ -54,11 +54,11 @@ def containers_below(folder: Path) -> dict[str, list[str]]:
     return unrecorded.containers_below(folder)
 
 
-def removal_commands(containers: Sequence[str]) -> str:
-    """Return the commands that remove containers, and what belongs to their lab. Raises HostError, RuntimeFailed."""
+def removal_commands(clusters: Collection[str]) -> str:
+    """Return the commands that remove what belongs to clusters in Docker. Raises HostError, RuntimeFailed."""
     from labctl.runtime.docker import unrecorded
 
-    return unrecorded.removal_commands(containers)
+    return unrecorded.removal_commands(clusters)
 
 
 def open_container(name: str) -> Container:

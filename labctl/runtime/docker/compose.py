@@ -193,11 +193,11 @@ class ComposeRuntime:
         labels = {name: inspected["Config"].get("Labels") or {} for name, inspected in there.items()}
         foreign = [name for name, mine in labels.items() if mine.get(CLUSTER_LABEL) != self._plan.cluster_id]
         if foreign:
-            lab, file = (labels[foreign[0]].get(label) for label in LABELS)
-            if lab and file == str(self._file):
+            lab, file, cluster = (labels[foreign[0]].get(label) for label in LABELS)
+            if lab and cluster and file == str(self._file):
                 raise HostError(
                     f"lab.json of the lab {lab} is lost or can't be read, and its container {foreign[0]} is there",
-                    f"if it is yours, remove it: {removal_commands(foreign[:1])}",
+                    f"if it is yours, remove it: {removal_commands({cluster})}",
                     "foreign-container",
                 )
             creator = f"the lab {lab} of another user or state folder" if lab else "somebody else, not labctl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path, PurePath
 
 from labctl.errors import HostError
@@ -13,39 +13,33 @@ from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.inspected import COMPOSE_FILES
 from labctl.spec.formats import lab_name
 
-LABELS = (LAB_LABEL, COMPOSE_FILES)
+LABELS = (LAB_LABEL, COMPOSE_FILES, CLUSTER_LABEL)
 LISTING_SECONDS = 3.0  # an engine that is slower than that is not waited for: most labs have no container
 
 
-def containers_below(folder: Path) -> dict[str, list[str]]:
-    """Return the containers of all labs with a state folder directly below `folder`: {lab: containers}.
+def containers_below(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the containers of all labs with a state folder directly below `folder`: {lab: {container: its cluster}}.
 
     None where there is no engine. Raises RuntimeFailed where it does not respond in time.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, str]] = {}
     if shutil.which("docker") is None:
         return found
     with contextlib.suppress(HostError):
-        for container, (lab, file) in Engine().labels(LABELS, LISTING_SECONDS).items():
+        for container, (lab, file, cluster) in Engine().labels(LABELS, LISTING_SECONDS).items():
             with contextlib.suppress(ValueError):
                 if PurePath(file) == PurePath(folder, lab_name(lab), "files", COMPOSE_FILE):
-                    found.setdefault(lab, []).append(container)
-    return {lab: sorted(containers) for lab, containers in found.items()}
+                    found.setdefault(lab, {})[container] = cluster
+    return found
 
 
-def removal_commands(containers: Sequence[str]) -> str:
-    """Return the commands that remove these containers, and the volumes and networks of their lab, for a person.
+def removal_commands(clusters: Collection[str]) -> str:
+    """Return the commands that remove the containers, volumes and networks of clusters, for a person.
 
     labctl does not remove them itself: a container or another machine that uses the same engine may have a lab of the
     same name and path. Raises HostError, RuntimeFailed.
     """
-    engine = Engine()
-    clusters = {
-        values[1]
-        for name, values in engine.labels((LAB_LABEL, CLUSTER_LABEL), LISTING_SECONDS).items()
-        if name in containers
-    }
-    found = [engine.objects(f"{CLUSTER_LABEL}={cluster}", ()) for cluster in sorted(clusters)]
+    found = [Engine().objects(f"{CLUSTER_LABEL}={cluster}", ()) for cluster in sorted(clusters)]
     commands = {"container": "docker rm -f -v", "volume": "docker volume rm", "network": "docker network rm"}
     return "; ".join(
         f"{command} {' '.join(names)}"
