@@ -105,12 +105,15 @@ def test_a_stopped_engine_is_the_cause_of_kafka_s_errors(fake_lab, monkeypatch):
     assert diagnosis["evidence"] == ["socket disconnected"]
 
 
+ADVERTISED = "broker 1 advertises localhost:1 to clients on the host: nothing listens on localhost:1"
+
+
 def test_a_node_that_ended_explains_failed_checks():
-    """Without a cause in its log, the diagnosis is that the node ended, and how to start it."""
+    """Without a cause in its log, the diagnosis is that the node ended, not that its address is wrong."""
     log = RunLog("check", "lab", NullReporter())
-    log.add_checks([CheckResult("topics", "failed", 30.0, "no answer")], time.monotonic())
+    log.add_checks([CheckResult("topics", "failed", 30.0, ADVERTISED)], time.monotonic())
     log.explain([NodeTrace("broker", "exited", "", "INFO at work")])
     (diagnosis,) = log.result().diagnosis
-    assert diagnosis.cause == "node broker ended during the checks"
+    assert diagnosis.cause == "node broker has ended"
     assert "labctl up" in diagnosis.remedy
     assert "INFO at work" in "".join(diagnosis.evidence)

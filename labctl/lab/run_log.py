@@ -174,12 +174,11 @@ class RunLog:
         if not self._nodes_started:  # a node that is missing was never created
             traces = [trace for trace in traces if trace.state != "missing"]
         failed = [f"{check.name}: {check.detail}" for check in self._checks if check.status in FAILED]
-        known = diagnose(traces, [text.partition(": ")[2] for text in failed])
         ended = ", ".join(trace.name for trace in traces if trace.state == "exited")
+        # an address that does not respond because its node has ended is not a wrong one
+        known = diagnose(traces, [] if ended else [text.partition(": ")[2] for text in failed])
         found = (
-            Diagnosis(f"node {ended} ended during the checks", START_AGAIN)
-            if ended
-            else Diagnosis("; ".join(failed), READ_REPORT)
+            Diagnosis(f"node {ended} has ended", START_AGAIN) if ended else Diagnosis("; ".join(failed), READ_REPORT)
         )
         last = self._diagnosis[-1] if self._diagnosis else found
         if unavailable and unavailable.fault and not last.fault:
