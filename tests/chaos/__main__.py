@@ -37,6 +37,7 @@ def season(lab: Lab, attacks: Attacks, before: Snapshot, sizes: tuple[int, int] 
         attacks.repair(last)
         done.add(last)
     done.balance, done.followed, done.errors = traffic.balance(), traffic.followed(), traffic.errors
+    done.started_again = traffic.started_again
     for _ in range(sizes[1]):
         done.add(attacks.one(emptying=True))
     for command in ("gc", "down"):

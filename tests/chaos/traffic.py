@@ -1,6 +1,12 @@
-"""A writer and a reader that are not labctl's: librdkafka's, through confluent-kafka, while a lab is attacked."""
+"""A writer and a reader that are not labctl's: librdkafka's, through confluent-kafka, while a lab is attacked.
 
+A librdkafka client that asks a broker for metadata while it ends, and learns that there are no brokers, forgets those
+that it had, and stands still for ever (issue 5301 of librdkafka, open in 2.16). It is started again, as its user would.
+"""
+
+import contextlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +28,6 @@ WRITER = {
     "message.timeout.ms": 600_000,  # a record is never given up while the lab is down
     "linger.ms": 5,
     "reconnect.backoff.max.ms": 500,
-    "log_level": 0,
 }
 READER = {
     "group.id": "accounted",
@@ -30,8 +35,21 @@ READER = {
     "auto.offset.reset": "error",  # a log that is shorter than it was is a fault, not a place to begin again
     "reconnect.backoff.max.ms": 500,
     "statistics.interval.ms": 1000,  # librdkafka's own word on where a reader that stands still is
-    "log_level": 0,
 }
+LOG = {"log_level": 7, "debug": "metadata"}
+NO_BROKERS = ": 0 brokers, "  # in what librdkafka logs of a response
+
+
+class WithoutBrokers(logging.Logger):
+    """A log of librdkafka, and whether it has learned that there are no brokers."""
+
+    def __init__(self) -> None:
+        super().__init__("librdkafka")
+        self.learned = False
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Look for the response."""
+        self.learned |= NO_BROKERS in record.getMessage()
 
 
 class Traffic:
@@ -39,9 +57,11 @@ class Traffic:
 
     def __init__(self, login: dict[str, str]) -> None:
         self.errors: list[str] = []
+        self.started_again = 0  # clients that had forgotten all brokers
         self._login = login
         self._acknowledged: list[list[int]] = [[] for _ in range(PARTITIONS)]
         self._read: list[list[int]] = [[] for _ in range(PARTITIONS)]
+        self._next = [OFFSET_BEGINNING] * PARTITIONS
         self._statistics = '{"topics": {}}'
         self._ending = threading.Event()
         self._written = threading.Event()
@@ -69,7 +89,7 @@ class Traffic:
         return total([balance(*pair) for pair in zip(self._acknowledged, self._read, strict=True)])
 
     def _read_again(self, partition: int) -> list[int]:
-        consumer = Consumer(self._login | READER)
+        consumer = Consumer(self._login | READER | {"log_level": 0})
         found = []
         try:
             _first, end = consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), timeout=30)
@@ -89,29 +109,43 @@ class Traffic:
             self.errors.append(f"{work.__name__}: {type(error).__name__}: {error}")
 
     def _write(self) -> None:
-        producer = Producer(self._login | WRITER)
         number = 0
         try:
             while not self._ending.is_set():
-                for _ in range(BURST // PARTITIONS):
-                    for partition in range(PARTITIONS):
-                        self._send(producer, partition, number)
-                    number += 1
-                producer.poll(0)
-                self._ending.wait(BURST / RECORDS_PER_SECOND)
-            if left := producer.flush(LAST_SECONDS):
-                self.errors.append(f"{left} records were not acknowledged within {LAST_SECONDS:.0f} s of the end")
+                number = self._write_by_one(number)
         finally:
             self._written.set()
 
-    def _send(self, producer: Producer, partition: int, number: int) -> None:
-        def delivered(error: KafkaError | None, _message: Message) -> None:
-            if error:
-                self.errors.append(f"not written: {error}")
-            else:
-                self._acknowledged[partition].append(number)
+    def _write_by_one(self, number: int) -> int:
+        """Write from `number` on with one producer, and return the next number."""
+        log = WithoutBrokers()
+        producer = Producer(self._login | WRITER | LOG, logger=log)
+        while not (self._ending.is_set() or log.learned):
+            for _ in range(BURST // PARTITIONS):
+                for partition in range(PARTITIONS):
+                    self._send(producer, log, partition, number)
+                number += 1
+            producer.poll(0)
+            self._ending.wait(BURST / RECORDS_PER_SECOND)
+        give_up = time.monotonic() + LAST_SECONDS
+        while (left := producer.flush(1.0)) and not log.learned:
+            if time.monotonic() > give_up:
+                self.errors.append(f"{left} records were not acknowledged within {LAST_SECONDS:.0f} s of the end")
+                break
+        if log.learned:
+            self.started_again += 1
+        producer.purge()
+        producer.flush(1.0)
+        return number
 
-        while not self._ending.is_set():
+    def _send(self, producer: Producer, log: WithoutBrokers, partition: int, number: int) -> None:
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            if error is None:
+                self._acknowledged[partition].append(number)
+            elif error.code() not in {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}:
+                self.errors.append(f"not written: {error}")
+
+        while not (self._ending.is_set() or log.learned):
             try:
                 producer.produce(TOPIC, str(number), partition=partition, on_delivery=delivered)
                 break
@@ -119,23 +153,36 @@ class Traffic:
                 producer.poll(0.2)
 
     def _follow(self) -> None:
-        consumer = Consumer(self._login | READER | {"stats_cb": self._keep_statistics})
-        consumer.assign([TopicPartition(TOPIC, partition, OFFSET_BEGINNING) for partition in range(PARTITIONS)])
-        try:
+        while not self._follow_by_one():
+            self.started_again += 1
+
+    def _follow_by_one(self) -> bool:
+        """Read on with one consumer, and return whether that is done; it is not where the consumer has no brokers."""
+        log = WithoutBrokers()
+        consumer = Consumer(self._login | READER | LOG | {"stats_cb": self._keep_statistics}, logger=log)
+        consumer.assign([TopicPartition(TOPIC, number, offset) for number, offset in enumerate(self._next)])
+        with contextlib.closing(consumer):
             while not self._written.is_set():
                 self._keep(consumer.consume(1000, 0.5))
-            self._read_the_rest(consumer)
-        finally:
-            consumer.close()
+                if log.learned:
+                    return False
+            give_up = time.monotonic() + LAST_SECONDS
+            while not self._caught_up():
+                self._keep(consumer.consume(1000, 0.5))
+                if log.learned:
+                    return False
+                if time.monotonic() > give_up:
+                    self.errors.append(
+                        f"the reader stood still {LAST_SECONDS:.0f} s after the end: {self._partitions()}"
+                    )
+                    return True
+            self._keep(consumer.consume(1000, 2.0))  # records of another attempt would come after the last
+        return True
 
-    def _read_the_rest(self, consumer: Consumer) -> None:
-        give_up = time.monotonic() + LAST_SECONDS
-        while time.monotonic() < give_up:
-            if all(not sent or sent[-1] in got[-1:] for sent, got in zip(self._acknowledged, self._read, strict=True)):
-                self._keep(consumer.consume(1000, 2.0))  # records of another attempt would come after the last
-                return
-            self._keep(consumer.consume(1000, 0.5))
-        self.errors.append(f"the reader stood still {LAST_SECONDS:.0f} s after the end: {self._partitions()}")
+    def _caught_up(self) -> bool:
+        """Whether the last record that Kafka acknowledged was read, or one after it whose response was lost."""
+        pairs = zip(self._acknowledged, self._read, strict=True)
+        return all(not sent or max(got[-1:], default=-1) >= sent[-1] for sent, got in pairs)
 
     def _keep_statistics(self, statistics: str) -> None:
         self._statistics = statistics
@@ -156,5 +203,6 @@ class Traffic:
             error = message.error()
             if error is None:
                 self._read[message.partition()].append(int(message.value()))
+                self._next[message.partition()] = message.offset() + 1
             elif error.code() not in {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE}:
                 self.errors.append(f"not read: {error}")
