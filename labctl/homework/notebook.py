@@ -13,7 +13,7 @@ from labctl.kafka.client_settings import login_as
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template
 from labctl.state.store import LabStore
-from labctl.state.work_folders import work_folder
+from labctl.state.work_folders import short_place, work_folder
 from labctl.system.files import write_file, write_files
 from labctl.system.parallel import run_with_timeout
 
@@ -23,7 +23,6 @@ CELL_SECONDS = 120
 RUN_SECONDS = 400
 # bytes of the state folder's path: that of a socket in it has 35 more, of 107, on macOS of 103
 LONGEST = 65
-SHORT_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - for a private folder of a random name
 EXTRA = "pip install 'kafka-labctl[notebook]'"
 
 
@@ -94,9 +93,7 @@ def run_notebook(notebook: Any, folder: Path) -> None:
 
 def _socket_place() -> Path | None:
     """Where the folder of the kernel's sockets is: elsewhere if their paths would be too long (unix(7))."""
-    if len(os.fsencode(LabStore().root)) <= LONGEST:
-        return None
-    return next((Path(folder) for folder in SHORT_FOLDERS if os.access(folder, os.W_OK)), None)
+    return None if len(os.fsencode(LabStore().root)) <= LONGEST else short_place()
 
 
 def _kernel_spec() -> str:

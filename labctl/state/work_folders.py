@@ -13,6 +13,7 @@ from labctl.system.files import file_errors
 from labctl.system.processes import ProcessId
 
 FOLDER = "work"  # in the state folder
+SHORT_PLACES = ("/tmp", "/var/tmp")  # noqa: S108 - for a private folder of a random name
 SPACE = "free some space, or fix the folder"
 OWNER = ".owner"
 
@@ -38,6 +39,11 @@ def work_folder(root: Path, prefix: str, place: Path | None = None) -> Iterator[
         yield folder
     finally:
         _remove(base / name)
+
+
+def short_place() -> Path | None:
+    """Return where the path of a folder is short enough for sockets in it (unix(7)); None where none can be written."""
+    return next((Path(place) for place in SHORT_PLACES if os.access(place, os.W_OK)), None)
 
 
 def sweep(root: Path) -> None:

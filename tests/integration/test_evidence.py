@@ -6,6 +6,7 @@ import signal
 import stat
 import struct
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -155,8 +156,7 @@ def test_an_interrupted_evidence(labctl):
     (earlier / "README.md").write_text(TITLE)
     (earlier / "SHA256SUMS").write_text(manifest_text(earlier))
     process = labctl.start("evidence", "--force", env={"LABCTL_BROWSER": "/nowhere/chromium"})
-    wait_for(lambda: _kernels(process.pid))
-    (kernel,) = _kernels(process.pid)
+    (kernel,) = wait_for(lambda: _children(process.pid, "labctl.homework.kernel"))
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
     assert "Traceback" not in process.stderr.read()
@@ -165,9 +165,31 @@ def test_an_interrupted_evidence(labctl):
     wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
 
 
-def _kernels(pid):
+@pytest.mark.local
+@pytest.mark.browser
+@pytest.mark.parametrize("length", [0, 100])
+def test_a_browser_that_is_ended_leaves_nothing(labctl, screenshots, tmp_path, length):
+    """Whatever the path of the temporary folder is: with a long one Chromium would not even start."""
+    labctl.spec(LAB)
+    labctl.run("up", "--checks", "none", check=True)
+    temporary = tmp_path / ("t" * length or "t")
+    temporary.mkdir()
+    labctl.env |= screenshots.env | {"TMPDIR": str(temporary)}
+    done = labctl.run("evidence", timeout=200, check=True)
+    assert "! " not in done.stderr
+    assert list(temporary.iterdir()) == []
+    process = labctl.start("evidence", "--force")
+    wait_for(lambda: _children(process.pid, "--screenshot="))
+    time.sleep(0.3)  # for its first files
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 143
+    assert list(temporary.iterdir()) == list(labctl.folder.glob("browser-*")) == []
+
+
+def _children(pid, word):
+    """The children of a process whose command line has `word`."""
     children = [process for process in psutil.process_iter(["ppid", "cmdline"]) if process.info["ppid"] == pid]
-    return [process for process in children if "labctl.homework.kernel" in (process.info["cmdline"] or ())]
+    return [process for process in children if word in " ".join(process.info["cmdline"] or ())]
 
 
 @pytest.mark.local
