@@ -54,22 +54,6 @@ def test_up_creates_kafka_s_internal_topics(fake_lab):
     assert fake_lab.kafka.internal_topics_created
 
 
-def test_up_creates_the_topics_of_the_lab_and_of_its_checks_at_once(fake_lab, monkeypatch):
-    """The controller waits before each write (controller.quorum.append.linger.ms)."""
-    fake_lab.up()
-    requests = []
-    create_topics = fake_lab.kafka.create_topics
-
-    def count(topics):
-        requests.append(topics)
-        return create_topics(topics)
-
-    monkeypatch.setattr(fake_lab.kafka, "create_topics", count)
-    fake_lab.up(TEXT.replace("checks: none", "checks: quick") + "topics: [{name: t}]\n")
-    created = {"-".join(name.split("-")[3:]) or name for name in requests[0]}
-    assert created == {"t", "host-to-console", "console-to-host", "consumer-group", "transaction", "json-records"}
-
-
 def test_up_again_on_a_running_lab_changes_nothing(fake_lab):
     """The cluster id, the addresses and the nodes stay the same."""
     created = fake_lab.up()

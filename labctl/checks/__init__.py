@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.checks.runner import new_run, own_topics, run_checks
+from labctl.checks.runner import new_run, run_checks
 from labctl.checks.table import CHECKS, Check, selected
 
-__all__ = ["CHECKS", "Check", "new_run", "own_topics", "run_checks", "selected"]
+__all__ = ["CHECKS", "Check", "new_run", "run_checks", "selected"]

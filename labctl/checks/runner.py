@@ -7,14 +7,13 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from labctl.checks.base import CheckFailed, Skipped, eventually
 from labctl.checks.context import TOPIC_PREFIX, CheckContext
 from labctl.checks.table import Check
 from labctl.errors import KafkaFailed, LabError
-from labctl.kafka.client import NewTopics
 from labctl.results import CheckResult, Status
 from labctl.system.parallel import run_all
 from labctl.system.waiting import NotReady
@@ -29,15 +28,6 @@ def new_run() -> str:
     return uuid.uuid4().hex[:10]
 
 
-def own_topics(context: CheckContext, checks: Sequence[Check]) -> NewTopics:
-    """Return the topics that the checks have for themselves. `run_checks` creates those that do not exist yet."""
-    return {
-        context.topic(check.name): (check.partitions, context.target.replication_factor, {})
-        for check in checks
-        if check.partitions and not check.skip_reason(context)
-    }
-
-
 def run_checks(context: CheckContext, checks: Sequence[Check]) -> list[CheckResult]:
     """Run the checks in parallel and return their results, in the order of `checks`. Never raises LabError.
 
@@ -50,15 +40,15 @@ def run_checks(context: CheckContext, checks: Sequence[Check]) -> list[CheckResu
         for check in checks
         if (why := check.skip_reason(context))
     }
-    topics = own_topics(context, checks)
-    problem = _create_topics(context, topics)
+    with_topic = {
+        f"{context.prefix}{check.name}": check for check in checks if check.partitions and check.name not in results
+    }
+    problem = _create_topics(context, with_topic)
     if problem:
-        results |= {
-            check.name: CheckResult(check.name, *problem) for check in checks if context.topic(check.name) in topics
-        }
+        results |= {check.name: CheckResult(check.name, *problem) for check in with_topic.values()}
     together = [check for check in checks if check.name not in results and not check.alone]
     alone = [check for check in checks if check.name not in results and check.alone]
-    cleans_up = bool(topics) and not problem
+    cleans_up = bool(with_topic) and not problem
     try:
         found = run_all([partial(_run, context, check, began) for check in together], WORKERS)
         if cleans_up:
@@ -66,12 +56,12 @@ def run_checks(context: CheckContext, checks: Sequence[Check]) -> list[CheckResu
         found += [_run(context, check, began) for check in alone]
     except BaseException:
         if cleans_up and not context.lab:  # in a lab the next run deletes the topics of this run
-            cleaning = threading.Thread(target=_delete_topics, args=(context, topics), daemon=True)
+            cleaning = threading.Thread(target=_delete_topics, args=(context, with_topic), daemon=True)
             cleaning.start()
             cleaning.join(INTERRUPTED_SECONDS)
         raise
     if cleans_up:
-        _delete_topics(context, topics)
+        _delete_topics(context, with_topic)
     results |= {result.name: result for result in found}
     return [results[check.name] for check in checks]
 
@@ -96,9 +86,9 @@ def _run(context: CheckContext, check: Check, began: float) -> CheckResult:
     return result("passed", passed.detail, passed.evidence)
 
 
-def _create_topics(context: CheckContext, topics: NewTopics) -> tuple[Status, float, str] | None:
+def _create_topics(context: CheckContext, with_topic: Mapping[str, Check]) -> tuple[Status, float, str] | None:
     """Create the checks' own topics, and return None; where that fails a status, the seconds that it took, and why."""
-    if not topics:
+    if not with_topic:
         return None
     started = time.monotonic()
     target = context.target
@@ -110,8 +100,10 @@ def _create_topics(context: CheckContext, topics: NewTopics) -> tuple[Status, fl
         ]
         if unreachable:
             return "failed", round(time.monotonic() - started, 3), "; ".join(unreachable)
-        target.client.create_topics(topics)
-        eventually(context.settle, "the checks' topics", lambda: _require_topics(context, topics))
+        target.client.create_topics(
+            {name: (check.partitions, target.replication_factor, {}) for name, check in with_topic.items()}
+        )
+        eventually(context.settle, "the checks' topics", lambda: _require_topics(context, with_topic))
     except CheckFailed as failed:
         return "failed", round(time.monotonic() - started, 3), str(failed)
     except LabError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.kafka.client import KafkaClient, NewTopics
+from labctl.kafka.client import KafkaClient
 from labctl.kafka.credentials import passwords
 from labctl.plan.model import LabPlan
 
@@ -26,9 +26,11 @@ def reset_users(plan: LabPlan, client: KafkaClient) -> None:
         client.create_acls(plan.security.acls)
 
 
-def planned_topics(plan: LabPlan) -> NewTopics:
-    """Return the plan's topics."""
-    return {topic.name: (topic.partitions, topic.replication_factor, dict(topic.config)) for topic in plan.topics}
+def create_topics(plan: LabPlan, client: KafkaClient) -> list[str]:
+    """Create the plan's topics and return the names of the new topics. Raises KafkaFailed."""
+    return client.create_topics(
+        {topic.name: (topic.partitions, topic.replication_factor, dict(topic.config)) for topic in plan.topics}
+    )
 
 
 def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -> None:

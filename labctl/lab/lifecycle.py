@@ -17,8 +17,7 @@ from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
 from labctl.kafka.address import split_address
 from labctl.kafka.credentials import make_credentials
 from labctl.kafka.reset import KeptLogins, reset_kafka
-from labctl.lab.check_contexts import lab_context
-from labctl.lab.contents import add_users, planned_topics, reset_users, write_seed_records
+from labctl.lab.contents import add_users, create_topics, reset_users, write_seed_records
 from labctl.lab.existing import (
     LOCK_SECONDS,
     ExistingLab,
@@ -135,7 +134,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
             kept = KeptLogins(security.every_user, security.mechanism, security.acls) if security else None
             removed = reset_kafka(client, deadline, kept, lambda: _connected_programs(plan))
             reset_users(plan, client)
-            new = client.create_topics(planned_topics(plan))
+            new = create_topics(plan, client)
             if len(new) < len(plan.topics):
                 raise KafkaFailed(
                     f"a program created a topic of the lab as soon as it was deleted{_connected_programs(plan)}",
@@ -291,16 +290,14 @@ def _fill_and_check_twice(lab: ExistingLab, log: RunLog, deadline: Deadline) -> 
 
 
 def _fill_and_check(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
-    plan, wanted = lab.plan, checks.selected(lab.plan.checks)
+    plan = lab.plan
     with connect(plan, answer=answer_seconds(deadline)) as client:
-        context = lab_context(lab, client, deadline)
         with log.step("topics"):
             add_users(plan, client)
+            new = create_topics(plan, client)
             client.create_internal_topics()
-            # all at once: the controller waits controller.quorum.append.linger.ms before each write
-            new = client.create_topics(planned_topics(plan) | checks.own_topics(context, wanted))
             for layer in wait_for_topics(plan, lab.runtime, client, deadline):
                 log.add(layer)
             write_seed_records(plan, client, new)
-        run_selected_checks(log, plan, context, wanted)
+        run_selected_checks(log, lab, client, checks.selected(plan.checks), deadline)
     wait_for_page(plan)

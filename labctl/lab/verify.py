@@ -7,13 +7,13 @@ import time
 from collections.abc import Sequence
 
 from labctl import checks
-from labctl.checks.context import CheckContext
 from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabStopped
 from labctl.kafka.client import KafkaClient
 from labctl.lab.check_contexts import lab_context
 from labctl.lab.existing import (
     LOCK_SECONDS,
+    ExistingLab,
     answer_seconds,
     connect,
     lab_secrets,
@@ -24,7 +24,6 @@ from labctl.lab.existing import (
 from labctl.lab.reporter import Reporter
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
-from labctl.plan.model import LabPlan
 from labctl.results import RunResult
 from labctl.state.store import LabStore
 from labctl.system.waiting import Deadline
@@ -51,18 +50,29 @@ def check(name: str, store: LabStore, reporter: Reporter, names: Sequence[str], 
                 raise LabStopped(f"the lab {name} is stopped", "labctl up starts it")
             with connect(lab.plan, answer=answer_seconds(deadline)) as client:
                 works = all(state.state == "running" and not state.reason for state in states)
-                context = lab_context(lab, client, deadline, works=works)
-                run_selected_checks(log, lab.plan, context, wanted)
+                run_selected_checks(log, lab, client, wanted, deadline, works=works)
         return write_report(log, spec, lab.folder, store, collect_outcome(log, lab.runtime))
 
 
-def run_selected_checks(log: RunLog, plan: LabPlan, context: CheckContext, wanted: list[checks.Check]) -> None:
-    """Run the checks on a lab, and keep their results and the state of its topics in `log`."""
+def run_selected_checks(
+    log: RunLog,
+    lab: ExistingLab,
+    client: KafkaClient,
+    wanted: list[checks.Check],
+    deadline: Deadline,
+    *,
+    works: bool = True,
+) -> None:
+    """Run the checks on a lab, and keep their results and the state of its topics in `log`.
+
+    `works`: whether all its nodes do. Raises HostError where a secret of the lab can't be read.
+    """
     if wanted:
+        context = lab_context(lab, client, deadline, works=works)
         with log.step("checks"):
             began = time.monotonic()
             log.add_checks(checks.run_checks(context, wanted), began)
-    record_topics(log, context.client, [topic.name for topic in plan.topics])
+    record_topics(log, client, [topic.name for topic in lab.plan.topics])
 
 
 def record_topics(log: RunLog, client: KafkaClient, names: list[str]) -> None:

@@ -40,8 +40,8 @@ was attacked by commands that empty it too, and removed.
 | faults | {faults} |
 
 A record that was read and not acknowledged is no fault: the writer did not learn that Kafka had it. A librdkafka client
-whose last broker tells it, while it ends, that there are no brokers, stands still for ever, on any Kafka (issue 5301 of
-librdkafka, open in 2.16): its user has to start it again, and so does this run.
+whose last broker responds, while it ends, that there are no brokers, never connects again, on any Kafka (issue 5301 of
+librdkafka, open in 2.16). Its user has to start it again, and so does this run; the new one must write and read.
 
 """
 

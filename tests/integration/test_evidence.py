@@ -16,7 +16,7 @@ import pytest
 from labctl.constants import HOMEWORK_ORDERS
 from labctl.homework.evidence import TITLE
 from labctl.homework.manifest import manifest_text
-from labctl.homework.screenshots import find_browser
+from labctl.homework.screenshots import LONGEST, find_browser
 from labctl.kafka.broker_settings import environment_name
 from tests.integration.browser import open_page
 from tests.integration.labs import OWN_IMAGE, lab_yaml
@@ -181,9 +181,13 @@ def test_a_browser_that_is_ended_leaves_nothing(labctl, screenshots, tmp_path, l
     process = labctl.start("evidence", "--force")
     wait_for(lambda: _children(process.pid, "--screenshot="))
     time.sleep(0.3)  # for its first files
+    work = labctl.state / "work"
+    folders = [link.resolve() for link in work.glob("browser-*") if link.is_symlink()]
+    assert len(folders) == (1 if len(str(folders[0])) <= LONGEST else 2)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 143
-    assert list(temporary.iterdir()) == list(labctl.folder.glob("browser-*")) == []
+    assert [folder for folder in folders if folder.exists()] == []
+    assert list(temporary.iterdir()) == list(work.iterdir()) == []
 
 
 def _children(pid, word):

@@ -8,7 +8,7 @@ from labctl.kafka.client.cluster_state import ClusterState
 from labctl.kafka.client.connection import REQUEST_SECONDS
 from labctl.kafka.client.group_consumer import GroupConsumer
 from labctl.kafka.client.records import Records
-from labctl.kafka.client.types import Group, NewTopics, Quorum, Quota, Record, Voter
+from labctl.kafka.client.types import Group, Quorum, Quota, Record, Voter
 from labctl.kafka.client.unpacking import LARGEST_BATCH, Oversized
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Group",
     "GroupConsumer",
     "KafkaClient",
-    "NewTopics",
     "Oversized",
     "Quorum",
     "Quota",

@@ -10,7 +10,6 @@ from labctl.errors import KafkaFailed
 from labctl.kafka.client.acls import as_acl, delete
 from labctl.kafka.client.adapter import end_producer, map_errors, raise_error, with_timeout
 from labctl.kafka.client.connection import Connection
-from labctl.kafka.client.types import NewTopics
 from labctl.plan.model import AclPlan
 
 # of metadata that one request makes; Kafka refuses 10,000 (QuorumController.MAX_RECORDS_PER_USER_OP)
@@ -22,8 +21,8 @@ class AdminWrite(Connection):
     """The methods that change something other than records. Each raises KafkaFailed."""
 
     @with_timeout
-    def create_topics(self, topics: NewTopics) -> list[str]:
-        """Create topics, and return the names of those that did not exist before."""
+    def create_topics(self, topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> list[str]:
+        """Create {name: (partitions, replication factor, settings)}, and return the names that did not exist before."""
         if not topics:
             return []
         from kafka.admin import NewTopic
@@ -182,7 +181,7 @@ class AdminWrite(Connection):
                 raise KafkaFailed(f"set the password of {user}: {error}")
 
 
-def _batches(topics: NewTopics) -> Iterator[list[str]]:
+def _batches(topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> Iterator[list[str]]:
     """Yield the names of the topics that one request creates."""
     batch: list[str] = []
     records = 0

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
-
-NewTopics: TypeAlias = dict[str, tuple[int, int, Mapping[str, str]]]
-"""{name: (partitions, replication factor, settings)} of topics to create."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ CLUSTER_LABEL = "labctl.cluster"  # the lab to which an object of Docker belongs
 MOUNTED_CONFIG = "/mnt/shared/config"  # where apache/kafka's launcher reads settings
 MOUNTED_PROPERTIES = f"{MOUNTED_CONFIG}/server.properties"
 TOOLS_MEMORY = 512  # MiB for tools that run by `docker exec` in the node's container
-QUICK_START = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+JAVA_OPTIONS = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 # Docker gives a container that starts again the first free address, which another node had where several start. Java
 # keeps the address of a name for 30 s: a node that kept running would send its requests to the wrong node, for ever.
 FRESH_ADDRESSES = ["-Dsun.net.inetaddr.ttl=0", "-Dsun.net.inetaddr.negative.ttl=0"]
@@ -33,7 +33,7 @@ def render_compose(plan: LabPlan) -> dict[str, str]:
             nodes=[_service(plan, node) for node in plan.nodes],
             memory=memory,
             project=project_name(plan),
-            java_options=" ".join(QUICK_START if len(plan.nodes) == 1 else QUICK_START + FRESH_ADDRESSES),
+            java_options=" ".join(JAVA_OPTIONS if len(plan.nodes) == 1 else JAVA_OPTIONS + FRESH_ADDRESSES),
             cluster_label=CLUSTER_LABEL,
         )
     }
