@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 
+from labctl.__main__ import main
 from labctl.errors import Interrupted
 from labctl.system import foreground
 from labctl.system.parallel import run_with_timeout
@@ -120,3 +121,17 @@ def test_a_signal_while_a_program_starts_reaches_it(monkeypatch, number):
     monkeypatch.setattr(subprocess, "Popen", Program)
     assert foreground.run_in_foreground(["program"], {}) == 128 + number
     assert signals == [number]
+
+
+@pytest.mark.parametrize(
+    ("at_the_start", "meanwhile"),
+    [(signal.default_int_handler, signal.SIG_DFL), (signal.SIG_IGN, signal.SIG_IGN)],
+    ids=["at a terminal", "ignored"],
+)
+def test_an_interrupt_while_labctl_is_imported_is_no_traceback(monkeypatch, at_the_start, meanwhile):
+    """Its own handlers are not there yet, and Python's would print one."""
+    found = []
+    monkeypatch.setattr("labctl.cli.main.main", lambda: found.append(signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, at_the_start)
+    main()
+    assert found == [meanwhile]

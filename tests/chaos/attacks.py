@@ -89,7 +89,8 @@ class Attacks:
         outcome.codes.append((line.command, code))
         outcome.ended = time.monotonic() - sent if number != signal.SIGKILL else None
         allowed = EXIT_CODES | {OF_SIGNALS.get(number, -number), -number}  # the second: before Python was there
-        outcome.fault = "" if code in allowed and "Traceback" not in output else f"exit code {code}: {output}"
+        traced = "Traceback" in output and not (number == signal.SIGINT and _of_python_alone(output))
+        outcome.fault = f"exit code {code}: {output}" if traced or code not in allowed else ""
         self.repair(outcome)
         return outcome
 
@@ -183,3 +184,8 @@ class Attacks:
             with contextlib.suppress(ValueError):
                 self._lab.labctl.started.remove(process)
         return process.returncode, output[-3000:]
+
+
+def _of_python_alone(output: str) -> bool:
+    """Whether a traceback is of a Ctrl-C that came while Python started, before the first line of labctl."""
+    return "KeyboardInterrupt" in output and "/labctl/" not in output

@@ -13,12 +13,9 @@ from labctl.rendering.templates import render_template
 SOURCE = Path(__file__).parent.parent.parent
 REAL_HOME = Path.home()
 OWN_IMAGE = "labctl/kafka"
-# runs a command that SIGHUP ends, as at a terminal: a test run under nohup(1) ignores it, and so would its programs
-AT_A_TERMINAL = (
-    sys.executable,
-    "-c",
-    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
-)
+# runs a command that signals end, as at a terminal: in the background, and under nohup(1), a test run ignores them, and
+# so would its programs
+AT_A_TERMINAL = ("env", "--default-signal=HUP,INT")
 NO_ENGINE = "unix:///nonexistent/docker.sock"  # tests of the local runtime must not find an engine
 
 
