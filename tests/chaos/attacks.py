@@ -187,5 +187,5 @@ class Attacks:
 
 
 def _of_python_alone(output: str) -> bool:
-    """Whether a traceback is of a Ctrl-C that came while Python started, before the first line of labctl."""
-    return "KeyboardInterrupt" in output and "/labctl/" not in output
+    """Whether a traceback is of a Ctrl-C that came while Python started, before labctl could change what it does."""
+    return "KeyboardInterrupt" in output and "/labctl/" not in output.replace("/labctl/__main__.py", "")
