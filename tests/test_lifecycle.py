@@ -1,15 +1,17 @@
 """What `up`, `stop` and `down` do with a lab."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from labctl import report
-from labctl.errors import Interrupted, KafkaFailed, LabError, NodeDied, SpecError
+from labctl.errors import HostError, Interrupted, KafkaFailed, LabError, NodeDied, SpecError
 from labctl.lab import lifecycle
 from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
 from labctl.plan.planner import make_plan
+from labctl.results import CheckResult
 from labctl.runtime.access import render
 from labctl.spec.loader import parse_spec
 from tests.fake_lab import TEXT
@@ -182,3 +184,18 @@ def test_a_lab_of_another_labctl_version_is_reported(fake_lab):
     fake_lab.store.save(replace(record, spec=record.spec | {"colour": "red"}))
     with pytest.raises(LabError, match="created by another version of labctl"):
         lifecycle.down("lab", fake_lab.store, NullReporter())
+
+
+def test_a_runtime_that_stops_responding_during_the_checks_changes_no_result(fake_lab, monkeypatch):
+    """The checks have failed, and the lab stays: whether a node ended can't be known."""
+
+    def no_engine(**_):
+        raise HostError("no Docker Engine responds")
+
+    def fail(log, *_args, **_options):
+        log.add_checks([CheckResult("topics", "failed", 0.1, "no response")], time.monotonic())
+        monkeypatch.setattr(fake_lab.runtime, "nodes", no_engine)
+
+    monkeypatch.setattr("labctl.lab.lifecycle.run_selected_checks", fail)
+    assert fake_lab.up().status == "failed"
+    assert fake_lab.store.load("lab").phase == "up"

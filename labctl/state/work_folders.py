@@ -19,17 +19,18 @@ OWNER = ".owner"
 
 
 @contextlib.contextmanager
-def work_folder(root: Path, prefix: str, place: Path | None = None) -> Iterator[Path]:
+def work_folder(root: Path, prefix: str, place: Path | None = None, remedy: str = SPACE) -> Iterator[Path]:
     """Create a private folder for the block, in the state folder `root` or in `place`, and remove it afterwards.
 
-    Where labctl is killed before that, `sweep` removes it. Raises HostError where it can't be created.
+    Where labctl is killed before that, `sweep` removes it. Raises HostError, with the `remedy`, where it can't be
+    created.
     """
     sweep(root)
     base = _base(root)
     name = f"{prefix}-{secrets.token_hex(4)}"
     folder = (place or base) / name
     owner = ProcessId.of(os.getpid())
-    with file_errors(folder, SPACE):
+    with file_errors(folder, remedy):
         if owner:
             owner.save(base / f"{name}{OWNER}")
         if place:
