@@ -10,7 +10,7 @@ import psutil
 
 from tests.integration import snapshot
 from tests.integration.docker_command import docker
-from tests.integration.labs import AT_A_TERMINAL, OWN_IMAGE, Labctl, make_labctl
+from tests.integration.labs import OWN_IMAGE, Labctl, make_labctl
 
 NAME = "chaos"
 RUNTIMES = ("local", "compose")
@@ -33,6 +33,8 @@ PRESETS = {
     "isolated": Preset(1, brokers=3, controllers="3"),
 }
 SHARES = sum(preset.share for preset in PRESETS.values())
+# as labs.AT_A_TERMINAL, with GNU's env(1): Python would lose signals while it starts
+AT_A_TERMINAL = ("env", "--default-signal=HUP,INT")
 LATE_SECONDS = 10.0  # for what the engine ends a moment later
 
 

@@ -15,7 +15,12 @@ REAL_HOME = Path.home()
 OWN_IMAGE = "labctl/kafka"
 # runs a command that signals end, as at a terminal: in the background, and under nohup(1), a test run ignores them, and
 # so would its programs
-AT_A_TERMINAL = ("env", "--default-signal=HUP,INT")
+AT_A_TERMINAL = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGINT)]; "
+    "os.execv(sys.argv[1], sys.argv[1:])",
+)
 NO_ENGINE = "unix:///nonexistent/docker.sock"  # tests of the local runtime must not find an engine
 
 
