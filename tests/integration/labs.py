@@ -14,12 +14,11 @@ SOURCE = Path(__file__).parent.parent.parent
 REAL_HOME = Path.home()
 OWN_IMAGE = "labctl/kafka"
 # runs a command that signals end, as at a terminal: in the background, and under nohup(1), a test run ignores them, and
-# so would its programs
+# so would its programs (1 is SIGHUP, 2 SIGINT)
 AT_A_TERMINAL = (
     sys.executable,
     "-c",
-    "import os, signal, sys; [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGINT)]; "
-    "os.execv(sys.argv[1], sys.argv[1:])",
+    "import os, signal as s, sys; [s.signal(n, s.SIG_DFL) for n in (1, 2)]; os.execv(sys.argv[1], sys.argv[1:])",
 )
 NO_ENGINE = "unix:///nonexistent/docker.sock"  # tests of the local runtime must not find an engine
 
