@@ -279,25 +279,14 @@ def _fill_and_check_twice(lab: ExistingLab, log: RunLog, deadline: Deadline) -> 
     try:
         _fill_and_check(lab, log, deadline)
     except KafkaFailed:
-        if not _started_ended_nodes(lab):
+        if not start_ended_nodes(lab.runtime):
             raise
     else:
-        if log.status == "passed" or not _started_ended_nodes(lab):
+        if log.status == "passed" or not start_ended_nodes(lab.runtime):
             return
     log.begin_again()
     _wait_until_ready(lab, log, deadline)
     _fill_and_check(lab, log, deadline)
-
-
-def _started_ended_nodes(lab: ExistingLab) -> bool:
-    """Start the nodes that ended and may run now, and return whether there are any.
-
-    False too where the runtime does not respond: what has failed already is the report.
-    """
-    try:
-        return start_ended_nodes(lab.runtime)
-    except LabError:
-        return False
 
 
 def _fill_and_check(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labctl.diagnostics.diagnosis import NodeTrace, diagnose, root_cause
-from labctl.errors import KafkaFailed, NodeDied, ReadinessTimeout
+from labctl.errors import HostError, KafkaFailed, NodeDied, ReadinessTimeout, RuntimeFailed
 from labctl.kafka.client import KafkaClient, connection_error
 from labctl.kafka.server_log import last_run
 from labctl.plan.model import LabPlan
@@ -56,9 +56,14 @@ def wait_for_topics(plan: LabPlan, runtime: Runtime, client: KafkaClient, deadli
 def start_ended_nodes(runtime: Runtime) -> bool:
     """Start the nodes that ended and may run now, and return whether there are any.
 
-    Raises HostError or RuntimeFailed where the runtime does not respond.
+    False too where the runtime does not respond: what failed before is the report. Raises LabError as `start_again`,
+    where a node can't be started.
     """
-    started = [runtime.start_again(state.name) for state in runtime.nodes() if state.state != "running"]
+    try:
+        states = runtime.nodes()
+    except (HostError, RuntimeFailed):
+        return False
+    started = [runtime.start_again(state.name) for state in states if state.state != "running"]
     return any(started)
 
 

@@ -22,19 +22,20 @@ OWNER = ".owner"
 def work_folder(root: Path, prefix: str, place: Path | None = None, remedy: str = SPACE) -> Iterator[Path]:
     """Create a private folder for the block, in the state folder `root` or in `place`, and remove it afterwards.
 
-    Where labctl is killed before that, `sweep` removes it. Raises HostError, with the `remedy`, where it can't be
-    created.
+    Where labctl is killed before that, `sweep` removes it. Raises HostError where it can't be created; `remedy` is for
+    a `place` that can't be written.
     """
     sweep(root)
     base = _base(root)
     name = f"{prefix}-{secrets.token_hex(4)}"
     folder = (place or base) / name
     owner = ProcessId.of(os.getpid())
-    with file_errors(folder, remedy):
+    with file_errors(base, SPACE):
         if owner:
             owner.save(base / f"{name}{OWNER}")
         if place:
             (base / name).symlink_to(folder.absolute())
+    with file_errors(folder, remedy):
         folder.mkdir(mode=0o700)
     try:
         yield folder

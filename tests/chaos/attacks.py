@@ -23,6 +23,7 @@ SIGNALS = {signal.SIGKILL: 16, signal.SIGTERM: 2, signal.SIGINT: 1, signal.SIGHU
 OF_SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 WAYS = {"local": ("kill", "kill", "term"), "compose": ("kill", "kill", "stop", "term", "restart")}
 ENDED_WITH_ITS_NODE = {"exec": {137, 143}}  # the program's own exit code, where the other command stops the node
+CAN_FAIL = {"check", "up", "run", "lint", "exec", "notebook"}  # 1: a check, a finding, a program, a cell
 FIRST_GUESS = 0.5  # seconds that a command takes
 LATEST_KILL = 0.9  # of the time that it takes, so that it still runs
 LATEST_START = 1.0  # of the second of two commands
@@ -89,8 +90,9 @@ class Attacks:
         outcome.codes.append((line.command, code))
         outcome.ended = time.monotonic() - sent if number != signal.SIGKILL else None
         allowed = EXIT_CODES | {OF_SIGNALS.get(number, -number), -number}  # the second: before Python was there
-        traced = "Traceback" in output and not (number == signal.SIGINT and _of_python_alone(output))
-        outcome.fault = f"exit code {code}: {output}" if traced or code not in allowed else ""
+        faulty = "Traceback" in output or _is_no_result(line.command, code)
+        if code not in allowed or (faulty and not (number == signal.SIGINT and _of_python_alone(output))):
+            outcome.fault = f"exit code {code}: {output}"
         self.repair(outcome)
         return outcome
 
@@ -104,7 +106,8 @@ class Attacks:
         for line, process in zip((first, second), processes, strict=True):
             code, output = self._end(process)
             outcome.codes.append((line.command, code))
-            if code not in ENDED_WITH_ITS_NODE.get(line.command, ()) and (fault := fault_of(code, output)):
+            fault = fault_of(code, output) or ("exit code 1" if _is_no_result(line.command, code) else "")
+            if fault and code not in ENDED_WITH_ITS_NODE.get(line.command, ()):
                 outcome.fault = f"{outcome.fault}; {line.text}: {fault}: {output}".removeprefix("; ")
         seconds = time.monotonic() - started
         for line in (first, second):
@@ -184,6 +187,11 @@ class Attacks:
             with contextlib.suppress(ValueError):
                 self._lab.labctl.started.remove(process)
         return process.returncode, output[-3000:]
+
+
+def _is_no_result(command: str, code: int) -> bool:
+    """Whether a command ended with 1, which is no result of it."""
+    return code == 1 and command not in CAN_FAIL
 
 
 def _of_python_alone(output: str) -> bool:

@@ -33,8 +33,6 @@ PRESETS = {
     "isolated": Preset(1, brokers=3, controllers="3"),
 }
 SHARES = sum(preset.share for preset in PRESETS.values())
-# as labs.AT_A_TERMINAL, with GNU's env(1): Python would lose signals while it starts
-AT_A_TERMINAL = ("env", "--default-signal=HUP,INT")
 LATE_SECONDS = 10.0  # for what the engine ends a moment later
 
 
@@ -53,7 +51,8 @@ class Lab:
         else:
             self.labctl.env.pop("DOCKER_HOST")  # the engine of this machine
         self.labctl.env["TMPDIR"] = str(self._temporary)
-        self.labctl.around = [*AT_A_TERMINAL]
+        # a run in the background ignores them; Python in place of env(1) would lose those that come while it starts
+        self.labctl.around = ["env", "--default-signal=HUP,INT"]
 
     def set_up(self, preset: str) -> None:
         """Write its lab.yaml."""

@@ -13,13 +13,15 @@ from labctl.rendering.templates import render_template
 SOURCE = Path(__file__).parent.parent.parent
 REAL_HOME = Path.home()
 OWN_IMAGE = "labctl/kafka"
+DEFAULT_SIGNALS = """
+import os, signal, sys
+for number in (signal.SIGHUP, signal.SIGINT):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 # runs a command that signals end, as at a terminal: in the background, and under nohup(1), a test run ignores them, and
-# so would its programs (1 is SIGHUP, 2 SIGINT)
-AT_A_TERMINAL = (
-    sys.executable,
-    "-c",
-    "import os, signal as s, sys; [s.signal(n, s.SIG_DFL) for n in (1, 2)]; os.execv(sys.argv[1], sys.argv[1:])",
-)
+# so would its programs
+AT_A_TERMINAL = (sys.executable, "-c", DEFAULT_SIGNALS)
 NO_ENGINE = "unix:///nonexistent/docker.sock"  # tests of the local runtime must not find an engine
 
 
