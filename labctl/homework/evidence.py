@@ -102,7 +102,7 @@ def make_evidence(
         with own_folder(target.parent, create=True):  # no link is followed to it
             target = target.parent.resolve() / target.name
         # beside it, and not hidden: a Chromium that is a snap can read neither /tmp nor hidden folders
-        with work_folder(LabStore().root, target.stem, target.parent, ELSEWHERE) as work:
+        with work_folder(LabStore().root, "evidence", target.parent, ELSEWHERE) as work:
             folder = Path(work, target.stem if _is_zip(target) else target.name)
             folder.mkdir()
             artifacts = _fill(_Folder(folder), plan, in_docker, runtime, reports)
