@@ -183,7 +183,8 @@ def test_a_browser_that_is_ended_leaves_nothing(labctl, screenshots, tmp_path, l
     time.sleep(0.3)  # for its first files
     work = labctl.state / "work"
     folders = [link.resolve() for link in work.glob("browser-*") if link.is_symlink()]
-    assert len(folders) == (1 if len(str(folders[0])) <= LONGEST else 2)
+    longest = max(len(str(folder)) for folder in folders)  # the profile's; a second one is where paths are short
+    assert len(folders) == (1 if longest <= LONGEST else 2)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 143
     assert [folder for folder in folders if folder.exists()] == []
