@@ -4,22 +4,27 @@ import json
 import os
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 from junit2htmlreport.parser import Junit
 
+from labctl.report.html import to_html
 from labctl.report.json_format import json_schema
+from labctl.results import CheckResult
 from tests.integration.browser import findings, open_page
 from tests.integration.labs import lab_yaml, make_labctl
 from tests.integration.polling import wait_for
+from tests.sample_run import RUN
 
 pytestmark = [pytest.mark.browser, pytest.mark.local]
 
 AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
+LAPTOP = {"width": 1024, "height": 700}
 
 
 def good(labctl):
@@ -95,6 +100,20 @@ def test_a_report_in_a_browser(reports, chromium, tmp_path, kind, scheme):
             assert findings(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
             page.screenshot(path=shots / f"{kind}-{scheme}-{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("size", [DESK, LAPTOP], ids=["desk", "laptop"])
+def test_what_was_observed_beside_a_long_name(chromium, tmp_path, size):
+    """The layers of `labctl check --container` have long names: the column beside them stays wide, and visible."""
+    checks = (
+        CheckResult("broker:9092 from another container on labctl-homework", "passed", 0.6, "1 broker responds " * 4),
+        CheckResult("advertised", "failed", 0.2, f"broker 1 sends clients to {'a-long-name.' * 8}example:9092"),
+    )
+    (tmp_path / "report.html").write_text(to_html(replace(RUN, checks=checks)))
+    with open_page(chromium, (tmp_path / "report.html").as_uri(), viewport=size) as page:
+        table = page.locator(".scroll", has=page.locator(".track"))
+        assert table.evaluate("element => element.scrollWidth <= element.clientWidth")
+        assert table.locator("th.wide").evaluate("element => element.clientWidth") >= 240
 
 
 def test_the_keyboard_alone_opens_a_transcript(reports, chromium):
