@@ -25,6 +25,7 @@ AUTO = "listeners: {external: {port: auto}}\nui: {kind: none}\nchecks: none\n"
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
 LAPTOP = {"width": 1024, "height": 700}
+TABLET = {"width": 768, "height": 1024}
 
 
 def good(labctl):
@@ -102,8 +103,10 @@ def test_a_report_in_a_browser(reports, chromium, tmp_path, kind, scheme):
             page.screenshot(path=shots / f"{kind}-{scheme}-{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize("size", [DESK, LAPTOP], ids=["desk", "laptop"])
-def test_what_was_observed_beside_a_long_name(chromium, tmp_path, size):
+@pytest.mark.parametrize(
+    ("size", "least"), [(DESK, 240), (LAPTOP, 240), (TABLET, 190)], ids=["desk", "laptop", "tablet"]
+)
+def test_what_was_observed_beside_a_long_name(chromium, tmp_path, size, least):
     """The layers of `labctl check --container` have long names: the column beside them stays wide, and visible."""
     checks = (
         CheckResult("broker:9092 from another container on labctl-homework", "passed", 0.6, "1 broker responds " * 4),
@@ -113,7 +116,7 @@ def test_what_was_observed_beside_a_long_name(chromium, tmp_path, size):
     with open_page(chromium, (tmp_path / "report.html").as_uri(), viewport=size) as page:
         table = page.locator(".scroll", has=page.locator(".track"))
         assert table.evaluate("element => element.scrollWidth <= element.clientWidth")
-        assert table.locator("th.wide").evaluate("element => element.clientWidth") >= 240
+        assert table.locator("th.wide").evaluate("element => element.clientWidth") >= least
 
 
 def test_the_keyboard_alone_opens_a_transcript(reports, chromium):
