@@ -1,9 +1,9 @@
 """Look for versions of Kafka on Maven Central that have no version lock file, lock them and try them.
 
-`python scripts/new_kafka.py` writes the version lock file of each new version (Maven and a JDK must be on PATH), and runs
-its labs: tests/integration/test_versions.py, in Docker too where an engine responds. If they fail, it deletes the lock
-file. `--list` only lists. Exit code 0: there is no new version, or all passed (commit the new files); 1: `--list` found
-new versions, or a version failed.
+`python scripts/new_kafka.py` writes the version lock file of each new version (Maven and a JDK must be on PATH), and
+runs its labs: tests/integration/test_versions.py, in Docker too where an engine responds. If they fail, it deletes the
+lock file. `--list` only lists. Exit code 0: there is no new version, or all passed (commit the new files); 1: `--list`
+found new versions, or a version failed.
 """
 
 from __future__ import annotations

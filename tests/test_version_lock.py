@@ -43,3 +43,10 @@ def test_new_versions_of_kafka():
     available = ["0.10.2.1", "3.8.1", "3.9.2", "4.2.0", "4.2.2", "4.10.0", "4.9.1", "4.11.0-rc1", "4.2.1"]
     assert new_versions(available, ["3.9.2", "4.2.1"]) == ["4.2.2", "4.9.1", "4.10.0"]
     assert new_versions(available, ["3.9.2", "4.2.2", "4.9.1", "4.10.0"]) == []
+
+
+def test_readme_lists_every_version():
+    """README names the versions that have a lock file, all of which the tests run."""
+    readme = (NEW_KAFKA.parent.parent / "README.md").read_text(encoding="utf-8")
+    *most, newest = locked_versions()
+    assert f"labctl is tested with Kafka {', '.join(most)} and {newest} (" in readme
