@@ -12,9 +12,21 @@ def main() -> None:
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _refuse_windows()
     from labctl.cli.main import main as run
 
     run()
+
+
+def _refuse_windows() -> None:
+    from labctl.errors import HostError
+    from labctl.windows import refuse_windows
+
+    try:
+        refuse_windows()
+    except HostError as error:
+        sys.stderr.write(f"labctl: {error.message}\n  try: {error.hint}\n")
+        sys.exit(error.exit_code)
 
 
 def _leave_out_the_current_folder() -> None:

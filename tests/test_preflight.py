@@ -85,8 +85,8 @@ def test_a_work_folder_that_can_t_be_written(fake_lab):
 
 def test_inner_ports_beside_an_external_port_9092(monkeypatch):
     """They are others then, and a program that has one of them on every address is named."""
-    monkeypatch.setattr("labctl.system.ports.can_bind", lambda _address, port: port != 19092)
-    monkeypatch.setattr("labctl.system.ports.port_user", lambda _port: PortUser("other (pid 7)"))
+    monkeypatch.setattr("labctl.system.ports.is_free", lambda _address, port: port != 19092)
+    monkeypatch.setattr("labctl.system.ports.port_user", lambda _address, _port: PortUser("other (pid 7)"))
     plain = new_identity(parse_spec(""), FACTS, state="/s", others=())
     assert (plain.internal_port, plain.controller_port) == (9092, 9093)
     spec = parse_spec("listeners: {external: {port: 9092}}")

@@ -13,7 +13,15 @@ from labctl.state.store import LabStore
 from labctl.state.work_folders import short_place, work_folder
 
 VARIABLE = "LABCTL_BROWSER"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    # on macOS an application is not on PATH
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
 SECONDS = 60
 # bytes of its temporary folder's path: that of its socket has 45 more, of 107 (unix(7)), and with more it ends
 LONGEST = 58

@@ -29,6 +29,7 @@ from labctl.lab.existing import (
     restore_record,
     with_spec,
 )
+from labctl.lab.inner_address import with_free_address
 from labctl.lab.killed_brokers import unregister_killed_brokers
 from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
 from labctl.lab.readiness import start_ended_nodes, wait_for_topics, wait_until_ready
@@ -171,7 +172,7 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
         started = False
         try:
             with log.step("prepare"):
-                lab = with_spec(record, spec, reporter)
+                lab = with_free_address(with_spec(record, spec, reporter), spec, store, reporter)
                 state = _prepare(lab, spec, store, log)
             deadline = Deadline.after(spec.timeout)
             with log.step("start"):

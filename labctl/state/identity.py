@@ -11,12 +11,13 @@ from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
 from labctl.plan.inner_ports import inner_ports
 from labctl.plan.model import PAGE_ADDRESS, HostFacts, Identity
-from labctl.system.ports import free_loopback, free_ports
+from labctl.system.ports import free_loopback, free_ports, is_free
 
 if TYPE_CHECKING:
     from labctl.spec.model import LabSpec
 
 
+ONLY_LOOPBACK = "127.0.0.1"  # the only loopback address of macOS
 IN_CONTAINERS = {"loopback": "127.0.0", "internal_port": INTERNAL_PORT, "controller_port": CONTROLLER_PORT}
 
 
@@ -29,16 +30,23 @@ def new_identity(
     """
     first = _external_port(spec, others)
     external = range(first, first + spec.kafka.brokers)
+    page = _ui_port(spec, others)
     return Identity(
         cluster_id=new_cluster_id(),
         state=state,
         external_port=first,
-        ui_port=_ui_port(spec, others),
+        ui_port=page,
         kafka_version=spec.kafka.version,
         **(
             IN_CONTAINERS
             if containers
-            else internal_address(spec.kafka.nodes, facts, {other.loopback for other, _brokers in others}, external)
+            else internal_address(
+                spec.kafka.nodes,
+                facts,
+                taken={other.loopback for other, _brokers in others},
+                external=external,
+                page=page,
+            )
         ),
     )
 
@@ -49,17 +57,28 @@ def new_cluster_id() -> str:
 
 
 def internal_address(
-    nodes: int, facts: HostFacts, taken: AbstractSet[str] = frozenset(), external: range = range(0)
+    nodes: int,
+    facts: HostFacts,
+    *,
+    taken: AbstractSet[str] = frozenset(),
+    external: range = range(0),
+    page: int = 0,
 ) -> dict[str, Any]:
     """Return where the internal listeners of a local lab are: own addresses on Linux, own ports elsewhere.
 
-    `taken` are the networks of other labs, `external` the lab's external ports. Raises HostError where none are free.
+    `taken` are the networks of other labs; `external` and `page` are the lab's ports on 127.0.0.1. Raises HostError
+    where none are free.
     """
     if facts.has_loopback_net:
         internal, controller = inner_ports(external)
         loopback = free_loopback(nodes, (internal, controller), taken)
         return {"loopback": loopback, "internal_port": internal, "controller_port": controller}
-    first = free_ports("127.0.0.1", 2 * nodes)
+    usual = (INTERNAL_PORT, CONTROLLER_PORT)
+    # a lone node has the ports that the homework's commands name
+    if nodes == 1 and set(usual).isdisjoint({*external, page}) and all(is_free(ONLY_LOOPBACK, port) for port in usual):
+        first = INTERNAL_PORT
+    else:
+        first = free_ports(ONLY_LOOPBACK, 2 * nodes, {*external, page})
     return {"loopback": "127.0.0", "internal_port": first, "controller_port": first + 1}
 
 

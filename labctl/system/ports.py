@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -19,6 +20,8 @@ from labctl.system.processes import state_of
 AUTO_PORTS = range(20_000, 30_000)
 LOOPBACK_SECOND = range(64, 255)  # of 127.x.y.0/24: networks for labs
 ATTEMPTS = 1000
+CONNECT_SECONDS = 1  # to a server of this machine, which responds or refuses at once
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a name for it, nothing listens there
 END_PROGRAM = "end that program"
 
 
@@ -37,7 +40,7 @@ class PortUser:
 
 def require(ports: Sequence[HostPort]) -> None:
     """Raise HostError where a port is in use: each of them, and the program that has it."""
-    taken = [(port, port_user(port.number)) for port in ports if not can_bind(port.address, port.number)]
+    taken = [(port, port_user(port.address, port.number)) for port in ports if not is_free(port.address, port.number)]
     if taken:
         remedies = ", ".join(dict.fromkeys(user.remedy for _port, user in taken))
         keys = " and ".join(dict.fromkeys(port.key for port, _user in taken))
@@ -48,8 +51,29 @@ def require(ports: Sequence[HostPort]) -> None:
         )
 
 
-def can_bind(address: str, port: int) -> bool:
-    """Return whether a server could open `address`:`port` now."""
+def is_free(address: str, port: int) -> bool:
+    """Return whether a server could open `address`:`port` now, and its clients would reach that server.
+
+    Where macOS lets two servers have one port, on one address and on all, a server responds already. Clients of a port
+    of 127.0.0.1 connect to `localhost`, which may be ::1.
+    """
+    if not _can_bind(address, port):
+        return False
+    own = "127.0.0.1" if address == EVERY_ADDRESS else address
+    return not any(_accepts(host, port) for host in ((own, "::1") if own == "127.0.0.1" else (own,)))
+
+
+def _accepts(host: str, port: int) -> bool:
+    """Whether a server accepts a connection to a port of this machine."""
+    try:
+        with socket.create_connection((host, port), CONNECT_SECONDS) as connection:
+            # a port of the range for outgoing connections can connect to itself
+            return bool(connection.getsockname() != connection.getpeername())
+    except OSError:
+        return False
+
+
+def _can_bind(address: str, port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -64,7 +88,7 @@ def free_ports(address: str, count: int, taken: AbstractSet[int] = frozenset()) 
     for _ in range(ATTEMPTS):
         first = random.choice(AUTO_PORTS)  # noqa: S311 - spread, not secrecy
         ports = range(first, first + count)
-        if not set(ports) & taken and all(can_bind(address, port) for port in ports):
+        if not set(ports) & taken and all(is_free(address, port) for port in ports):
             return first
     raise HostError(
         f"no {count} free ports in a row between {AUTO_PORTS.start} and {AUTO_PORTS.stop}", "end some programs"
@@ -79,10 +103,10 @@ def free_loopback(count: int, ports: Sequence[int], taken: AbstractSet[str] = fr
     for _ in range(ATTEMPTS):
         loopback = f"127.{random.choice(LOOPBACK_SECOND)}.{random.randint(0, 254)}"  # noqa: S311
         addresses = [f"{loopback}.{number}" for number in range(1, count + 1)]
-        free = all(can_bind(address, port) for address in addresses for port in ports)
+        free = all(is_free(address, port) for address in addresses for port in ports)
         if loopback not in taken and free:
             return loopback
-    users = dict.fromkeys(user.suffix for port in ports if (user := port_user(port)).program)
+    users = dict.fromkeys(user.suffix for port in ports if (user := port_user(EVERY_ADDRESS, port)).program)
     raise HostError(
         f"no loopback network between 127.64.0.0 and 127.254.254.0 has the ports {ports[0]} and {ports[1]} free: "
         f"they are in use{' and'.join(users)}",
@@ -90,16 +114,35 @@ def free_loopback(count: int, ports: Sequence[int], taken: AbstractSet[str] = fr
     )
 
 
-def port_user(port: int) -> PortUser:
-    """Return the program that listens on `port`, as far as the system says which."""
-    with contextlib.suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN
-            if listens and connection.laddr and connection.laddr.port == port and connection.pid:
-                process = psutil.Process(connection.pid)
+def port_user(address: str, port: int) -> PortUser:
+    """Return the program that listens on `address`:`port` or on that port of every address, as far as it is known."""
+    for pid, host in _listeners(port):
+        # a Java program listens on IPv4 addresses as ::ffff:ADDRESS
+        if EVERY_ADDRESS in {address, host} or host.removeprefix("::ffff:") in {address, "::", "::1", EVERY_ADDRESS}:
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
                 state = state_of(process.cmdline())
-                name = f"{process.name()} (pid {connection.pid})"
+                name = f"{process.name()} (pid {pid})"
                 if state:
                     return PortUser(f"the lab {state.name}: {name}", f"labctl down --name {state.name}")
                 return PortUser(name)
     return PortUser()
+
+
+def _listeners(port: int) -> Iterator[tuple[int, str]]:
+    """The pid and the address of each program that listens on a port, as far as the system says which."""
+    for pid, connection in _connections():
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+            yield pid, connection.laddr.ip
+
+
+def _connections() -> Iterator[tuple[int, Any]]:
+    """The connections of each process; on macOS those of this user's processes alone."""
+    try:
+        every = psutil.net_connections("tcp")
+    except (psutil.Error, OSError):
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                yield from ((process.pid, connection) for connection in process.net_connections("tcp"))
+    else:
+        yield from ((connection.pid, connection) for connection in every if connection.pid)

@@ -8,6 +8,21 @@ Under pytest the plugin provides the fixtures `kafka_lab`, `kafka_bootstrap` and
 
 from __future__ import annotations
 
-from labctl.testing.lab import Lab
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labctl.testing.lab import Lab
 
 __all__ = ["Lab"]
+
+
+def __getattr__(name: str) -> Any:
+    """Return `Lab`, imported when it is needed: pytest loads the plugin at each start. Raises HostError on Windows."""
+    if name != "Lab":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from labctl.windows import refuse_windows
+
+    refuse_windows()
+    from labctl.testing.lab import Lab
+
+    return Lab

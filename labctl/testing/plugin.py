@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 import platformdirs
 import pytest
 
-from labctl.system.processes import ProcessId
-
 if TYPE_CHECKING:
     from labctl.testing import Lab
 
@@ -54,10 +52,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def kafka_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A running, verified lab, created when the first test needs it. Raises what entering and leaving `Lab` raises."""
+    from labctl.windows import refuse_windows
+
+    refuse_windows()  # where the others can't be imported
     from labctl.errors import LabError
     from labctl.lab.ephemeral import gc
     from labctl.lab.reporter import NullReporter
     from labctl.state.store import LabStore
+    from labctl.system.processes import ProcessId
     from labctl.testing import Lab
 
     preset, version = request.param
@@ -98,6 +100,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from labctl.lab.lifecycle import down
     from labctl.lab.reporter import NullReporter
     from labctl.state.store import LabStore
+    from labctl.system.processes import ProcessId
 
     store, owner = LabStore(), ProcessId.of(os.getpid())
     for name in [name for name in store.names() if name.startswith(f"{PREFIX}-") and store.is_free(name)]:

@@ -1,0 +1,40 @@
+"""Windows: a sentence that names WSL 2 in place of a traceback, before a module is imported that Windows lacks."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.local
+
+# a Python for Windows, as far as labctl could notice
+WINDOWS = """
+import os, platform, platformdirs, psutil, pytest, subprocess, sys  # these choose their modules by sys.platform
+for name in ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"):
+    sys.modules[name] = None
+sys.platform = "win32"
+"""
+
+
+def python(code):
+    """Run `code` in such a Python."""
+    return subprocess.run(
+        [sys.executable, "-c", WINDOWS + code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("command", ["up", "--help", "lint compose.yml", ""])
+def test_every_command_names_wsl_2(command):
+    """Exit code 3, a sentence and a remedy on stderr, nothing on stdout."""
+    done = python(f"sys.argv = ['labctl', *{command.split()}]\nfrom labctl.__main__ import main\nmain()")
+    assert (done.returncode, done.stdout) == (3, "")
+    problem, remedy = done.stderr.splitlines()
+    assert problem == "labctl: labctl does not run on Windows itself, it runs in WSL 2 (Windows Subsystem for Linux)"
+    assert "wsl --install" in remedy
+
+
+def test_the_plugin_does_not_break_pytest():
+    """A test run without a lab passes; `Lab` raises the same sentence."""
+    done = python("import labctl.testing.plugin\nprint('loaded')\nfrom labctl.testing import Lab")
+    assert done.stdout == "loaded\n"
+    assert done.stderr.splitlines()[-1].startswith("labctl.errors.HostError: labctl does not run on Windows itself")
