@@ -66,8 +66,9 @@ def find_python(version):
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     on_path = shutil.which(f"python{version}")
     for python in (*([on_path] if on_path else []), *pyenv.glob(f"{version}.*/bin/python3")):
-        ask = [python, "-c", "import sys, ensurepip; print('%d.%d' % sys.version_info[:2])"]
+        ask = [python, "-c", "import sys, ensurepip; print('%d.%d' % sys.version_info[:2], sys.executable)"]
         done = subprocess.run(ask, capture_output=True, text=True, timeout=30, check=False)
-        if done.stdout.strip() == version:
-            return str(python)
+        found, _, executable = done.stdout.strip().partition(" ")
+        if found == version:
+            return executable  # what is on PATH may be a script that starts it
     return None

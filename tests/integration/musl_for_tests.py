@@ -1,4 +1,4 @@
-"""Installed into an environment, with a .pth file that imports it: pip and hatchling find musl there in place of glibc."""
+"""In an environment, with a .pth file that imports it: pip and hatchling find musl there in place of glibc."""
 
 import importlib.abc
 import importlib.machinery

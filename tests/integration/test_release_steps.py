@@ -1,4 +1,4 @@
-""".github/workflows/release.yml: its shell steps, read from the file and run as GitHub runs them, up to the publishing."""
+""".github/workflows/release.yml: its shell steps, read from the file and run as GitHub runs them."""
 
 import re
 import shutil
@@ -86,7 +86,7 @@ def test_a_release(job, tmp_path):
 
 def test_the_action_s_tag_is_moved(job, tmp_path):
     """The last job points v0, or the major version of the day, to the commit of the release."""
-    major = TAG.split(".")[0]
+    major = TAG.partition(".")[0]
     repository = tmp_path / "source" / f"kafka_labctl-{__version__}"
     commit = [*AUTHOR, "commit", "--quiet", "--allow-empty", "-m", "the release before"]
     subprocess.run(["git", *commit], cwd=repository, check=True, timeout=60)
