@@ -66,7 +66,7 @@ def find_python(version):
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     on_path = shutil.which(f"python{version}")
     for python in (*([on_path] if on_path else []), *pyenv.glob(f"{version}.*/bin/python3")):
-        ask = [python, "-c", "import sys, ensurepip; print('%d.%d' % sys.version_info[:2], sys.executable)"]
+        ask = [str(python), "-c", "import sys, ensurepip; print('%d.%d' % sys.version_info[:2], sys.executable)"]
         done = subprocess.run(ask, capture_output=True, text=True, timeout=30, check=False)
         found, _, executable = done.stdout.strip().partition(" ")
         if found == version:

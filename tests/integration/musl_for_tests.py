@@ -21,7 +21,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             else:
                 module.platform_tags = lambda *_archs: iter(())
 
-        spec.loader.exec_module = exec_module
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 

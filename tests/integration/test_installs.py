@@ -51,7 +51,7 @@ def test_the_archive_has_what_git_has(source):
     """`make lab`, `make test` and `make test-all` find the same files in a source archive as in a checkout."""
     if not (shutil.which("git") and (SOURCE / ".git").exists()):
         pytest.skip("this is no checkout")
-    listed = ["git", "-C", SOURCE, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = ["git", "-C", str(SOURCE), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, check=True, capture_output=True, text=True, timeout=60).stdout.split("\0")
     checkout = {name for name in names if (SOURCE / name).is_file()}
     archive = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}

