@@ -2,9 +2,11 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
+# the versions of constraints.txt, on every machine
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden bench soak chaos clean
+.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden constraints bench soak chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +44,13 @@ golden: $(BIN)/.dev ## rewrite tests/golden and list the changes
 	LABCTL_GOLDEN=1 $(BIN)/pytest -q tests/test_render.py
 	git diff --stat tests/golden
 
+constraints: $(BIN)/python ## write the newest versions that pyproject.toml allows to constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade uv # not by constraints.txt, which may be outdated
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --no-annotate \
+		--custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
+
 bench: $(BIN)/.dev ## compare labctl with its peers, in one run; writes docs/bench.md
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(INSTALL) '.[bench]'
 	$(BIN)/python -m bench
 
 soak: $(BIN)/.dev ## kill labctl 208 times at any moment; writes docs/soak.md (needs a Docker Engine)
@@ -62,10 +69,10 @@ $(BIN)/python:
 		|| { echo "Python's venv is missing; install it: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-$(BIN)/labctl: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+$(BIN)/labctl: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) .
 	@touch $@
 
-$(BIN)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(BIN)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) '.[dev]'
 	@touch $@ $(BIN)/labctl

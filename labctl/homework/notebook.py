@@ -23,7 +23,7 @@ CELL_SECONDS = 120
 RUN_SECONDS = 400
 # bytes of the state folder's path: that of a socket in it has 35 more, of 107, on macOS of 103
 LONGEST = 65
-EXTRA = "pip install 'kafka-labctl[notebook]'"
+EXTRA = "pip install '.[notebook]' in labctl's checkout"
 
 
 class NotebookFailed(LabError):

@@ -245,7 +245,7 @@ def test_what_can_t_be_created_is_reported(labctl, tmp_path):
     without = {"LABCTL_BROWSER": "/nowhere/chromium", "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
     done = labctl.run("evidence", env=without, timeout=200, check=True)
     no_browser = "there is no /nowhere/chromium; install it (apt-get install chromium), or name one in LABCTL_BROWSER"
-    no_notebook = "the notebook's libraries are not installed; pip install 'kafka-labctl[notebook]'"
+    no_notebook = "the notebook's libraries are not installed; pip install '.[notebook]' in labctl's checkout"
     assert f"! console.png: {no_browser}" in done.stderr
     assert re.search(
         r"^! page-topic.png: http://localhost:\d+/topics/orders: .*refused.*; labctl status", done.stderr, re.MULTILINE

