@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden bench soak chaos clean
+.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden docs bench soak chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,11 @@ golden: $(BIN)/.dev ## rewrite tests/golden and list the changes
 	LABCTL_GOLDEN=1 $(BIN)/pytest -q tests/test_render.py
 	git diff --stat tests/golden
 
+docs: $(BIN)/.dev ## build the documentation as a site: site/index.html
+	$(BIN)/python scripts/docs_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 bench: $(BIN)/.dev ## compare labctl with its peers, in one run; writes docs/bench.md
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m bench
@@ -53,7 +58,7 @@ chaos: $(BIN)/.dev ## attack labs for an hour at random moments, with a writer a
 	$(BIN)/python -m tests.chaos -o docs/chaos.md
 
 clean: ## delete the virtual environment and the caches of the development tools
-	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist site
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
