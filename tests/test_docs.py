@@ -1,4 +1,4 @@
-"""The documentation: its links, the commands that it shows, its navigation, the pages made from the code, its figures."""
+"""The documentation: its links, its commands, its navigation, the pages made from the code, its figures."""
 
 import re
 import runpy
@@ -113,7 +113,9 @@ def test_commands_are_found(script, commands):
     assert list(labctl_commands(script)) == commands
 
 
-@pytest.mark.parametrize("arguments", ["upp", "up --prest cluster", "up --preset none", "env --format yaml", "cache hot", "cache warm --now"])
+@pytest.mark.parametrize(
+    "arguments", ["upp", "up --prest cluster", "up --preset none", "env --format yaml", "cache hot", "cache warm --now"]
+)
 def test_wrong_commands_are_refused(arguments):
     """A command, an option or a value that does not exist is a usage error."""
     with pytest.raises(click.UsageError):

@@ -37,7 +37,7 @@ def sections(text):
 
 
 def type_in_bash(commands, folder, env, timeout=300):
-    """Run commands in a bash that ends at the first failure and finds `labctl`; return all that they print, in order."""
+    """Run commands in a bash that finds `labctl` and ends at the first failure; return all that they print."""
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", commands],
         cwd=folder,
