@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -332,5 +333,6 @@ def test_what_a_shell_asks_for_completion_succeeds(monkeypatch, capsys, instruct
     for name, value in {"_LABCTL_COMPLETE": instruction, "COMP_WORDS": "labctl d", "COMP_CWORD": "d"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.argv", ["labctl"])
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # else click takes pytest's name
     assert main._run() == 0
     assert printed in capsys.readouterr().out

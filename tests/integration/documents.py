@@ -14,7 +14,7 @@ from tests.integration.labs import OWN_IMAGE, SOURCE
 
 STOCK = "apache/kafka:4.3.1"
 IN_CHECKOUT = "in labctl's folder"  # the title of a block that is typed there
-BLOCK = re.compile(r'^```(\w+)(?: title="(.*)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"\n]*)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)

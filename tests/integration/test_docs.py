@@ -41,13 +41,14 @@ NOT_TYPED = [
 def _type(page, labctl):
     """Type a page, and compare each text block with what the commands before it printed."""
     printed = iter(type_page(PAGES[page], labctl.folder, labctl.env))
-    output = ""
+    output, wrong = "", []
     for block in PAGES[page]:
         if block.kind == "sh":
             output = next(printed)
         elif block.kind == "text":
-            for line in block.text.splitlines():
-                assert shown_as(line).search(output), f"{page} shows `{line}`, and the commands printed\n{output}"
+            missing = [line for line in block.text.splitlines() if not shown_as(line).search(output)]
+            wrong += [f"the page shows {missing}, and the commands printed\n{output}"] if missing else []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_block_that_is_not_typed_has_a_reason():
