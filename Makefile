@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden constraints bench soak chaos clean
+.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden constraints docs bench soak chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ constraints: $(BIN)/python ## write the newest versions that pyproject.toml allo
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --no-annotate \
 		--custom-compile-command 'make constraints' --output-file constraints.txt pyproject.toml
 
+docs: $(BIN)/.dev ## build the documentation as a site: site/index.html
+	$(BIN)/python scripts/docs_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 bench: $(BIN)/.dev ## compare labctl with its peers, in one run; writes docs/bench.md
 	$(INSTALL) '.[bench]'
 	$(BIN)/python -m bench
@@ -60,7 +65,7 @@ chaos: $(BIN)/.dev ## attack labs for an hour at random moments, with a writer a
 	$(BIN)/python -m tests.chaos -o docs/chaos.md
 
 clean: ## delete the virtual environment and the caches of the development tools
-	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist site
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,11 +1,13 @@
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from labctl.cli import main
 from labctl.cli.main import COMMANDS, cli
 from labctl.cli.options import lab_request
 from labctl.errors import SpecError
@@ -323,3 +325,14 @@ def test_checks_and_timeout_are_not_kept_for_the_next_call():
     store.save(replace(create_record(store, "homework", source=""), spec=spec.model_dump()))
     requested = lab_request(None, None).spec
     assert (requested.checks, requested.timeout, requested.listeners.external.port) == ("full", 120, "auto")
+
+
+@pytest.mark.parametrize(("instruction", "printed"), [("zsh_source", "#compdef labctl"), ("fish_complete", "doctor")])
+def test_what_a_shell_asks_for_completion_succeeds(monkeypatch, capsys, instruction, printed):
+    """The shell gets its script and the completions with exit code 0."""
+    for name, value in {"_LABCTL_COMPLETE": instruction, "COMP_WORDS": "labctl d", "COMP_CWORD": "d"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["labctl"])
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)  # else click takes pytest's name
+    assert main._run() == 0
+    assert printed in capsys.readouterr().out

@@ -131,8 +131,10 @@ def _run() -> int:
         code = interrupted.exit_code
     except click.Abort as abort:  # what click makes of an interrupt
         code = getattr(abort.__cause__, "exit_code", INTERRUPTED)
-    except (BrokenPipeError, SystemExit):  # the second is click's own
+    except BrokenPipeError:
         code = PIPE_CLOSED
+    except SystemExit as end:  # click's own: 0 after what a shell asks for completion, 1 where nobody reads the output
+        code = PIPE_CLOSED if end.code else 0
     except LabError as error:  # from --help
         from labctl.cli.console import Console
 

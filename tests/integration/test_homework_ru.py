@@ -1,46 +1,23 @@
 """The commands of docs/homework.ru.md, run as they are in the file."""
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.integration.docker_command import docker
-from tests.integration.labs import OWN_IMAGE
+from tests.integration.documents import blocks, stock_image, type_in_bash
+from tests.integration.labs import SOURCE
 from tests.integration.other_clients import installed
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-TEXT = (Path(__file__).parent.parent.parent / "docs" / "homework.ru.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```sh (\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-STOCK = "apache/kafka:4.4.0"
+TEXT = (SOURCE / "docs" / "homework.ru.md").read_text(encoding="utf-8")
+BLOCKS = [(block.title, block.text) for block in blocks(TEXT) if block.kind == "sh"]
 
 
 @pytest.fixture
 def homework(engine_labctl):
     """A function that runs commands in an empty folder, where the project's image has the name of the stock image."""
     installed("jq")
-    docker("tag", f"{OWN_IMAGE}:4.4.0", STOCK)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-
-    def run(command):
-        done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", command],
-            cwd=engine_labctl.folder,
-            env=engine_labctl.env | {"PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    yield run
-    docker("image", "rm", STOCK)
+    with stock_image():
+        yield lambda commands: type_in_bash(commands, engine_labctl.folder, engine_labctl.env, timeout=200)
 
 
 def test_every_block_is_for_labctl_or_for_docker():

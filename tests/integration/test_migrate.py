@@ -1,18 +1,13 @@
 """docs/migrate.md: every block of every section is run as it stands, on the section's own docker-compose.yml."""
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+
+from tests.integration.documents import sections, type_in_bash
+from tests.integration.labs import SOURCE
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 
-TEXT = (Path(__file__).parent.parent.parent / "docs" / "migrate.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SECTIONS = {part.split("\n", 1)[0]: BLOCK.findall(part) for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
+SECTIONS = sections((SOURCE / "docs" / "migrate.md").read_text(encoding="utf-8"))
 LABS = {
     "From bitnami/kafka": "bitnami.yaml",
     "From confluentinc/cp-kafka with ZooKeeper": "confluent.yaml",
@@ -24,34 +19,20 @@ LABS = {
 def run(labctl):
     """Run a script in the lab's folder, with `labctl` and this Python on PATH."""
 
-    def script(text):
-        env = labctl.env | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        done = subprocess.run(
-            ["bash", "-e", "-c", text],
-            cwd=labctl.folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=250,
-            check=False,
-        )
-        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-
-    return script
+    return lambda commands: type_in_bash(commands, labctl.folder, labctl.env, timeout=250)
 
 
 @pytest.mark.parametrize("title", SECTIONS)
 def test_a_section_of_the_page(labctl, run, title):
     """Its commands succeed; the lab.yaml that they write comes up and is verified."""
-    for kind, block in SECTIONS[title]:
-        if kind == "yaml":
-            (labctl.folder / "docker-compose.yml").write_text(block)
-        elif kind == "python":
-            (labctl.folder / "test_orders.py").write_text(block)
+    for block in SECTIONS[title]:
+        if block.kind == "yaml":
+            (labctl.folder / "docker-compose.yml").write_text(block.text)
+        elif block.kind == "python":
+            (labctl.folder / "test_orders.py").write_text(block.text)
             run("python -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . test_orders.py")
         else:
-            run(block)
+            run(block.text)
     if title in LABS:
         document = labctl.json("up", "-f", LABS[title], "--runtime", "local", "--ports", "auto", "--checks", "quick")
         assert document["status"] == "passed"

@@ -1,26 +1,17 @@
 """README.md: each of its command blocks is run unchanged, section by section."""
 
-import os
-import re
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from labctl.spec.loader import parse_spec
 from labctl.spec.model import default_spec
-from tests.integration.docker_command import docker
-from tests.integration.labs import NO_ENGINE, OWN_IMAGE
+from tests.integration.documents import Block, sections, stock_image, type_in_bash
+from tests.integration.labs import NO_ENGINE, SOURCE
 
 pytestmark = [pytest.mark.docker, pytest.mark.local, pytest.mark.timeout(400)]
 
-SOURCE = Path(__file__).parent.parent.parent
-TEXT = (SOURCE / "README.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SECTIONS = {part.split("\n", 1)[0]: BLOCK.findall(part) for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
-STOCK = "apache/kafka:4.4.0"
+SECTIONS = sections((SOURCE / "README.md").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,9 @@ EXPECTED = {
         before="labctl render --runtime compose -o .; cp docker-compose.yml base.yml; echo 'services: {}' > class.yml",
         prints=("docker-compose.yml: no faults found (1 Kafka node)", "base.yml, class.yml: no faults found"),
     ),
+    "Commands": Section(),
     "In tests and CI": Section(prints=("1 passed", "localhost:")),
+    "Documentation": Section(prints=("open site/index.html",), checkout=True),
 }
 
 
@@ -65,33 +58,20 @@ def run_commands(engine_labctl):
     """A function that runs commands in an empty folder, with `labctl` on PATH."""
 
     def run(commands, section):
-        env = engine_labctl.env | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", commands],
-            cwd=SOURCE if section.checkout else engine_labctl.folder,
-            env=env if section.engine else env | {"DOCKER_HOST": NO_ENGINE},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        env = engine_labctl.env if section.engine else engine_labctl.env | {"DOCKER_HOST": NO_ENGINE}
+        return type_in_bash(commands, SOURCE if section.checkout else engine_labctl.folder, env)
 
-    present = docker("image", "ls", "--quiet", STOCK).strip()
-    if present:
+    with stock_image():
         yield run
-        return
-    docker("tag", f"{OWN_IMAGE}:4.4.0", STOCK)
-    yield run
-    docker("image", "rm", STOCK)
 
 
 def test_every_section_is_tested():
     """Each section with a command is tested below, except the one that runs these tests, which CI runs."""
-    with_commands = {title for title, blocks in SECTIONS.items() if any(kind in {"sh", "python"} for kind, _ in blocks)}
+    with_commands = {
+        title for title, blocks in SECTIONS.items() if any(block.kind in {"sh", "python"} for block in blocks)
+    }
     assert with_commands == {*EXPECTED, "Working on labctl"}
-    assert SECTIONS["Working on labctl"] == [("sh", "make test\n")]
+    assert SECTIONS["Working on labctl"] == [Block("sh", "", "make test\n")]
     assert "make test" in (SOURCE / ".ci/run").read_text()
 
 
@@ -100,12 +80,12 @@ def test_a_section_s_commands(run_commands, title):
     """Each block of a section succeeds, and together they print what is expected."""
     section = EXPECTED[title]
     output = run_commands(section.before, section) if section.before else ""
-    for kind, block in SECTIONS[title]:
-        if kind == "sh":
-            output += run_commands(block, section)
-        if kind == "python":
-            command = ["-m pytest -q -p no:cacheprovider -c /dev/null --rootdir ."] if "def test" in block else []
-            script = f"cat > test_block.py <<'EOF'\n{block}\nEOF\npython {' '.join(command)} test_block.py"
+    for block in SECTIONS[title]:
+        if block.kind == "sh":
+            output += run_commands(block.text, section)
+        if block.kind == "python":
+            command = ["-m pytest -q -p no:cacheprovider -c /dev/null --rootdir ."] if "def test" in block.text else []
+            script = f"cat > test_block.py <<'EOF'\n{block.text}\nEOF\npython {' '.join(command)} test_block.py"
             output += run_commands(script, section)
     for text in section.prints:
         assert text in output
@@ -113,14 +93,14 @@ def test_a_section_s_commands(run_commands, title):
 
 def test_the_homework_lab_as_lab_yaml():
     """The lab.yaml in README is the homework lab."""
-    ((_kind, text),) = [block for block in SECTIONS["lab.yaml"] if block[0] == "yaml"]
+    (text,) = [block.text for block in SECTIONS["lab.yaml"] if block.kind == "yaml"]
     assert parse_spec(text).model_dump() | {"topics": []} == default_spec().model_dump() | {"topics": []}
 
 
 def test_the_error_is_reported_as_shown(engine_labctl):
     """labctl reports errors of a lab.yaml as README's examples show them."""
-    (spec,) = [block for kind, block in SECTIONS["lab.yaml"] if kind == "yaml"]
-    copies, name = [block.strip() for kind, block in SECTIONS["lab.yaml"] if kind == "text"]
+    (spec,) = [block.text for block in SECTIONS["lab.yaml"] if block.kind == "yaml"]
+    copies, name = [block.text.strip() for block in SECTIONS["lab.yaml"] if block.kind == "text"]
     engine_labctl.spec(spec.replace("replication_factor: 1", "replication_factor: 3"))
     assert copies in engine_labctl.run("plan").stderr.splitlines()[0]
     engine_labctl.spec("kafka:\n  version: 4.4.0\n  brokers: 1\n  heap: 512m\n  config:\n    mesage.max.bytes: 1\n")
