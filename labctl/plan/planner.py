@@ -61,6 +61,8 @@ def make_plan(spec: LabSpec, runtime: Decision, facts: HostFacts, identity: Iden
         state=identity.state,
         engine=identity.engine,
         engine_host=identity.engine_host,
+        engine_kind=identity.engine_kind,
+        engine_shares_memory=identity.engine_shares_memory,
         nodes=_nodes(spec, RUNTIMES[runtime.name], facts, identity),
         topics=plan_topics(spec),
         broker_config=_texts(spec.kafka.config),

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 
 from labctl.errors import HostError, RuntimeFailed
 from labctl.known_faults import OTHER_RUNTIME
+from labctl.runtime.docker import engine_version
+from labctl.runtime.docker.engine_version import EngineVersion, parse_version
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.docker.stall_timeout import run_with_stall_timeout
 from labctl.system import processes
@@ -62,16 +64,21 @@ class Engine:
         self._mark = mark
         self._pin = pin
 
-    def version(self, seconds: float = ASK_SECONDS) -> str:
-        """Return the engine's version."""
-        return self._output(["version", "--format", "{{.Server.Version}}"], seconds).strip()
+    def version(self, seconds: float = ASK_SECONDS) -> EngineVersion:
+        """Return the engine's kind and version."""
+        return parse_version(self._output(engine_version.ARGUMENTS, seconds))
+
+    def memory(self, seconds: float = ASK_SECONDS) -> int:
+        """Return the bytes of memory of the engine's machine: where it is a virtual machine, not of this one."""
+        return int(self._info("{{.MemTotal}}", seconds))
 
     def clock(self, seconds: float = ASK_SECONDS) -> datetime:
         """Return the time of the engine's machine."""
-        time = self._output(["info", "--format", "{{.SystemTime}}"], seconds).strip()
-        if not time:  # docker info without an engine ends with 0 and prints nothing
-            raise HostError("no Docker Engine responds", OTHER_RUNTIME, "no-engine")
-        return parse_time(time)
+        return parse_time(self._info("{{.SystemTime}}", seconds))
+
+    def is_rootless(self, seconds: float = ASK_SECONDS) -> bool:
+        """Return whether the engine runs without root: its containers' users are then subordinate users of the host."""
+        return "name=rootless" in self._output(["info", "--format", "{{.SecurityOptions}}"], seconds)
 
     def compose_version(self) -> str:
         """Return the version of the Compose plugin."""
@@ -260,6 +267,12 @@ class Engine:
         if done.returncode and not NOT_FOUND.search(done.stderr):
             raise docker_error(_pasteable(done.args), _exit_status(done.returncode), done.stderr)
         return {str(entry["Name"]).removeprefix("/"): entry for entry in json.loads(done.stdout or "[]")}
+
+    def _info(self, form: str, seconds: float) -> str:
+        printed = self._output(["info", "--format", form], seconds).strip()
+        if printed in {"", "0"}:  # docker info without an engine ends with 0
+            raise HostError("no Docker Engine responds", OTHER_RUNTIME, "no-engine")
+        return printed
 
     def _output(self, arguments: Sequence[str], seconds: float = ASK_SECONDS) -> str:
         done = self._run(arguments, seconds)

@@ -1,0 +1,35 @@
+"""ENGINE_KINDS: the engines that run containers behind Docker's command, and what differs between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """An engine. `component` is its name among the server's components in `docker version`."""
+
+    title: str  # its name in messages and reports
+    component: str
+    oldest: tuple[int, ...]  # the first version that runs a lab
+    reason: str  # why not an older one
+    start_interval: bool  # whether it has a health check's start_interval; Compose refuses the file where it does not
+
+
+DOCKER = "docker"  # and every engine that has no other row
+ENGINE_KINDS = {
+    DOCKER: EngineKind(
+        title="Docker Engine",
+        component="Engine",
+        oldest=(25,),  # the first with start_interval (its release notes)
+        reason="the lab's health check needs",
+        start_interval=True,
+    ),
+    "podman": EngineKind(
+        title="Podman",
+        component="Podman Engine",  # it has a component called Engine too
+        oldest=(4, 3),  # the oldest that labctl is tested with (Debian 12's)
+        reason="labctl is tested with",
+        start_interval=False,
+    ),
+}
