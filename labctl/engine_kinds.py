@@ -14,6 +14,8 @@ class EngineKind:
     oldest: tuple[int, ...]  # the first version that runs a lab
     reason: str  # why not an older one
     start_interval: bool  # whether it has a health check's start_interval; Compose refuses the file where it does not
+    buildkit: bool  # whether docker buildx can build on it; else Docker's older builder does
+    memory_columns: tuple[str, ...]  # what `docker top CONTAINER` needs to print process ids and KiB of memory
 
 
 DOCKER = "docker"  # and every engine that has no other row
@@ -24,6 +26,8 @@ ENGINE_KINDS = {
         oldest=(25,),  # the first with start_interval (its release notes)
         reason="the lab's health check needs",
         start_interval=True,
+        buildkit=True,
+        memory_columns=("-o", "pid,rss"),  # options of ps(1)
     ),
     "podman": EngineKind(
         title="Podman",
@@ -31,5 +35,7 @@ ENGINE_KINDS = {
         oldest=(4, 3),  # the oldest that labctl is tested with (Debian 12's)
         reason="labctl is tested with",
         start_interval=False,
+        buildkit=False,
+        memory_columns=("pid,rss",),  # names of its own
     ),
 }

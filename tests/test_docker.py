@@ -9,6 +9,7 @@ import pytest
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.known_faults import DOCKER_FAULTS
 from labctl.runtime.docker.engine import CREATOR_MARK, MARK, Engine, _pasteable
+from labctl.runtime.docker.engine_version import EngineVersion
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.selection import choose
 from tests.fakes import IDENTITY, a_plan
@@ -75,9 +76,10 @@ def test_an_unknown_failure_quotes_a_command_to_paste():
 class FakeEngine:
     """An engine whose responses the test specifies."""
 
-    def __init__(self, *, error=None, version="27.1", compose=None, image=False, manifest=False):
+    def __init__(self, *, error=None, version="27.1", kind="docker", compose=None, image=False, manifest=False):
         self.error = error
         self.server_version = version
+        self.kind = kind
         self.compose = compose
         self.image = image
         self.manifest = manifest
@@ -88,7 +90,7 @@ class FakeEngine:
     def version(self, _seconds):
         if self.error:
             raise HostError(self.error)
-        return self.server_version
+        return EngineVersion(self.kind, self.server_version)
 
     def compose_version(self):
         if self.compose:
@@ -115,6 +117,13 @@ class FakeEngine:
         ),
         (FakeEngine(version="dev", image=True), "missing", "compose", "Docker Engine dev responds"),
         (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 responds and has kafka:1"),
+        (FakeEngine(version="4.3.1", kind="podman", image=True), "missing", "compose", "Podman 4.3.1 responds and has"),
+        (
+            FakeEngine(version="4.2.9", kind="podman"),
+            "missing",
+            "local",
+            "labctl is tested with version 4.3, this is 4",
+        ),
         (FakeEngine(manifest=True), "missing", "compose", "responds and can pull kafka:1"),
         (FakeEngine(manifest=True), "never", "local", "kafka.pull is never"),
         (FakeEngine(), "missing", "local", "kafka:1 is not present and no registry has it"),

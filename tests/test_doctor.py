@@ -10,6 +10,7 @@ import pytest
 from labctl.diagnostics import doctor
 from labctl.errors import HostError
 from labctl.runtime.docker.engine import Engine
+from labctl.runtime.docker.engine_version import EngineVersion
 from labctl.spec.loader import parse_spec
 from labctl.state.store import LabStore
 
@@ -73,7 +74,7 @@ def test_an_engine_with_another_clock(monkeypatch):
 @pytest.mark.parametrize(("runtime", "status"), [("compose", "fail"), ("auto", "ok")])
 def test_an_engine_that_is_too_old(monkeypatch, runtime, status):
     """It is a failure where the lab needs it; with `auto` the lab runs as local processes instead."""
-    monkeypatch.setattr(Engine, "version", lambda *_: "20.10.24")
+    monkeypatch.setattr(Engine, "version", lambda *_: EngineVersion("docker", "20.10.24"))
     found = probe("engine", f"runtime: {runtime}\n")
     assert found.status == status
     assert "needs version 25, this is 20.10.24" in found.detail

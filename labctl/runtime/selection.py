@@ -63,8 +63,9 @@ def find_engine(runtime: Decision, advertise: str = THIS_MACHINE) -> EngineFacts
     from labctl.runtime.docker.own_container import published_host
 
     engine = Engine()
-    jobs: list[Callable[[], Any]] = [engine.place, engine.version, partial(published_host, engine, advertise)]
-    (pin, host), version, published, _ = run_all([*jobs, load_client], len(jobs) + 1)
+    published_at = partial(published_host, engine, advertise)
+    jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at, load_client]
+    (pin, host), version, published, _ = run_all(jobs, len(jobs))
     shares_memory = not host and version.kernel in {"", platform.release()}
     return EngineFacts(pin, host or published, version.kind, shares_memory)
 
@@ -95,7 +96,8 @@ def _automatic(image: str, pull: str, advertise: str, *, ask_registry: bool) -> 
         require_engine_version(version)
         responds = f"{version} responds"
         jobs: list[Callable[[], Any]] = [partial(engine.has_image, image), engine.compose_version]
-        present, *_ = run_all([*jobs, partial(published_host, engine, advertise)], len(jobs) + 1)
+        jobs.append(partial(published_host, engine, advertise))
+        present, *_ = run_all(jobs, len(jobs))
         if present:
             return Decision("compose", f"auto: {responds} and has {image}")
         if pull == "never":

@@ -42,7 +42,7 @@ class ComposeRuntime:
         self._plan = plan
         self._file = files / COMPOSE_FILE
         self._progress = progress
-        self._engine = Engine(mark=plan.state, pin=plan.engine)
+        self._engine = Engine(plan.state, plan.engine, plan.engine_kind)
         self._containers = {node.name: node.container for node in plan.nodes}
         self._volumes = [f"{project_name(plan)}_{node.name}-data" for node in plan.nodes]
         self._page = [plan.ui.container] if plan.ui.container else []
