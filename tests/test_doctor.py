@@ -9,6 +9,7 @@ import pytest
 
 from labctl.diagnostics import doctor
 from labctl.errors import HostError
+from labctl.plan.model import Decision, EngineFacts
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.engine_version import EngineVersion
 from labctl.spec.loader import parse_spec
@@ -69,6 +70,35 @@ def test_an_engine_with_another_clock(monkeypatch):
     """A virtual machine that was suspended is the usual cause."""
     monkeypatch.setattr(Engine, "clock", lambda *_: datetime(2026, 1, 1, tzinfo=UTC))
     assert probe("clock").status == "warn"
+
+
+@pytest.mark.parametrize(("responds", "status"), [(True, "warn"), (False, "ok")])
+def test_compose_is_missed_only_where_an_engine_responds(monkeypatch, responds, status):
+    """Without an engine the lab runs as processes, and needs no Compose."""
+
+    def version(*_):
+        if not responds:
+            raise HostError("no Docker Engine responds")
+        return EngineVersion("docker", "27.1")
+
+    def no_compose(_):
+        raise HostError("the docker command has no Compose", "install it")
+
+    monkeypatch.setattr(Engine, "version", version)
+    monkeypatch.setattr(Engine, "compose_version", no_compose)
+    assert probe("compose").status == status
+
+
+@pytest.mark.parametrize(("total", "status"), [(4 << 30, "ok"), (512 << 20, "fail")])
+def test_the_memory_of_the_engine_s_machine(monkeypatch, total, status):
+    """Where the engine is in a virtual machine, its memory counts, with `auto` too."""
+    engine = EngineFacts("DOCKER_CONTEXT=colima", shares_memory=False)
+    monkeypatch.setattr(doctor, "choose", lambda *_, **__: Decision("compose", "auto: for the test"))
+    monkeypatch.setattr(doctor, "find_engine", lambda *_: engine)
+    monkeypatch.setattr(Engine, "memory", lambda *_: total)
+    found = probe("memory")
+    assert found.status == status
+    assert f"the engine's machine has {total >> 20} MiB" in found.detail
 
 
 @pytest.mark.parametrize(("runtime", "status"), [("compose", "fail"), ("auto", "ok")])

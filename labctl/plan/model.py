@@ -206,6 +206,7 @@ class LabPlan:
     engine_host: str
     engine_kind: str
     engine_shares_memory: bool
+    network: str  # of the engine; "": the nodes are no containers
     nodes: tuple[NodePlan, ...]
     topics: tuple[TopicPlan, ...]
     broker_config: tuple[tuple[str, str], ...]

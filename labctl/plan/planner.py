@@ -63,6 +63,7 @@ def make_plan(spec: LabSpec, runtime: Decision, facts: HostFacts, identity: Iden
         engine_host=identity.engine_host,
         engine_kind=identity.engine_kind,
         engine_shares_memory=identity.engine_shares_memory,
+        network=RUNTIMES[runtime.name].network.format(lab=spec.name),
         nodes=_nodes(spec, RUNTIMES[runtime.name], facts, identity),
         topics=plan_topics(spec),
         broker_config=_texts(spec.kafka.config),
