@@ -18,8 +18,18 @@ class EngineKind:
     memory_columns: tuple[str, ...]  # what `docker top CONTAINER` needs to print process ids and KiB of memory
 
 
-DOCKER = "docker"  # and every engine that has no other row
+DOCKER = "docker"  # and every engine without a row of its own
+# the first row whose component the server has: Podman's server has one called Engine too
 ENGINE_KINDS = {
+    "podman": EngineKind(
+        title="Podman",
+        component="Podman Engine",
+        oldest=(4, 3),  # the oldest that labctl is tested with (Debian 12's)
+        reason="labctl is tested with",
+        start_interval=False,
+        buildkit=False,
+        memory_columns=("pid,rss",),  # names of its own
+    ),
     DOCKER: EngineKind(
         title="Docker Engine",
         component="Engine",
@@ -28,14 +38,5 @@ ENGINE_KINDS = {
         start_interval=True,
         buildkit=True,
         memory_columns=("-o", "pid,rss"),  # options of ps(1)
-    ),
-    "podman": EngineKind(
-        title="Podman",
-        component="Podman Engine",  # it has a component called Engine too
-        oldest=(4, 3),  # the oldest that labctl is tested with (Debian 12's)
-        reason="labctl is tested with",
-        start_interval=False,
-        buildkit=False,
-        memory_columns=("pid,rss",),  # names of its own
     ),
 }

@@ -107,7 +107,7 @@ def test_an_engine_that_is_too_old(monkeypatch, runtime, status):
     monkeypatch.setattr(Engine, "version", lambda *_: EngineVersion("docker", "20.10.24"))
     found = probe("engine", f"runtime: {runtime}\n")
     assert found.status == status
-    assert "needs version 25, this is 20.10.24" in found.detail
+    assert "Docker Engine 20.10.24 is too old: the lab's health check needs version 25" in found.detail
 
 
 @pytest.mark.parametrize(("release", "text"), [("6.1.0", "not WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])

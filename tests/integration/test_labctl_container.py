@@ -14,7 +14,6 @@ pytestmark = pytest.mark.docker
 @pytest.fixture
 def labctl(engine_labctl):
     """A labctl that runs in a container with the engine's socket: `labctl.inside(*options)` sets the container."""
-    engine_labctl.env.pop("DOCKER_HOST", None)
 
     def inside(*options):
         engine_labctl.around = in_container(engine_labctl, "labctl-test-dev", *options)

@@ -25,7 +25,7 @@ from labctl.engine_kinds import DOCKER, ENGINE_KINDS
 from labctl.errors import HostError, RuntimeFailed
 from labctl.known_faults import OTHER_RUNTIME
 from labctl.runtime.docker import engine_version
-from labctl.runtime.docker.engine_version import EngineVersion, parse_version
+from labctl.runtime.docker.engine_version import EngineVersion, parse_version, podman_command
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.docker.stall_timeout import run_with_stall_timeout
 from labctl.system import processes
@@ -96,6 +96,8 @@ class Engine:
         pin = f"DOCKER_HOST={url}"
         if not url:
             output = self._output(["context", "inspect", "--format", "{{.Name}}\n{{.Endpoints.docker.Host}}"])
+            if len(output.splitlines()) < 2:
+                raise podman_command()
             context, url = output.splitlines()[:2]
             pin = f"DOCKER_CONTEXT={context}"
         host = urlsplit(url if "://" in url else f"tcp://{url}").hostname or ""  # docker accepts HOST:PORT too

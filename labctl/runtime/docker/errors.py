@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labctl.engine_kinds import DOCKER, ENGINE_KINDS
+from labctl.engine_kinds import ENGINE_KINDS
 from labctl.errors import HostError, LabError, RuntimeFailed
 from labctl.known_faults import DOCKER_FAULTS, OTHER_RUNTIME
 from labctl.runtime.docker.engine_version import EngineVersion
@@ -17,10 +17,9 @@ def require_engine_version(engine: EngineVersion) -> None:
     kind = ENGINE_KINDS[engine.kind]
     found = re.match(r"[\d.]*\d", engine.version)
     if found and tuple(map(int, found[0].split("."))) < kind.oldest:
-        article = "the " if engine.kind == DOCKER else ""
         oldest = ".".join(map(str, kind.oldest))
         raise HostError(
-            f"{article}{kind.title} is too old: {kind.reason} version {oldest}, this is {engine.version}",
+            f"{engine} is too old: {kind.reason} version {oldest}",
             f"install a newer one, {OTHER_RUNTIME}",
             "old-engine",
         )
