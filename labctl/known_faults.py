@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from labctl.engine_kinds import DOCKER, ENGINE_KINDS
+
 
 @dataclass(frozen=True, slots=True)
 class KnownFault:
@@ -35,7 +37,6 @@ def _node(name: str, pattern: str, cause: str, remedy: str, source: str) -> Know
     return KnownFault(name, "node", cause, remedy, re.compile(pattern, re.MULTILINE), source)
 
 
-OLDEST_ENGINE = 25  # Docker Engine 25.0 is the first with a health check's start_interval (its release notes)
 OTHER_RUNTIME = "or use the runtime that needs no Docker: --runtime local"
 OWN_IMAGE = "build an image yourself: labctl image build"
 OTHER_STATE_FOLDER = "free some space, or name another state folder in XDG_STATE_HOME"
@@ -61,6 +62,16 @@ LABCTL_FAULTS = tuple(
         ("secret-missing", "a password or key of the lab can't be read", "labctl down, then labctl up"),
         ("no-notebook", "the notebook's libraries are missing", "pip install '.[notebook]' in labctl's checkout"),
         ("no-docker", "there is no docker command on PATH", "install Docker Engine and its command"),
+        (
+            "podman-command",
+            "the docker command is Podman's own (podman-docker), which has no Compose of Docker",
+            "install Docker's command with Compose, and set DOCKER_HOST to the socket of Podman's service",
+        ),
+        (
+            "engine-outside",
+            "labctl runs in a container, and the engine publishes ports on 127.0.0.1 of another machine",
+            "--runtime local in the container; or start the container with --network host",
+        ),
         ("docker-hung", "a docker command timed out", "is the Docker Engine overloaded or hung? docker info"),
         ("image-not-here", "the image is missing, and kafka.pull is never", "docker pull it, or labctl image build"),
         ("foreign-volume", "a volume of the lab's name is another cluster's", "remove it, or rename the lab"),
@@ -84,7 +95,7 @@ DOCKER_FAULTS = (
     _docker(
         "old-engine",
         r"start_interval",
-        f"the Docker Engine is too old: the lab's health check needs version {OLDEST_ENGINE}",
+        f"the Docker Engine is too old: the lab's health check needs version {ENGINE_KINDS[DOCKER].oldest[0]}",
         f"install a newer one, {OTHER_RUNTIME}",
         "docker/compose, which refuses healthcheck.start_interval on an older API",
     ),

@@ -13,7 +13,7 @@ from labctl.constants import SECRETS_FOLDER
 
 @dataclass(frozen=True, slots=True)
 class RuntimeTraits:
-    """A runtime. In the folders and the prefix, {state}, {node} and {container} are filled in."""
+    """A runtime. In the folders, the prefix and the network, {state}, {node}, {container} and {lab} are filled in."""
 
     module: str  # imported when it is needed
     own_addresses: (
@@ -23,6 +23,7 @@ class RuntimeTraits:
     data_folder: str  # where a node keeps its data, as it sees it
     secrets_folder: str  # where a node reads its secrets, as it sees it
     native_prefix: tuple[str, ...] = ()  # what a person types before a command in a node, without labctl
+    network: str = ""  # the engine's network, where other containers reach the nodes by their names; "": there is none
 
 
 RUNTIMES = {
@@ -33,6 +34,7 @@ RUNTIMES = {
         data_folder="/var/lib/kafka/data",  # the volume that apache/kafka's image declares
         secrets_folder=SECRETS_FOLDER,  # a volume that apache/kafka's image declares
         native_prefix=("docker", "exec", "-i", "{container}"),
+        network="labctl-{lab}",
     ),
     "local": RuntimeTraits(
         module="labctl.runtime.jvm.entry",

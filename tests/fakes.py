@@ -5,7 +5,7 @@ from typing import Literal
 
 from labctl.errors import KafkaFailed, SpecError
 from labctl.kafka.client import Group, Quorum, Voter
-from labctl.plan.model import Decision, HostFacts, Identity
+from labctl.plan.model import Decision, EngineFacts, HostFacts, Identity
 from labctl.plan.planner import make_plan
 from labctl.results import Partition
 from labctl.runtime.base import Completed, NodeState
@@ -250,8 +250,7 @@ def create_record(store, name="lab", source="/a/lab.yaml"):
         source=source,
         folder=store.root,
         runtime=Decision("local", "test"),
-        engine="",
-        engine_host="",
+        engine=EngineFacts(),
         ui=Decision("page", "test"),
         facts=FACTS,
         created_at="2026-01-01",

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from labctl.cli import main
+from labctl.cli.inside import paths_in_node
 from labctl.cli.main import COMMANDS, cli
 from labctl.cli.options import lab_request
 from labctl.errors import SpecError
@@ -142,6 +143,27 @@ def test_an_invalid_lab_name(name):
         refused = run(*command, "--name", name, *rest)
         assert refused.exit_code == 2, (command, refused.output)
         assert "a lab's name is 1 to 40 letters" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [
+        ("C:/Program Files/Git/opt/kafka/bin/kafka-topics.sh", "/opt/kafka/bin/kafka-topics.sh"),
+        ("--command-config=D:/Git/etc/kafka/secrets/ann.properties", "/etc/kafka/secrets/ann.properties"),
+    ],
+)
+def test_a_path_that_git_bash_changed(typed, path):
+    """The error has the path as it was typed, and three ways to type it that Git Bash leaves alone."""
+    with pytest.raises(SpecError, match=f"Git Bash on Windows changed {path}") as refused:
+        paths_in_node(["cat", typed])
+    assert f"type /{path}" in refused.value.hint
+    assert "MSYS_NO_PATHCONV=1" in refused.value.hint
+
+
+def test_git_bash_s_two_slashes_are_one():
+    """Other arguments stay as they are: a record may have any text."""
+    typed = ["//opt/kafka/bin/kafka-topics.sh", "//opt/other", "C:/Users/ann/orders.json", "http://x/opt/kafka/"]
+    assert paths_in_node(typed) == ("/opt/kafka/bin/kafka-topics.sh", *typed[1:])
 
 
 def test_options_of_run_and_exec_stand_before_the_command(monkeypatch):

@@ -1,3 +1,4 @@
+import json
 import ssl
 import stat
 from dataclasses import replace
@@ -5,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from labctl.errors import HostError
+from labctl.errors import HostError, SpecError
 from labctl.kafka import certificates
 from labctl.kafka.broker_settings import node_settings
 from labctl.kafka.client_settings import ENV_FORMATS, client_settings
@@ -68,6 +69,34 @@ def test_only_the_owner_reads_a_password(plan):
     files.password.unlink()
     with pytest.raises(HostError, match="the password of student is lost"):
         password(plan, "student")
+
+
+def test_a_client_in_another_container():
+    """It gets the internal addresses and the network to join: as comments, in JSON as a key."""
+    plan = a_plan("name: other\n", runtime="compose")
+    for form in ENV_FORMATS:
+        text = client_settings(plan, form, place="container")
+        assert "broker:9092" in text
+        assert "localhost" not in text
+        assert "labctl-other" in text
+    assert json.loads(client_settings(plan, "json", place="container"))["network"] == "labctl-other"
+    assert "labctl-other" not in client_settings(plan, "shell")
+
+
+def test_a_client_of_a_secure_lab_in_another_container(plan):
+    """It is told to mount the files. The complete configuration with the host's addresses is not among them."""
+    make_credentials(plan, renew=True)
+    text = client_settings(replace(plan, network="labctl-lab"), "shell", place="container")
+    assert "mount them into the container" in text
+    assert "KAFKA_CLIENT_PROPERTIES" not in text
+    assert "KAFKA_SSL_CA_LOCATION" in text
+
+
+def test_processes_have_no_network_for_containers():
+    """The remedy is the same lab in Docker."""
+    with pytest.raises(SpecError, match="runs as processes of this machine") as refused:
+        client_settings(a_plan(), "shell", place="container")
+    assert "--runtime compose" in refused.value.hint
 
 
 def test_only_librdkafka_s_format_contains_a_password(plan):

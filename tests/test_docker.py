@@ -1,5 +1,6 @@
 """The compose runtime without an engine: docker's error messages, the choice of `auto`, a remote engine's addresses."""
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,14 @@ import pytest
 
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.known_faults import DOCKER_FAULTS
+from labctl.lab.reporter import NullReporter
+from labctl.plan.model import Decision, EngineFacts
+from labctl.runtime.docker.compose import ComposeRuntime
+from labctl.runtime.docker.compose_file import COMPOSE_FILE, render_compose
 from labctl.runtime.docker.engine import CREATOR_MARK, MARK, Engine, _pasteable
+from labctl.runtime.docker.engine_version import EngineVersion, parse_version
 from labctl.runtime.docker.errors import docker_error
-from labctl.runtime.selection import choose
+from labctl.runtime.selection import choose, find_engine
 from tests.fakes import IDENTITY, a_plan
 
 
@@ -75,9 +81,10 @@ def test_an_unknown_failure_quotes_a_command_to_paste():
 class FakeEngine:
     """An engine whose responses the test specifies."""
 
-    def __init__(self, *, error=None, version="27.1", compose=None, image=False, manifest=False):
+    def __init__(self, *, error=None, version="27.1", kind="docker", compose=None, image=False, manifest=False):
         self.error = error
         self.server_version = version
+        self.kind = kind
         self.compose = compose
         self.image = image
         self.manifest = manifest
@@ -88,7 +95,10 @@ class FakeEngine:
     def version(self, _seconds):
         if self.error:
             raise HostError(self.error)
-        return self.server_version
+        return EngineVersion(self.kind, self.server_version)
+
+    def containers(self, _names):
+        return {}  # these tests may run in a container of another engine
 
     def compose_version(self):
         if self.compose:
@@ -111,10 +121,17 @@ class FakeEngine:
             FakeEngine(version="20.10.24+dfsg1", image=True),
             "missing",
             "local",
-            "is too old: the lab's health check needs version 25, this is 20.10.24+dfsg1",
+            "Docker Engine 20.10.24+dfsg1 is too old: the lab's health check needs version 25",
         ),
         (FakeEngine(version="dev", image=True), "missing", "compose", "Docker Engine dev responds"),
         (FakeEngine(image=True), "missing", "compose", "Docker Engine 27.1 responds and has kafka:1"),
+        (FakeEngine(version="4.3.1", kind="podman", image=True), "missing", "compose", "Podman 4.3.1 responds and has"),
+        (
+            FakeEngine(version="4.2.9", kind="podman"),
+            "missing",
+            "local",
+            "Podman 4.2.9 is too old: labctl is tested with",
+        ),
         (FakeEngine(manifest=True), "missing", "compose", "responds and can pull kafka:1"),
         (FakeEngine(manifest=True), "never", "local", "kafka.pull is never"),
         (FakeEngine(), "missing", "local", "kafka:1 is not present and no registry has it"),
@@ -126,6 +143,88 @@ def test_auto_chooses_compose_where_it_can_work(monkeypatch, engine, pull, runti
     chosen = choose("auto", "kafka:1", pull=pull)
     assert chosen.name == runtime
     assert reason in chosen.reason
+
+
+DOCKER_SERVER = {"Version": "26.1.5", "KernelVersion": "6.1", "Components": [{"Name": "Engine"}, {"Name": "runc"}]}
+PODMAN_SERVER = {
+    "Version": "4.3.1",
+    "KernelVersion": "6.1",
+    "Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}, {"Name": "Engine"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("server", "engine"),
+    [
+        (DOCKER_SERVER, EngineVersion("docker", "26.1.5", "6.1")),
+        (PODMAN_SERVER, EngineVersion("podman", "4.3.1", "6.1")),
+        ({"Version": "18.09"}, EngineVersion("docker", "18.09")),
+    ],
+)
+def test_an_engine_is_known_by_its_components(server, engine):
+    """Podman's server has a component called Engine too."""
+    assert parse_version(json.dumps(server)) == engine
+
+
+def test_podman_s_own_command_is_no_docker_command():
+    """Where podman-docker is installed, `docker` prints no server. The remedy names what labctl needs instead."""
+    with pytest.raises(HostError, match="the docker command is Podman's own") as refused:
+        parse_version("null\n")
+    assert refused.value.fault == "podman-command"
+    assert "DOCKER_HOST=unix:///run/podman/podman.sock" in refused.value.hint
+
+
+@pytest.mark.parametrize(("kernel", "shares"), [("6.1", True), ("6.10.14-linuxkit", False)])
+def test_the_memory_of_a_virtual_machine_is_its_own(monkeypatch, kernel, shares):
+    """An engine on another kernel than this machine's, as Docker Desktop's or Colima's, is in a virtual machine."""
+    monkeypatch.setattr("platform.release", lambda: "6.1")
+    monkeypatch.setattr(Engine, "place", lambda _: ("DOCKER_CONTEXT=desktop", ""))
+    monkeypatch.setattr(Engine, "version", lambda _: EngineVersion("docker", "28.2", kernel))
+    monkeypatch.setattr(Engine, "containers", lambda *_: {})
+    found = find_engine(Decision("compose", "for the test"))
+    assert found == EngineFacts("DOCKER_CONTEXT=desktop", "", "docker", shares_memory=shares)
+
+
+def in_a_virtual_machine(monkeypatch, folder, memory):
+    """Return the runtime of a lab whose engine is in a virtual machine with so many bytes of memory."""
+    monkeypatch.setattr(Engine, "has_image", lambda *_: True)
+    monkeypatch.setattr(Engine, "_inspected", lambda *_: {})
+    monkeypatch.setattr(Engine, "memory", lambda _: memory)
+    plan = a_plan(runtime="compose", identity=replace(IDENTITY, engine_shares_memory=False))
+    return ComposeRuntime(plan, folder, NullReporter())
+
+
+def test_a_virtual_machine_with_too_little_memory(monkeypatch, tmp_path):
+    """`prepare` asks the engine; the error has the known fault, both sizes, and where to change the size."""
+    runtime = in_a_virtual_machine(monkeypatch, tmp_path, 700 << 20)
+    with pytest.raises(HostError, match=r"needs 768 MiB of memory .*, the engine's machine has 700 MiB") as refused:
+        runtime.prepare()
+    assert refused.value.fault == "no-memory"
+    assert "Docker Desktop" in refused.value.hint
+
+
+def test_a_virtual_machine_with_enough_memory(monkeypatch, tmp_path):
+    """Nothing is refused, however little memory this machine has."""
+    in_a_virtual_machine(monkeypatch, tmp_path, 800 << 20).prepare()
+
+
+def test_podman_gets_no_start_interval():
+    """Compose refuses it there. On a Docker Engine a healthy node is known sooner by it."""
+    on_docker, on_podman = (
+        render_compose(a_plan(runtime="compose", identity=replace(IDENTITY, engine_kind=kind)))[COMPOSE_FILE]
+        for kind in ("docker", "podman")
+    )
+    removed = [line for line in on_docker.splitlines() if line not in on_podman.splitlines()]
+    assert removed == ["      start_interval: 1s"]
+
+
+def test_files_are_labelled_for_selinux_where_compose_can_say_so():
+    """A path with a colon can't be combined with options of a mount."""
+    secure = "security: {protocol: sasl_ssl}\n"
+    plain = render_compose(a_plan(secure, runtime="compose"))[COMPOSE_FILE]
+    assert plain.count("selinux: Z}") == 2
+    odd = a_plan(secure, runtime="compose", identity=replace(IDENTITY, state="/state:1/labs/lab"))
+    assert "selinux" not in render_compose(odd)[COMPOSE_FILE]
 
 
 def test_plan_does_not_ask_a_registry(monkeypatch):

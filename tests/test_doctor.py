@@ -9,7 +9,9 @@ import pytest
 
 from labctl.diagnostics import doctor
 from labctl.errors import HostError
+from labctl.plan.model import Decision, EngineFacts
 from labctl.runtime.docker.engine import Engine
+from labctl.runtime.docker.engine_version import EngineVersion
 from labctl.spec.loader import parse_spec
 from labctl.state.store import LabStore
 
@@ -70,13 +72,42 @@ def test_an_engine_with_another_clock(monkeypatch):
     assert probe("clock").status == "warn"
 
 
+@pytest.mark.parametrize(("responds", "status"), [(True, "warn"), (False, "ok")])
+def test_compose_is_missed_only_where_an_engine_responds(monkeypatch, responds, status):
+    """Without an engine the lab runs as processes, and needs no Compose."""
+
+    def version(*_):
+        if not responds:
+            raise HostError("no Docker Engine responds")
+        return EngineVersion("docker", "27.1")
+
+    def no_compose(_):
+        raise HostError("the docker command has no Compose", "install it")
+
+    monkeypatch.setattr(Engine, "version", version)
+    monkeypatch.setattr(Engine, "compose_version", no_compose)
+    assert probe("compose").status == status
+
+
+@pytest.mark.parametrize(("total", "status"), [(4 << 30, "ok"), (512 << 20, "fail")])
+def test_the_memory_of_the_engine_s_machine(monkeypatch, total, status):
+    """Where the engine is in a virtual machine, its memory counts, with `auto` too."""
+    engine = EngineFacts("DOCKER_CONTEXT=colima", shares_memory=False)
+    monkeypatch.setattr(doctor, "choose", lambda *_, **__: Decision("compose", "auto: for the test"))
+    monkeypatch.setattr(doctor, "find_engine", lambda *_: engine)
+    monkeypatch.setattr(Engine, "memory", lambda *_: total)
+    found = probe("memory")
+    assert found.status == status
+    assert f"the engine's machine has {total >> 20} MiB" in found.detail
+
+
 @pytest.mark.parametrize(("runtime", "status"), [("compose", "fail"), ("auto", "ok")])
 def test_an_engine_that_is_too_old(monkeypatch, runtime, status):
     """It is a failure where the lab needs it; with `auto` the lab runs as local processes instead."""
-    monkeypatch.setattr(Engine, "version", lambda *_: "20.10.24")
+    monkeypatch.setattr(Engine, "version", lambda *_: EngineVersion("docker", "20.10.24"))
     found = probe("engine", f"runtime: {runtime}\n")
     assert found.status == status
-    assert "needs version 25, this is 20.10.24" in found.detail
+    assert "Docker Engine 20.10.24 is too old: the lab's health check needs version 25" in found.detail
 
 
 @pytest.mark.parametrize(("release", "text"), [("6.1.0", "not WSL"), ("5.15.1-microsoft-standard-WSL2", "WSL (5.15")])

@@ -32,6 +32,12 @@ def _env_formats() -> Iterable[str]:
     return ENV_FORMATS
 
 
+def _client_places() -> Iterable[str]:
+    from labctl.kafka.client_settings import PLACES
+
+    return PLACES
+
+
 def _report_formats() -> Iterable[str]:
     from labctl.report import FORMATS
 
@@ -91,12 +97,20 @@ def logs(
 @lab_options
 @click.option("--format", "form", type=TableChoice(_env_formats), default="shell", show_default=True)
 @click.option("--user", metavar="USER", help="Log in as USER (default: the lab's first user).")
+@click.option(
+    "--from",
+    "place",
+    type=TableChoice(_client_places),
+    default="host",
+    show_default=True,
+    help="Where the client runs: on this machine, or in another container of the lab's engine.",
+)
 @click.pass_obj
-def env(console: Console, file: Path | None, name: str | None, form: str, user: str | None) -> None:
+def env(console: Console, file: Path | None, name: str | None, form: str, user: str | None, place: str) -> None:
     """Print what a client needs to connect. In a secure lab the librdkafka form contains the password itself."""
     from labctl.kafka.client_settings import client_settings
 
-    print_raw(client_settings(opened_lab(file, name, console).plan, form, user))
+    print_raw(client_settings(opened_lab(file, name, console).plan, form, user, place))
 
 
 @click.command(cls=Command)

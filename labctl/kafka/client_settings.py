@@ -1,9 +1,10 @@
-"""What a client on the host needs to connect, in the forms that clients read. ENV_FORMATS is the table."""
+"""What a client on the host or in another container needs to connect. ENV_FORMATS has the forms that clients read."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labctl.constants import ADMIN
@@ -12,6 +13,8 @@ from labctl.kafka.credentials import password
 from labctl.kafka.java_properties import properties_text
 from labctl.kafka.security_settings import ca_file, client_properties, secrets_folder, user_files
 from labctl.plan.model import LabPlan
+
+HOST = "host"  # of PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,14 @@ class Login:
     password_file: str
     ca_file: str
     properties_file: str  # the complete configuration, in Java's form
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPlace:
+    """Where a client runs: the brokers' addresses there, and the engine's network that it must join ("": the host)."""
+
+    bootstrap: str
+    network: str = ""
 
 
 def login_as(plan: LabPlan, user: str | None = None) -> Login | None:
@@ -41,73 +52,112 @@ def login_as(plan: LabPlan, user: str | None = None) -> Login | None:
     return Login(chosen, security.mechanism, str(files.password), str(ca_file(plan)), str(files.properties))
 
 
-def client_settings(plan: LabPlan, form: str, user: str | None = None) -> str:
-    """Return what a client on the host needs as `user` (default: the first one), in the form `form` of ENV_FORMATS.
+def client_settings(plan: LabPlan, form: str, user: str | None = None, place: str = HOST) -> str:
+    """Return what a client needs as `user` (default: the first one), in the form `form` of ENV_FORMATS.
 
-    A password is named by its file, except in librdkafka's form, which can't read files. Raises SpecError, HostError.
+    `place` of PLACES is where the client runs. A password is named by its file, except in librdkafka's form, which
+    can't read files. Raises SpecError, HostError.
     """
-    return ENV_FORMATS[form](plan, login_as(plan, user))
+    return ENV_FORMATS[form](plan, login_as(plan, user), PLACES[place](plan))
 
 
 def client_variables(plan: LabPlan) -> dict[str, str]:
-    """Return environment variables for a program that uses the lab, as the lab's first user."""
-    return _variables(plan, login_as(plan))
+    """Return environment variables for a program on the host that uses the lab, as the lab's first user."""
+    return _variables(plan, login_as(plan), _on_host(plan))
 
 
-def _variables(plan: LabPlan, login: Login | None) -> dict[str, str]:
-    variables = {"KAFKA_BOOTSTRAP_SERVERS": plan.bootstrap, "KAFKA_SECURITY_PROTOCOL": _protocol(plan)}
+def _on_host(plan: LabPlan) -> ClientPlace:
+    return ClientPlace(plan.bootstrap)
+
+
+def _in_container(plan: LabPlan) -> ClientPlace:
+    if not plan.network:
+        raise SpecError(
+            [f"the lab {plan.name} runs as processes of this machine: there is no network for other containers"],
+            f"create it in Docker: labctl down --name {plan.name}, then labctl up --runtime compose",
+        )
+    return ClientPlace(plan.internal_bootstrap, plan.network)
+
+
+PLACES = {HOST: _on_host, "container": _in_container}
+
+
+def _variables(plan: LabPlan, login: Login | None, place: ClientPlace) -> dict[str, str]:
+    variables = {"KAFKA_BOOTSTRAP_SERVERS": place.bootstrap, "KAFKA_SECURITY_PROTOCOL": _protocol(plan)}
     if login:
         variables |= {
             "KAFKA_SASL_MECHANISM": login.mechanism,
             "KAFKA_SASL_USERNAME": login.user,
             "KAFKA_SASL_PASSWORD_FILE": login.password_file,
             "KAFKA_SSL_CA_LOCATION": login.ca_file,
-            "KAFKA_CLIENT_PROPERTIES": login.properties_file,
         }
+        if not place.network:  # it has the addresses of the host
+            variables["KAFKA_CLIENT_PROPERTIES"] = login.properties_file
     return variables
 
 
 def _protocol(plan: LabPlan) -> str:
-    return plan.brokers[0].listener("EXTERNAL").protocol
+    return plan.brokers[0].listener("EXTERNAL").protocol  # the internal listener has the same
 
 
-def _shell(plan: LabPlan, login: Login | None) -> str:
-    lines = [f"export {key}={shlex.quote(value)}" for key, value in _variables(plan, login).items()]
+def _comments(login: Login | None, place: ClientPlace) -> str:
+    """The lines that say what a container needs besides settings; "" for a client on the host."""
+    if not place.network:
+        return ""
+    network = place.network
+    lines = [
+        f"for a container on the network {network}: docker run --network {network} IMAGE",
+        f"in a Compose file: networks: {{{network}: {{external: true}}}}; in its service: networks: [{network}]",
+    ]
+    if login:
+        lines.append("the files are on this machine: mount them into the container, at the same paths")
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _shell(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
+    lines = [f"export {key}={shlex.quote(value)}" for key, value in _variables(plan, login, place).items()]
     if login:
         lines.append('export KAFKA_SASL_PASSWORD="$(cat "$KAFKA_SASL_PASSWORD_FILE")"')
-    return "".join(f"{line}\n" for line in lines)
+    return _comments(login, place) + _lines(lines)
 
 
-def _dotenv(plan: LabPlan, login: Login | None) -> str:
-    return _lines(_variables(plan, login))
+def _dotenv(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
+    return _comments(login, place) + _key_values(_variables(plan, login, place))
 
 
-def _json(plan: LabPlan, login: Login | None) -> str:
-    settings = {"bootstrap.servers": plan.bootstrap, "security.protocol": _protocol(plan)}
+def _json(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
+    settings = {"bootstrap.servers": place.bootstrap, "security.protocol": _protocol(plan)}
     if login:
         settings |= _sasl(login) | {"sasl.password.file": login.password_file, "ssl.ca.location": login.ca_file}
-    return json.dumps(settings, indent=2) + "\n"
+    network = {"network": place.network} if place.network else {}
+    return json.dumps(settings | network, indent=2) + "\n"
 
 
-def _properties(plan: LabPlan, login: Login | None) -> str:
+def _properties(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
     if login is None or plan.security is None:
-        return properties_text({"bootstrap.servers": plan.bootstrap, "security.protocol": _protocol(plan)})
-    return client_properties(plan.security, plan.bootstrap, login.user, str(secrets_folder(plan)))
+        text = properties_text({"bootstrap.servers": place.bootstrap, "security.protocol": _protocol(plan)})
+    else:
+        text = client_properties(plan.security, place.bootstrap, login.user, str(secrets_folder(plan)))
+    return _comments(login, place) + text
 
 
-def _librdkafka(plan: LabPlan, login: Login | None) -> str:
-    settings = {"bootstrap.servers": plan.bootstrap, "security.protocol": _protocol(plan).lower()}
+def _librdkafka(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
+    settings = {"bootstrap.servers": place.bootstrap, "security.protocol": _protocol(plan).lower()}
     if login:
         settings |= _sasl(login) | {"sasl.password": password(plan, login.user), "ssl.ca.location": login.ca_file}
-    return _lines(settings)
+    return _comments(login, place) + _key_values(settings)
 
 
 def _sasl(login: Login) -> dict[str, str]:
     return {"sasl.mechanism": login.mechanism, "sasl.username": login.user}
 
 
-def _lines(settings: dict[str, str]) -> str:
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
+def _key_values(settings: dict[str, str]) -> str:
+    return _lines([f"{key}={value}" for key, value in settings.items()])
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 ENV_FORMATS = {

@@ -217,18 +217,18 @@ def _find_or_create(
         return record, False
     refuse_remains(spec.name, store)
     store.sweep()
-    runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull)
+    advertise = spec.listeners.external.advertise
+    runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull, advertise=advertise)
     validate(spec, runtime)
     reporter.note(f"runtime {runtime.name}, {runtime.reason}")
-    engine, engine_host = find_engine(runtime)
+    engine = find_engine(runtime, advertise)
     created = store.create(
         spec,
         source=request.source,
         folder=request.folder,
         runtime=runtime,
         engine=engine,
-        engine_host=engine_host,
-        ui=choose_ui(spec, runtime, engine_host),
+        ui=choose_ui(spec, runtime, engine.host),
         facts=host.gather(),
         created_at=log.started_at,
         owner=owner,

@@ -49,7 +49,8 @@ def refuse_unfit_machine(spec: LabSpec, lab: ExistingLab, store: LabStore, state
     if state == "stopped" and not plan.engine_host:
         ports.require(plan.host_ports(page=plan.ui.kind == "page" and not page_runs(plan)))
         host.require_disk(Path(plan.state))
-        host.require_memory(len(plan.nodes), plan.heap)
+        if plan.engine_shares_memory:  # else the runtime asks the engine
+            host.require_memory(len(plan.nodes), plan.heap)
 
 
 def _refuse_older_kafka(lab: ExistingLab) -> None:

@@ -7,10 +7,10 @@ import uuid
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
 from labctl.lab.request import LabRequest
-from labctl.plan.model import PAGE_ADDRESS, Decision, Identity, LabPlan
+from labctl.plan.model import PAGE_ADDRESS, Decision, EngineFacts, Identity, LabPlan
 from labctl.plan.planner import image_name, make_plan
 from labctl.runtime.access import validate
-from labctl.runtime.selection import REQUESTED, choose, choose_ui
+from labctl.runtime.selection import REQUESTED, choose, choose_ui, find_engine
 from labctl.state.store import LabStore
 from labctl.system import host
 from labctl.system.ports import free_ports
@@ -32,8 +32,12 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         validate(spec, runtime)
         return make_plan(spec, runtime, host.gather(), record.identity)
     external = spec.listeners.external
-    runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull, ask_registry=False)
+    runtime = choose(
+        spec.runtime, image_name(spec), pull=spec.kafka.pull, advertise=external.advertise, ask_registry=False
+    )
     validate(spec, runtime)
+    # `auto` found an engine that responds; a runtime that was requested needs none here
+    engine = find_engine(runtime, external.advertise) if spec.runtime == "auto" else EngineFacts()
     identity = Identity(
         cluster_id=encoded_id(uuid.uuid5(PREVIEW, str(request.folder))),
         state=str(store.lab_folder(spec.name)),
@@ -42,6 +46,8 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         controller_port=CONTROLLER_PORT,
         external_port=free_ports(external.bind, spec.kafka.brokers) if external.port == "auto" else external.port,
         ui_port=free_ports(PAGE_ADDRESS, 1) if spec.ui.port == "auto" else spec.ui.port,
-        ui=choose_ui(spec, runtime, "", ask_registry=False),
+        engine_host=engine.host,
+        engine_kind=engine.kind,
+        ui=choose_ui(spec, runtime, engine.host, ask_registry=False),
     )
     return make_plan(spec, runtime, host.gather(), identity)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labctl.constants import ADMIN, DEFAULT_NAME, HOMEWORK_TOPIC, INTER_BROKER
+from labctl.engine_kinds import DOCKER
 from labctl.replication import default_replication_factor
 from labctl.security_profiles import SecurityProfile
 
@@ -29,6 +30,20 @@ class HostFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What was observed of the engine that runs a lab's containers. The defaults are those of a lab without an engine.
+
+    `pin` selects the engine: DOCKER_HOST=… or DOCKER_CONTEXT=…. `host` is the machine where its published ports are, ""
+    this machine. `shares_memory`: it is not in a virtual machine, or on another machine, with a memory of its own.
+    """
+
+    pin: str = ""
+    host: str = ""
+    kind: str = DOCKER  # a key of ENGINE_KINDS
+    shares_memory: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided, and why."""
 
@@ -46,8 +61,10 @@ class Identity:
     internal_port: int  # of the first node; 9092 or 19092 where each node has an address of its own
     controller_port: int
     external_port: int
-    engine: str = ""  # DOCKER_HOST=… or DOCKER_CONTEXT=…: the Docker Engine on which the lab was created
-    engine_host: str = ""  # the machine of a remote Docker Engine; "": this machine
+    engine: str = ""  # this and the next three: EngineFacts of the engine on which the lab was created
+    engine_host: str = ""
+    engine_kind: str = DOCKER
+    engine_shares_memory: bool = True
     ui_port: int = 0
     ui: Decision | None = None  # the web page that `auto` decided on; None: labctl's own
     kafka_version: str = ""  # the Kafka that created the data; "": an earlier labctl did not record it
@@ -188,6 +205,9 @@ class LabPlan:
     state: str
     engine: str
     engine_host: str
+    engine_kind: str
+    engine_shares_memory: bool
+    network: str  # of the engine; "": the nodes are no containers
     nodes: tuple[NodePlan, ...]
     topics: tuple[TopicPlan, ...]
     broker_config: tuple[tuple[str, str], ...]

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import platform
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from labctl.errors import LabError, SpecError
-from labctl.plan.model import Decision
+from labctl.plan.model import Decision, EngineFacts
 from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, kafbat_container
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
-from labctl.system.parallel import run_pair
+from labctl.system.parallel import run_all
 
 ENGINE_SECONDS = 1.0
 MANIFEST_SECONDS = 5.0
 REQUESTED = "as requested"
+THIS_MACHINE = "localhost"  # the default of listeners.external.advertise
 
 
-def choose(wanted: str, image: str, *, pull: str = "missing", ask_registry: bool = True) -> Decision:
-    """Return the runtime to use, and why; `auto` looks for an engine and `image`. Raises SpecError for a wrong name."""
+def choose(
+    wanted: str, image: str, *, pull: str = "missing", advertise: str = THIS_MACHINE, ask_registry: bool = True
+) -> Decision:
+    """Return the runtime to use, and why; `auto` looks for an engine and `image`. Raises SpecError for a wrong name.
+
+    `advertise` is listeners.external.advertise.
+    """
     if wanted == "auto":
-        return _automatic(image, pull, ask_registry=ask_registry)
+        return _automatic(image, pull, advertise, ask_registry=ask_registry)
     if wanted not in RUNTIMES:
         raise SpecError([f"runtime: there is no {wanted}; there are auto, {', '.join(RUNTIMES)}"])
     return Decision(wanted, REQUESTED)
@@ -41,16 +51,23 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
     return Decision("kafbat", f"Kafbat UI, auto: {reason}") if reason else LAB_PAGE
 
 
-def find_engine(runtime: Decision) -> tuple[str, str]:
-    """Return the engine for the runtime's nodes, and its machine, as `Engine.place` does; ("", "") where it needs none.
+def find_engine(runtime: Decision, advertise: str = THIS_MACHINE) -> EngineFacts:
+    """Return the facts of the engine for the runtime's nodes: the defaults where it needs none.
 
-    Raises HostError, RuntimeFailed.
+    `advertise` is listeners.external.advertise. Raises HostError, for example where the engine is outside of the
+    container in which labctl runs; RuntimeFailed.
     """
     if not RUNTIMES[runtime.name].containers:
-        return "", ""
+        return EngineFacts()
     from labctl.runtime.docker.engine import Engine, load_client
+    from labctl.runtime.docker.own_container import published_host
 
-    return run_pair(Engine().place, load_client)[0]
+    engine = Engine()
+    published_at = partial(published_host, engine, advertise)
+    jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at, load_client]
+    (pin, host), version, published, _ = run_all(jobs, len(jobs))
+    shares_memory = not host and version.kernel in {"", platform.release()}
+    return EngineFacts(pin, host or published, version.kind, shares_memory)
 
 
 def _kafbat_available(spec: LabSpec, *, ask_registry: bool) -> str:
@@ -68,16 +85,19 @@ def _kafbat_available(spec: LabSpec, *, ask_registry: bool) -> str:
     return ""
 
 
-def _automatic(image: str, pull: str, *, ask_registry: bool) -> Decision:
+def _automatic(image: str, pull: str, advertise: str, *, ask_registry: bool) -> Decision:
     from labctl.runtime.docker.engine import Engine
     from labctl.runtime.docker.errors import require_engine_version
+    from labctl.runtime.docker.own_container import published_host
 
     engine = Engine()
     try:
         version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
-        responds = f"Docker Engine {version} responds"
-        present, _compose = run_pair(lambda: engine.has_image(image), engine.compose_version)
+        responds = f"{version} responds"
+        jobs: list[Callable[[], Any]] = [partial(engine.has_image, image), engine.compose_version]
+        jobs.append(partial(published_host, engine, advertise))
+        present, *_ = run_all(jobs, len(jobs))
         if present:
             return Decision("compose", f"auto: {responds} and has {image}")
         if pull == "never":

