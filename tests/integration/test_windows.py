@@ -1,32 +1,28 @@
 """Windows: a sentence that names WSL 2 in place of a traceback, before a module is imported that Windows lacks."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-pytestmark = pytest.mark.local
+from tests.integration.labs import SOURCE
 
-# a Python for Windows, as far as labctl could notice
-WINDOWS = """
-import os, platform, platformdirs, psutil, pytest, subprocess, sys  # these choose their modules by sys.platform
-for name in ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"):
-    sys.modules[name] = None
-sys.platform = "win32"
-"""
+pytestmark = pytest.mark.local
 
 
 def python(code):
-    """Run `code` in such a Python."""
+    """Run `code` in a Python for Windows, as far as labctl could notice."""
+    env = os.environ | {"PYTHONPATH": str(SOURCE / "tests" / "windows")}
     return subprocess.run(
-        [sys.executable, "-c", WINDOWS + code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False
     )
 
 
 @pytest.mark.parametrize("command", ["up", "--help", "lint compose.yml", ""])
 def test_every_command_names_wsl_2(command):
     """Exit code 3, a sentence and a remedy on stderr, nothing on stdout."""
-    done = python(f"sys.argv = ['labctl', *{command.split()}]\nfrom labctl.__main__ import main\nmain()")
+    done = python(f"import sys\nsys.argv = ['labctl', *{command.split()}]\nfrom labctl.__main__ import main\nmain()")
     assert (done.returncode, done.stdout) == (3, "")
     problem, remedy = done.stderr.splitlines()
     assert problem == "labctl: labctl does not run on Windows itself, it runs in WSL 2 (Windows Subsystem for Linux)"

