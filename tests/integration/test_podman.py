@@ -85,7 +85,7 @@ def test_a_lab_on_podman_from_up_to_down(labctl):
     assert labctl.run("up", check=True).stderr.count("ready, verified") == 1
 
 
-def test_a_container_of_somebody_else_is_examined(labctl):
+def test_a_running_container_is_examined(labctl):
     """`check --container` looks from this machine, from inside the container, and from another one beside it."""
     labctl.spec(compose_lab("foreign"))
     labctl.run("up", "--checks", "none", check=True)
@@ -125,14 +125,24 @@ def test_a_container_that_podman_ended(labctl, podman):
     labctl.run("up", check=True)
 
 
-def test_a_taken_port_and_a_foreign_container(labctl, podman):
-    """Podman's messages lead to the same faults as Docker's."""
-    labctl.spec(compose_lab("first"))
-    labctl.run("up", "--checks", "none", check=True)
-    port = labctl.json("status")["endpoints"]["external"].rpartition(":")[2]
-    podman.docker("create", "--name", "strange-broker", "--publish", f"127.0.0.1:{port}:9092", f"{OWN_IMAGE}:{NEWEST}")
+def test_a_container_of_somebody_else(labctl, podman):
+    """One with the lab's name is refused by name, and stays."""
+    podman.docker("create", "--name", "strange-broker", f"{OWN_IMAGE}:{NEWEST}", "true")
     labctl.spec(compose_lab("strange"))
     refused = labctl.run("up")
     assert refused.returncode == 3
     assert "there is already a container strange-broker, created by somebody else" in refused.stderr
-    podman.docker("rm", "--force", "--volumes", "strange-broker")
+    podman.docker("rm", "--volumes", "strange-broker")
+
+
+def test_a_network_that_somebody_else_uses(labctl, podman):
+    """`down` names the container, and ends with exit code 3. Without that container it removes the network."""
+    labctl.spec(compose_lab("held"))
+    labctl.run("up", "--checks", "none", check=True)
+    other = ["--detach", "--name", "other", "--network", "labctl-held", f"{OWN_IMAGE}:{NEWEST}", "sleep", "600"]
+    podman.docker("run", *other)
+    refused = labctl.run("down")
+    assert refused.returncode == 3
+    assert "the lab's network labctl-held is in use by other, not of this lab" in refused.stderr
+    podman.docker("rm", "--force", "--volumes", "other")
+    labctl.run("down", check=True)
