@@ -1,4 +1,4 @@
-"""Write the version lock files in labctl/version_locks, by Maven and Java: `python scripts/lock_kafka.py 4.3.1 …`.
+"""Write the version lock files in labctl/version_locks, by Maven and Java: `python scripts/lock_kafka.py 4.4.0 …`.
 
 Needs Maven and a JDK on PATH. A version lock file lists the jars of a Kafka version, by coordinates, size and sha256,
 the class that each of Kafka's scripts starts, and the settings that this version knows: SettingNames.java prints them.

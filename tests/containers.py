@@ -27,7 +27,7 @@ def container(environment=None, **changes):
     """Return a running container of a broker without a fault, with `changes`."""
     found: dict[str, Any] = {
         "name": "course-kafka-1",
-        "image": "apache/kafka:4.3.1",
+        "image": "apache/kafka:4.4.0",
         "state": "running",
         "exit_code": 0,
         "error": "",

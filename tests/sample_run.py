@@ -27,7 +27,7 @@ RUN = RunResult(
     lab="lab",
     command="up",
     runtime=RuntimeResult("local", "requested"),
-    kafka_version="4.3.1",
+    kafka_version="4.4.0",
     status="failed",
     started_at="2026-11-23T09:00:00+00:00",
     seconds=3.0,
@@ -59,6 +59,6 @@ RUN = RunResult(
     ),
     diagnosis=(Diagnosis(f"cause {EVIL}", "do this", "", ("node broker: said this",)),),
     topics=(TopicResult("orders", (Partition(0, 1, (1,), (1,)), Partition(1, -1, (1,), ()))),),
-    versions={"labctl": "0.1.0", "Kafka": "4.3.1"},
+    versions={"labctl": "0.1.0", "Kafka": "4.4.0"},
     machine=MachineResult("Linux 6 x86_64", 2, 8 << 30, 4 << 30),
 )

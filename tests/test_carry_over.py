@@ -68,7 +68,7 @@ def test_topics_pages_and_other_services(made):
     spec, printed = made(
         f"""{COMPLETE}
   init:
-    image: apache/kafka:4.3.1
+    image: apache/kafka:4.4.0
     command: >
       bash -c "kafka-topics.sh --create --topic orders --partitions 6 --config retention.ms=1000
       && kafka-topics.sh --create --topic=clicks --replication-factor 3"

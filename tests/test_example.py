@@ -52,7 +52,7 @@ def test_build_files_pin_the_clients_versions():
     pom = ET.fromstring(example("java")["pom.xml"])
     dependencies = pom.iterfind(".//{*}dependency")
     clients = {found.findtext("{*}artifactId"): found.findtext("{*}version") for found in dependencies}
-    assert clients["kafka-clients"] == "4.3.1"
+    assert clients["kafka-clients"] == "4.4.0"
     assert json.loads(example("node")["package.json"])["dependencies"] == {"kafkajs": "2.2.4"}
     go = example("go")
     modules = re.findall(r"^\t?(?:require )?(github\S+) (v\S+)", go["go.mod"], re.MULTILINE)

@@ -15,7 +15,7 @@ def test_argument_files_escape_special_characters():
 def test_the_jvm_options_fit_their_use(tmp_path):
     """A cache is used where it exists and recorded where requested; the classpath keeps its order."""
     java = Java(tmp_path / "java", "25.0.1", "test")
-    kafka = LocalKafka("4.3.1", "test", java, ("/b.jar", "/a.jar"), {}, caches={"broker": "/c/broker.aot"})
+    kafka = LocalKafka("4.4.0", "test", java, ("/b.jar", "/a.jar"), {}, caches={"broker": "/c/broker.aot"})
     options = kafka.arguments("broker", heap="512m", properties={"k": "v"}, logs=tmp_path)
     assert "-XX:AOTCache=/c/broker.aot" in options
     assert options[-2:] == ["-cp", "/b.jar:/a.jar"]

@@ -75,6 +75,29 @@ def test_a_running_lab_refuses_other_settings(fake_lab):
     assert "down" not in fake_lab.runtime.calls
 
 
+def test_an_older_kafka_is_refused_on_newer_data(fake_lab):
+    """The versions are those that created the data and that was requested; the remedy keeps the data."""
+    fake_lab.up(TEXT + 'kafka: {version: "4.4.0"}\n')
+    lifecycle.stop("lab", fake_lab.store, NullReporter())
+    with pytest.raises(SpecError, match=r"Kafka 4\.4\.0 created the data .* Kafka 4\.3\.1 can't read it") as refused:
+        fake_lab.up(TEXT + 'kafka: {version: "4.3.1"}\n')
+    assert "labctl up --kafka 4.4.0" in refused.value.hint
+    assert fake_lab.store.load("lab").phase == "stopped"
+
+
+def test_a_newer_kafka_on_older_data(fake_lab, monkeypatch):
+    """It starts, then the older one again: no feature level was raised. A note reports each change."""
+    notes = []
+    monkeypatch.setattr(NullReporter, "note", lambda _self, text: notes.append(text))
+    for version in ("4.2.1", "4.4.0", "4.2.1"):
+        fake_lab.up(TEXT + f'kafka: {{version: "{version}"}}\n')
+        lifecycle.stop("lab", fake_lab.store, NullReporter())
+    assert [note for note in notes if "from now on" in note] == [
+        "the lab lab ran Kafka 4.2.1, and runs Kafka 4.4.0 from now on",
+        "the lab lab ran Kafka 4.4.0, and runs Kafka 4.2.1 from now on",
+    ]
+
+
 def test_render_does_not_hide_changed_settings(fake_lab):
     """`up` still rejects them after `labctl render` has written them into the lab's folder."""
     fake_lab.up()

@@ -102,7 +102,7 @@ def result(tmp_path):
         COMPLETE.replace("1@broker", "1@kafka").replace(
             "    environment:\n", "    environment:\n      ALLOW_PLAINTEXT_LISTENER: 'yes'\n", 1
         )
-        + "  init:\n    image: apache/kafka:4.3.1\n    command: [kafka-topics.sh]\n"
+        + "  init:\n    image: apache/kafka:4.4.0\n    command: [kafka-topics.sh]\n"
     )
     return lint([path], {})
 

@@ -227,7 +227,7 @@ def test_secrets_of_the_shell_are_not_printed(run, tmp_path, monkeypatch):
 def test_a_fault_of_many_services_is_fixed_at_once(tmp_path):
     """Each round reads and writes the files: forty nodes with one kind of fault need one of them, and no second run."""
     text = "services:\n" + "".join(
-        f"  kafka-{number}:\n    image: apache/kafka:4.3.1\n    environment:\n      KAFKA_NODE_ID: {number}\n"
+        f"  kafka-{number}:\n    image: apache/kafka:4.4.0\n    environment:\n      KAFKA_NODE_ID: {number}\n"
         f"      KAFKA_NUM_PARTITIONS: \"'3'\"\n"
         for number in range(1, 41)
     )

@@ -69,15 +69,15 @@ def test_the_page_of_the_tools_lists_what_the_rule_knows():
 @pytest.mark.parametrize(
     ("image", "command", "expected"),
     [
-        ("apache/kafka:4.3.1", "kafka-topics.sh --zookeeper zookeeper:2181 --list", "--zookeeper since Kafka 3.0"),
+        ("apache/kafka:4.4.0", "kafka-topics.sh --zookeeper zookeeper:2181 --list", "--zookeeper since Kafka 3.0"),
         ("confluentinc/cp-kafka:6.2.0", "kafka-topics --zookeeper zookeeper:2181 --list", ""),
         ("confluentinc/cp-kafka:7.9.0", "kafka-console-producer --broker-list kafka:9092 --topic a", ""),
         ("confluentinc/cp-kafka:8.0.0", "kafka-console-producer --broker-list kafka:9092 --topic a", "--broker-list"),
         ("example/tools", "kafka-topics.sh --zookeeper zookeeper:2181 --list", ""),
-        ("apache/kafka:4.3.1", "kafka-topics.sh --bootstrap-server kafka:9092 --list; other --zookeeper a", ""),
-        ("apache/kafka:4.3.1", "kafka-run-class.sh kafka.tools.GetOffsetShell --topic a", "no class kafka.tools."),
-        ("apache/kafka:4.3.1", "kafka-console-consumer.sh --bootstrap-server k:9092 --whitelist a", "--whitelist"),
-        ("apache/kafka:4.3.1", "kafka-topics.sh --list \\\n  --zookeeper a:2181", "--zookeeper"),
+        ("apache/kafka:4.4.0", "kafka-topics.sh --bootstrap-server kafka:9092 --list; other --zookeeper a", ""),
+        ("apache/kafka:4.4.0", "kafka-run-class.sh kafka.tools.GetOffsetShell --topic a", "no class kafka.tools."),
+        ("apache/kafka:4.4.0", "kafka-console-consumer.sh --bootstrap-server k:9092 --whitelist a", "--whitelist"),
+        ("apache/kafka:4.4.0", "kafka-topics.sh --list \\\n  --zookeeper a:2181", "--zookeeper"),
     ],
 )
 def test_an_option_counts_for_its_tool_and_version(tmp_path, image, command, expected):
@@ -94,7 +94,7 @@ def test_values_of_secrets_are_not_shown(tmp_path):
     file = tmp_path / "compose.yml"
     variables = "KAFKA_SSL_KEY_PASSWORD='hunter2'", "KAFKA_LISTENER_NAME_X_PLAIN_SASL_JAAS_CONFIG='hunter2'"
     lines = "".join(f"      - {variable}\n" for variable in variables)
-    file.write_text(f"services:\n  kafka:\n    image: apache/kafka:4.3.1\n    environment:\n{lines}")
+    file.write_text(f"services:\n  kafka:\n    image: apache/kafka:4.4.0\n    environment:\n{lines}")
     found = [finding for finding in lint([file], {}).findings if finding.rule == "KAFKA-QUOTED-VALUE"]
     assert len(found) == len(variables)
     assert not [finding for finding in found if "hunter2" in finding.cause + finding.fix]

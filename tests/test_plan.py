@@ -77,8 +77,8 @@ def test_each_node_has_its_own_ports_on_macos():
 
 def test_a_tag_or_digest_of_the_image_is_kept():
     """The version is the tag only where kafka.image has none."""
-    assert a_plan("").image == "apache/kafka:4.3.1"
-    assert a_plan("kafka: {image: 'localhost:5000/kafka'}").image == "localhost:5000/kafka:4.3.1"
+    assert a_plan("").image == "apache/kafka:4.4.0"
+    assert a_plan("kafka: {image: 'localhost:5000/kafka'}").image == "localhost:5000/kafka:4.4.0"
     assert a_plan("kafka: {image: 'mine:v1'}").image == "mine:v1"
 
 

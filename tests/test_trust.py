@@ -121,7 +121,7 @@ def test_the_lists_of_harmless_settings_name_settings_that_exist():
     [
         (
             with_setting("mesage.max.bytes", "1"),
-            "Kafka 4.3.1 has no broker setting of this name; did you mean message.m",
+            "Kafka 4.4.0 has no broker setting of this name; did you mean message.m",
         ),
         (with_setting("max.request.size", "1"), "no broker setting of this name, it is a setting of producers; "),
         (with_setting("retention.ms", "1"), "it is a setting of topics; did you mean log.retention.ms?"),

@@ -25,6 +25,7 @@ from labctl.lab.existing import (
     connect,
     lab_secrets,
     open_lab,
+    recorded_spec,
     restore_record,
     with_spec,
 )
@@ -251,6 +252,9 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> s
     log.plan = lab.plan
     state = lab.state()
     refuse_changes(lab, state)
+    earlier = recorded_spec(lab.record).kafka.version
+    if earlier != spec.kafka.version:
+        log.note(f"the lab {spec.name} ran Kafka {earlier}, and runs Kafka {spec.kafka.version} from now on")
     refuse_unfit_machine(spec, lab, store, state)
     lab.runtime.prepare()
     make_credentials(lab.plan, renew=state == "stopped")

@@ -13,13 +13,14 @@ from labctl.spec.model import LabSpec
 from labctl.state.store import LabStore
 from labctl.system import host, ports
 from labctl.system.own_folder import own_folder
+from labctl.versions import version_tuple
 from labctl.webui.page.process import page_runs
 
 LARGEST = 10_000_000  # bytes of a rendered file
 
 
 def refuse_changes(lab: ExistingLab, state: str) -> None:
-    """Raise SpecError where lab.yaml has other nodes than the lab, or other settings than the running lab."""
+    """Raise SpecError where lab.yaml has other nodes than the lab, an older Kafka, or other settings while it runs."""
     plan, record = lab.plan, lab.record
     created = planned(recorded_spec(record), record)
     if created.node_names != plan.node_names:
@@ -28,6 +29,7 @@ def refuse_changes(lab: ExistingLab, state: str) -> None:
             [f"the lab {plan.name} has the nodes {had}, and would have {wanted}"],
             f"labctl down --name {plan.name} removes it with its data; then run labctl up again",
         )
+    _refuse_older_kafka(lab)
     if record.phase != "up" or state == "stopped":
         return
     before, now = render(created), render(plan)
@@ -49,6 +51,17 @@ def refuse_unfit_machine(spec: LabSpec, lab: ExistingLab, store: LabStore, state
         host.require_disk(Path(plan.state))
         if plan.engine_shares_memory:  # else the runtime asks the engine
             host.require_memory(len(plan.nodes), plan.heap)
+
+
+def _refuse_older_kafka(lab: ExistingLab) -> None:
+    """An older Kafka does not start on the data: it does not know their metadata.version, one for all x.y releases."""
+    created, wanted = lab.record.identity.kafka_version, lab.plan.kafka_version
+    if created and version_tuple(wanted)[:2] < version_tuple(created)[:2]:
+        name = lab.plan.name
+        raise SpecError(
+            [f"kafka.version: Kafka {created} created the data of the lab {name}, and Kafka {wanted} can't read it"],
+            f"labctl up --kafka {created}; or labctl down --name {name} removes the lab with its data",
+        )
 
 
 def _differs(now: str, *others: str | None) -> bool:

@@ -8,7 +8,7 @@ COMPLETE = """\
 name: example
 services:
   broker:
-    image: apache/kafka:4.3.1
+    image: apache/kafka:4.4.0
     ports: ["127.0.0.1:19094:19094"]
     environment:
       KAFKA_NODE_ID: 1

@@ -67,6 +67,7 @@ class Identity:
     engine_shares_memory: bool = True
     ui_port: int = 0
     ui: Decision | None = None  # the web page that `auto` decided on; None: labctl's own
+    kafka_version: str = ""  # the Kafka that created the data; "": an earlier labctl did not record it
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def topic_name(value: str) -> str:
 def kafka_version(value: str) -> str:
     """Return a version of Kafka that labctl supports. Raises ValueError."""
     if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", value):
-        raise ValueError('a Kafka version looks like "4.3.1" (in quotes)')
+        raise ValueError('a Kafka version looks like "4.4.0" (in quotes)')
     if version_tuple(value) < OLDEST:
         raise ValueError(f"labctl supports Kafka {'.'.join(map(str, OLDEST))} and newer")
     return value

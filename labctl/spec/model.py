@@ -23,6 +23,7 @@ from labctl.spec.formats import (
     user_name,
     voter_count,
 )
+from labctl.versions import DEFAULT
 
 HIGHEST_PORT = 65535
 MOST_BROKERS = 5
@@ -49,7 +50,7 @@ class _Section(BaseModel):
 class KafkaSpec(_Section):
     """The Kafka of the lab: version, nodes, memory, settings."""
 
-    version: Annotated[str, AfterValidator(kafka_version)] = Field("4.3.1", description="the version of Apache Kafka")
+    version: Annotated[str, AfterValidator(kafka_version)] = Field(DEFAULT, description="the version of Apache Kafka")
     brokers: Annotated[int, Field(ge=1, le=MOST_BROKERS)] = Field(1, description="how many brokers")
     controllers: (
         Literal["combined"] | Annotated[int, AfterValidator(voter_count), Field(json_schema_extra={"enum": [1, 3, 5]})]

@@ -34,6 +34,7 @@ def new_identity(
         state=state,
         external_port=first,
         ui_port=_ui_port(spec, others),
+        kafka_version=spec.kafka.version,
         **(
             IN_CONTAINERS
             if containers

@@ -44,7 +44,7 @@ def _missing_of_docker():
 @pytest.fixture(scope="module")
 def other_engine(docker_engine):
     """A separate engine with the project's image, which the tests may stop and whose disk they may fill."""
-    with own_engine(f"{OWN_IMAGE}:4.3.1") as engine:
+    with own_engine(f"{OWN_IMAGE}:4.4.0") as engine:
         yield engine
 
 
@@ -87,10 +87,10 @@ def derived(docker_engine, tmp_path):
     tags = []
 
     def build(name, *lines):
-        tag = f"labctl-test/{name}:4.3.1"
+        tag = f"labctl-test/{name}:4.4.0"
         folder = tmp_path / name
         folder.mkdir()
-        (folder / "Dockerfile").write_text("\n".join([f"FROM {OWN_IMAGE}:4.3.1", *lines, ""]))
+        (folder / "Dockerfile").write_text("\n".join([f"FROM {OWN_IMAGE}:4.4.0", *lines, ""]))
         docker("buildx", "build", "--quiet", "--tag", tag, str(folder))
         tags.append(tag)
         return f"labctl-test/{name}"

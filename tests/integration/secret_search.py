@@ -9,6 +9,9 @@ from pathlib import Path
 
 import psutil
 
+from labctl.runtime.jvm.storage import bootstrap_records
+from labctl.versions import DEFAULT
+
 
 @contextlib.contextmanager
 def sampled_arguments():
@@ -41,7 +44,7 @@ def secrets_of(labctl):
     lines = [line for key in keys for line in key.splitlines()]
     data = labctl.state / "labs/secure/nodes/broker/data"
     data = data if data.is_dir() else "/var/lib/kafka/data"
-    dump = ("kafka-dump-log.sh", "--cluster-metadata-decoder", "--files", f"{data}/bootstrap.checkpoint")
+    dump = ("kafka-dump-log.sh", "--cluster-metadata-decoder", "--files", f"{data}/{bootstrap_records(DEFAULT)}")
     described = labctl.tool(*dump).stdout
     salts = re.findall(r'"(?:salt|storedKey|serverKey)":"([^"]+)"', described)
     assert len(plain) == 4

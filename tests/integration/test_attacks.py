@@ -491,7 +491,7 @@ def test_a_mirror(tmp_path, monkeypatch, tried, sends):
     """No jar is kept, and not more is written than the jar's size."""
     monkeypatch.setattr(Mirror, "sends", sends)
     monkeypatch.setenv("HOME", str(tmp_path))
-    jar = max(load_lock("4.3.1").jars, key=lambda jar: jar.bytes)
+    jar = max(load_lock("4.4.0").jars, key=lambda jar: jar.bytes)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         monkeypatch.setenv("LABCTL_MAVEN_URL", f"http://127.0.0.1:{server.server_port}")

@@ -15,7 +15,7 @@ from tests.integration.polling import wait_for
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(390)]
 
 FILES = Path(__file__).parent.parent / "compose"
-IMAGE = "labctl-test/stock-like:4.3.1"
+IMAGE = "labctl-test/stock-like:4.4.0"
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "check.md"
 INTRODUCTION = """\
 # What `labctl check` finds
@@ -74,7 +74,7 @@ def compose(engine_labctl, stock_like, tmp_path):
     def run(*arguments, text=None, env=None):
         if text:
             own = re.sub(r"^name: .*\n", "name: labctl-test-check\n", text, flags=re.MULTILINE)
-            file.write_text(own.replace("apache/kafka:4.3.1", IMAGE))
+            file.write_text(own.replace("apache/kafka:4.4.0", IMAGE))
         return docker("compose", "-f", str(file), *arguments, env=env)
 
     yield run
@@ -162,7 +162,7 @@ def test_a_whole_file(engine_labctl, compose, tmp_path):
     text = (FILES / "migrate" / "bitnami-three.fixed.yml").read_text()
     compose("up", "-d", "--pull", "never", text=f"name: x\n{text}")
     file = tmp_path / "compose.yml"
-    file.write_text(file.read_text().replace(IMAGE, "apache/kafka:4.3.1"))  # whose family labctl lint knows
+    file.write_text(file.read_text().replace(IMAGE, "apache/kafka:4.4.0"))  # whose family labctl lint knows
     checks = ("check", "json-records", "--compose", file)
     wait_for(lambda: engine_labctl.run(*checks).returncode == 0, seconds=180)
     report = engine_labctl.json(*checks)

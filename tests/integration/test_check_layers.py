@@ -23,7 +23,7 @@ from tests.integration.polling import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(390)]
 
-IMAGE = "labctl-test/stock-like:4.3.1"
+IMAGE = "labctl-test/stock-like:4.4.0"
 PROJECT = "labctl-test-layers"
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "check-layers.md"
 ABILITY_LAYERS = {

@@ -62,7 +62,7 @@ def the_homework(labctl, image):
     if not shutil.which("jq"):
         pytest.skip("the homework's line is typed through jq, which is not installed")
     labctl.spec(f"kafka: {{image: {image}}}\nlisteners: {{external: {{port: auto}}}}\n")
-    docker("run", "--detach", "--name", "broker-2", f"{OWN_IMAGE}:4.3.1", "sleep", "600")
+    docker("run", "--detach", "--name", "broker-2", f"{OWN_IMAGE}:4.4.0", "sleep", "600")
     try:
         done = labctl.run("up", "--runtime", "compose", check=True)
         assert "runtime compose, as requested" in done.stderr
@@ -133,7 +133,7 @@ def test_stop_keeps_the_data(engine_labctl):
     engine_labctl.spec(text)
     up = engine_labctl.run("up", check=True)
     engine = docker("version", "--format", "{{.Server.Version}}").strip()
-    reason = f"auto: Docker Engine {engine} responds and has {OWN_IMAGE}:4.3.1"
+    reason = f"auto: Docker Engine {engine} responds and has {OWN_IMAGE}:4.4.0"
     assert f"runtime compose, {reason}" in up.stderr
     report = json.loads(engine_labctl.run("report", "--format", "json", check=True).stdout)
     assert report["runtime"] == {"name": "compose", "reason": reason}
@@ -196,7 +196,7 @@ def test_compose_accepts_every_golden_file(docker_engine, file):
 def test_the_checks_run_on_a_compose_stack_that_labctl_did_not_create(engine_labctl):
     """`check --container` also runs the console tools inside a container that labctl did not create."""
     homework = Path(__file__).parent.parent.parent / "bench" / "homework.yml"
-    environment = os.environ | {"IMAGE": f"{OWN_IMAGE}:4.3.1", "PORT": "19595"}
+    environment = os.environ | {"IMAGE": f"{OWN_IMAGE}:4.4.0", "PORT": "19595"}
     compose = ("compose", "-p", "labctl-test-foreign", "-f", str(homework))
     try:
         docker(*compose, "up", "--detach", "--wait", env=environment)

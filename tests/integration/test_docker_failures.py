@@ -69,7 +69,7 @@ def test_a_missing_image_that_must_not_be_pulled(engine_labctl):
     engine_labctl.spec(compose_lab("never", more=", pull: never", image="labctl-test/nothing"))
     done = engine_labctl.run("up")
     assert done.returncode == 3
-    assert "the image labctl-test/nothing:4.3.1 is not present, and kafka.pull is never" in done.stderr
+    assert "the image labctl-test/nothing:4.4.0 is not present, and kafka.pull is never" in done.stderr
     assert "labctl image build" in done.stderr
     require_nothing_in_docker("never")
 
@@ -82,7 +82,7 @@ def test_an_image_that_can_t_be_pulled(engine_labctl):
     assert "the image registry can't be reached" in done.stderr
     require_nothing_in_docker("nopull")
     up = engine_labctl.run("up", "--runtime", "auto", "--checks", "none", check=True)
-    assert "127.0.0.1:9/kafka:4.3.1 is not present and no registry has it" in up.stderr
+    assert "127.0.0.1:9/kafka:4.4.0 is not present and no registry has it" in up.stderr
     assert engine_labctl.json("status")["runtime"]["name"] == "local"
 
 
@@ -150,7 +150,7 @@ def test_a_volume_of_another_cluster(engine_labctl):
 def test_a_foreign_container_with_our_name(engine_labctl):
     """`up` exits with 3. Neither `up` nor `down` affects the container."""
     engine_labctl.spec(compose_lab("homework"))
-    docker("run", "--detach", "--name", "broker", f"{OWN_IMAGE}:4.3.1", "sleep", "600")
+    docker("run", "--detach", "--name", "broker", f"{OWN_IMAGE}:4.4.0", "sleep", "600")
     try:
         done = engine_labctl.run("up")
         assert done.returncode == 3
@@ -167,7 +167,7 @@ def test_a_foreign_container_on_the_lab_s_network(engine_labctl):
     """`down` exits with 3 and names the container. Once that is removed, `down` succeeds."""
     engine_labctl.spec(compose_lab("joined"))
     engine_labctl.run("up", "--checks", "none", check=True)
-    docker("run", "--detach", "--name", "guest", "--network", "labctl-joined", f"{OWN_IMAGE}:4.3.1", "sleep", "600")
+    docker("run", "--detach", "--name", "guest", "--network", "labctl-joined", f"{OWN_IMAGE}:4.4.0", "sleep", "600")
     try:
         done = engine_labctl.run("down")
         assert done.returncode == 3
@@ -208,7 +208,7 @@ def lines_with_times(process):
 def test_after_a_sigkill_down_leaves_nothing(engine_labctl, record_property):
     """`down` leaves nothing after each of 20 kills, four in each step of `up`. A foreign container stays."""
     engine_labctl.spec(compose_lab("killed"))
-    docker("run", "--detach", "--name", "killed-broker-2", f"{OWN_IMAGE}:4.3.1", "sleep", "900")
+    docker("run", "--detach", "--name", "killed-broker-2", f"{OWN_IMAGE}:4.4.0", "sleep", "900")
     try:
         ends = [at for line, at in lines_with_times(engine_labctl.start("up")) if line.startswith("✓")]
         engine_labctl.run("down", check=True)

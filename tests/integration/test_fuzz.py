@@ -32,7 +32,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_s
 
 # -- lab.yaml ------------------------------------------------------------------
 
-SETTINGS = sorted(load_lock("4.3.1").settings["broker"])
+SETTINGS = sorted(load_lock("4.4.0").settings["broker"])
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

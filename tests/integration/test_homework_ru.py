@@ -16,14 +16,14 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "homework.ru.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh (\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-STOCK = "apache/kafka:4.3.1"
+STOCK = "apache/kafka:4.4.0"
 
 
 @pytest.fixture
 def homework(engine_labctl):
     """A function that runs commands in an empty folder, where the project's image has the name of the stock image."""
     installed("jq")
-    docker("tag", f"{OWN_IMAGE}:4.3.1", STOCK)
+    docker("tag", f"{OWN_IMAGE}:4.4.0", STOCK)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     def run(command):

@@ -18,7 +18,7 @@ def kafbat(derived):
     """The name of the stand-in's image."""
     packed = base64.b64encode(SCRIPT).decode()
     lines = (f"RUN echo {packed} | base64 -d > /tmp/kafbat.pl", 'CMD ["perl", "/tmp/kafbat.pl"]')
-    return derived("kafbat", *lines) + ":4.3.1"
+    return derived("kafbat", *lines) + ":4.4.0"
 
 
 def kafbat_lab(image, more="", kind="kafbat"):

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(240)]
 OURS = ("slf4j-", "log4j-")  # the logging jars of labctl's version lock files
 LOGGING = {
     "3.9.2": ["ch/qos/reload4j/reload4j/1.2.25", "org/slf4j/slf4j-reload4j/1.7.36", "org/slf4j/slf4j-api/1.7.36"],
-    "4.3.1": [
+    "4.4.0": [
         "org/apache/logging/log4j/log4j-api/2.24.3",
         "org/apache/logging/log4j/log4j-core/2.24.3",
         "org/apache/logging/log4j/log4j-slf4j-impl/2.24.3",
@@ -48,7 +48,7 @@ def home(request, tmp_path):
 def test_an_unpacked_kafka(labctl, home):
     """The checks pass, `logs` has the node's log, and a tool's error is on stderr."""
     version, folder = home
-    labctl.spec(lab_yaml("homework").replace('"4.3.1"', f'"{version}"'))
+    labctl.spec(lab_yaml("homework").replace('"4.4.0"', f'"{version}"'))
     environment = {"KAFKA_HOME": str(folder)}
     up = labctl.run("up", "--runtime", "local", "--checks", "quick", env=environment, timeout=200)
     assert up.returncode == 0, up.stderr
@@ -62,6 +62,6 @@ def test_an_unpacked_kafka(labctl, home):
 def test_another_version_than_the_lab_requires(labctl, home):
     """`up` exits with 2 and names the version of KAFKA_HOME."""
     version, folder = home
-    labctl.spec(lab_yaml("homework").replace('"4.3.1"', '"4.1.2"'))
+    labctl.spec(lab_yaml("homework").replace('"4.4.0"', '"4.1.2"'))
     done = labctl.run("up", "--runtime", "local", env={"KAFKA_HOME": str(folder)})
     assert (done.returncode, f"KAFKA_HOME={folder} has {version}" in done.stderr) == (2, True), done.stderr

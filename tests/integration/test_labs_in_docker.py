@@ -66,7 +66,7 @@ def test_a_volume_that_the_engine_created_by_itself(engine_labctl):
     docker("volume", "rm", volume)
     label = f"labctl.cluster={container['Config']['Labels']['labctl.cluster']}"
     mount = f"{volume}:/var/lib/kafka/data"
-    docker("create", "--name", "raced-broker", "--label", label, "--volume", mount, f"{OWN_IMAGE}:4.3.1")
+    docker("create", "--name", "raced-broker", "--label", label, "--volume", mount, f"{OWN_IMAGE}:4.4.0")
     assert docker("volume", "ls", "--quiet", "--filter", "label=labctl.cluster") == ""
     output = engine_labctl.run("down", check=True).stderr
     assert f"container raced-broker, volume {volume}, network labctl-raced" in output

@@ -13,7 +13,7 @@ from tests.integration.polling import wait_for
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(390)]
 
 FILES = Path(__file__).parent.parent / "compose"
-IMAGE = "labctl-test/stock-like:4.3.1"
+IMAGE = "labctl-test/stock-like:4.4.0"
 FIXED = [path for path in sorted((FILES / "faulty").glob("*.yml")) if "# left:" not in path.read_text()]
 FIXED = [path for path in FIXED if "# expect:" in path.read_text()]
 MIGRATED = [FILES / "migrate" / f"{name}.yml" for name in ("bitnami-three", "bitnami-zookeeper", "wurstmeister")]
@@ -26,7 +26,7 @@ def started(engine_labctl, stock_like, tmp_path):
     project = f"lint-{tmp_path.name.replace('_', '-').strip('-')[:40]}".lower()
 
     def start(text):
-        file.write_text(re.sub(r"^name: .*\n", "", text, flags=re.MULTILINE).replace("apache/kafka:4.3.1", IMAGE))
+        file.write_text(re.sub(r"^name: .*\n", "", text, flags=re.MULTILINE).replace("apache/kafka:4.4.0", IMAGE))
         docker("compose", "-p", project, "-f", str(file), "up", "-d", "--pull", "never")
 
     yield start

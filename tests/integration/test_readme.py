@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parent.parent.parent
 TEXT = (SOURCE / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTIONS = {part.split("\n", 1)[0]: BLOCK.findall(part) for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
-STOCK = "apache/kafka:4.3.1"
+STOCK = "apache/kafka:4.4.0"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ EXPECTED = {
         prints=(
             "orders",
             "KAFKA_CONTROLLER_QUORUM_VOTERS",
-            "built labctl/kafka:4.3.1",
+            "built labctl/kafka:4.4.0",
             "verified: Kafka on localhost:9094",
         ),
         engine=True,
@@ -87,7 +87,7 @@ def run_commands(engine_labctl):
     if present:
         yield run
         return
-    docker("tag", f"{OWN_IMAGE}:4.3.1", STOCK)
+    docker("tag", f"{OWN_IMAGE}:4.4.0", STOCK)
     yield run
     docker("image", "rm", STOCK)
 
@@ -139,5 +139,5 @@ def test_the_error_is_reported_as_shown(engine_labctl):
     copies, name = [block.strip() for kind, block in SECTIONS["lab.yaml"] if kind == "text"]
     engine_labctl.spec(spec.replace("replication_factor: 1", "replication_factor: 3"))
     assert copies in engine_labctl.run("plan").stderr.splitlines()[0]
-    engine_labctl.spec("kafka:\n  version: 4.3.1\n  brokers: 1\n  heap: 512m\n  config:\n    mesage.max.bytes: 1\n")
+    engine_labctl.spec("kafka:\n  version: 4.4.0\n  brokers: 1\n  heap: 512m\n  config:\n    mesage.max.bytes: 1\n")
     assert name in engine_labctl.run("plan").stderr.splitlines()[0]

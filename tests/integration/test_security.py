@@ -143,7 +143,7 @@ def test_kafkajs_with_the_shell_format(secure, tmp_path):
 
 def test_java_s_console_tools_with_the_properties_format(secure, tmp_path):
     """Kafka's console consumer on the host connects with the printed file, which refers to a password file."""
-    lock, jars = ensure_jars("4.3.1", NullReporter())
+    lock, jars = ensure_jars("4.4.0", NullReporter())
     classpath = ":".join(str(jars / jar.file_name) for jar in lock.jars)
     settings = tmp_path / "client.properties"
     settings.write_text(env_of(secure, "properties"))

@@ -83,7 +83,7 @@ def test_a_cache_that_is_deleted_under_a_running_lab(labctl):
         assert labctl.json("status")["state"] == "running"
         listing = labctl.tool("kafka-topics.sh", "--list", "--bootstrap-server", "broker:9092", check=False)
         assert listing.returncode == 3
-        assert "labctl cache warm --kafka 4.3.1" in listing.stderr
+        assert "labctl cache warm --kafka 4.4.0" in listing.stderr
         checks = {check["name"]: check for check in labctl.json("check", "host-to-console", "consumer-group")["checks"]}
         assert checks["consumer-group"]["status"] == "passed"
         assert "labctl cache warm" in checks["host-to-console"]["detail"]

@@ -7,36 +7,41 @@ import pytest
 
 from labctl.version_lock import load_lock, locked_versions
 from labctl.versions import has
-from tests.integration.labs import lab_yaml
+from tests.integration.docker_command import docker
+from tests.integration.labs import OWN_IMAGE, lab_yaml
 
-pytestmark = [pytest.mark.local, pytest.mark.network]
+pytestmark = [pytest.mark.network]
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "versions.md"
 VERSIONS = locked_versions()
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
-LABS = {"homework": VERSIONS, "cluster": VERSIONS, "isolated": [NEWEST], "secure": [OLDEST, NEWEST]}
+LABS = {"homework": VERSIONS, "cluster": VERSIONS, "isolated": [NEWEST], "secure": VERSIONS}
+RUNTIMES = {"local": pytest.mark.local, "compose": pytest.mark.docker}
 INTRODUCTION = """\
 # Tested versions of Kafka
 
-Written by a run of the tests (tests/integration/test_versions.py), which start each lab in the local runtime with each
-version that has a version lock file, and run every check.
+Written by a run of the tests (tests/integration/test_versions.py), which start each lab with each version that has a
+version lock file, as processes of this machine and in Docker (the image of `labctl image build`), and run every check.
 """
-RUNS = [(lab, version) for lab, tested in LABS.items() for version in tested]
+RUNS = [(lab, version, runtime) for runtime in RUNTIMES for version in VERSIONS for lab in LABS if version in LABS[lab]]
 
 
 @pytest.fixture(scope="module")
 def table():
-    """The checks of each run: {(lab, version): checks}. A complete table is written into the docs."""
+    """The checks of each run: {(lab, version, runtime): checks}. A complete table is written into the docs."""
     runs = {}
     yield runs
     if set(runs) == set(RUNS):
         cells = {run: _cell(checks) for run, checks in runs.items()}
-        rows = [
-            f"| {version} | " + " | ".join(cells.get((lab, version), "not tested") for lab in LABS) + " |"
-            for version in VERSIONS
-        ]
-        head = [f"| Kafka | {' | '.join(LABS)} |", f"| --- |{' --- |' * len(LABS)}"]
-        DOCUMENT.write_text("\n".join([INTRODUCTION, *head, *rows, ""]))
+        text = INTRODUCTION
+        for runtime, title in {"local": "Processes of this machine", "compose": "Docker"}.items():
+            rows = [
+                f"| {version} | " + " | ".join(cells.get((lab, version, runtime), "not tested") for lab in LABS) + " |"
+                for version in VERSIONS
+            ]
+            head = [f"| Kafka | {' | '.join(LABS)} |", f"| --- |{' --- |' * len(LABS)}"]
+            text += "\n".join([f"\n## {title}\n", *head, *rows, ""])
+        DOCUMENT.write_text(text)
 
 
 def _cell(checks):
@@ -46,12 +51,33 @@ def _cell(checks):
     return f"{passed} checks passed; skipped: {', '.join(skipped)}"
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(("lab", "version"), RUNS)
-def test_each_lab_on_each_version(labctl, table, lab, version):
+@pytest.fixture
+def runtime_labctl(request, runtime):
+    """A labctl that runs its labs in the runtime."""
+    return request.getfixturevalue("engine_labctl" if runtime == "compose" else "labctl")
+
+
+@pytest.fixture
+def image(runtime_labctl, runtime, version):
+    """The lines of lab.yaml for a node's image, which is built; nothing in the local runtime."""
+    if runtime == "local":
+        yield ""
+        return
+    runtime_labctl.run("image", "build", "--kafka", version, timeout=300, check=True)
+    yield f"  image: {OWN_IMAGE}\n"
+    if version != NEWEST:  # which other tests use
+        docker("image", "rm", "--force", f"{OWN_IMAGE}:{version}")
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("lab", "version", "runtime"), [pytest.param(*run, marks=RUNTIMES[run[2]], id="-".join(run)) for run in RUNS]
+)
+def test_each_lab_on_each_version(runtime_labctl, image, table, lab, version, runtime):
     """`up --kafka VERSION` succeeds, and every check passes that applies to the version and the lab."""
-    labctl.spec(lab_yaml(lab))
-    up = labctl.run("up", "--kafka", version, "--checks", "none", timeout=280)
+    labctl = runtime_labctl
+    labctl.spec(re.sub("^kafka:\n", f"kafka:\n{image}", lab_yaml(lab), flags=re.MULTILINE))
+    up = labctl.run("up", "--kafka", version, "--runtime", runtime, "--checks", "none", timeout=280)
     assert up.returncode == 0, up.stderr
     report = labctl.json("check")
     assert report["kafka_version"] == version
@@ -71,9 +97,10 @@ def test_each_lab_on_each_version(labctl, table, lab, version):
         server = ("--bootstrap-server", report["endpoints"]["internal"])
         left = set(labctl.tool("kafka-topics.sh", "--list", *server, node=node).stdout.split())
         assert {name for name in left if not name.startswith("__")} == {"orders"}
-    table[lab, version] = report["checks"]
+    table[lab, version, runtime] = report["checks"]
 
 
+@pytest.mark.local
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 def test_every_script_finds_its_classes(labctl, version):
     """Every script starts, although the version lock files leave out Kafka Connect."""

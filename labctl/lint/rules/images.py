@@ -22,7 +22,7 @@ from labctl.lint.rule import Match, Setup, rule
     right="""
         services:
           broker:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
     """,
 )
 def image_withdrawn(setup: Setup) -> Iterator[Match]:
@@ -56,7 +56,7 @@ def image_withdrawn(setup: Setup) -> Iterator[Match]:
     right="""
         services:
           broker:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
     """,
 )
 def image_unmaintained(setup: Setup) -> Iterator[Match]:

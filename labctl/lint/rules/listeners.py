@@ -149,7 +149,7 @@ def broker_listener_missing(setup: Setup) -> Iterator[Match]:
     wrong="""
         services:
           controller:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             environment:
               KAFKA_NODE_ID: 2
               KAFKA_PROCESS_ROLES: controller
@@ -165,7 +165,7 @@ def broker_listener_missing(setup: Setup) -> Iterator[Match]:
     right="""
         services:
           controller:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             environment:
               KAFKA_NODE_ID: 2
               KAFKA_PROCESS_ROLES: controller

@@ -122,7 +122,7 @@ def advertised_not_published(setup: Setup) -> Iterator[Match]:
           broker:
             ports: !override ["127.0.0.1:29094:19094"]
           stranger:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             ports: ["127.0.0.1:19094:9092"]
     """,
     right="""

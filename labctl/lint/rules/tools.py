@@ -75,7 +75,7 @@ POSITIONED = re.compile(r"--(from-beginning|offset|group|consumer|command)\b")
     wrong="""
         services:
           init:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {broker: {condition: service_healthy}}
             command: >
               bash -c "date | /opt/kafka/bin/kafka-console-producer.sh --broker-list broker:9092 --topic dates"
@@ -86,7 +86,7 @@ POSITIONED = re.compile(r"--(from-beginning|offset|group|consumer|command)\b")
     right="""
         services:
           init:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {broker: {condition: service_healthy}}
             command: >
               bash -c "date | /opt/kafka/bin/kafka-console-producer.sh --bootstrap-server broker:9092 --topic dates"
@@ -139,12 +139,12 @@ def tool_option(setup: Setup) -> Iterator[Match]:
     wrong="""
         services:
           writer:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {broker: {condition: service_healthy}}
             command: >
               bash -c "date | /opt/kafka/bin/kafka-console-producer.sh --bootstrap-server broker:9092 --topic dates"
           reader:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {writer: {condition: service_completed_successfully}}
             command: /opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server broker:9092 --topic dates
           broker:
@@ -154,12 +154,12 @@ def tool_option(setup: Setup) -> Iterator[Match]:
     right="""
         services:
           writer:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {broker: {condition: service_healthy}}
             command: >
               bash -c "date | /opt/kafka/bin/kafka-console-producer.sh --bootstrap-server broker:9092 --topic dates"
           reader:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {writer: {condition: service_completed_successfully}}
             command: >
               /opt/kafka/bin/kafka-console-consumer.sh --bootstrap-server broker:9092 --topic dates --from-beginning
@@ -200,7 +200,7 @@ def consumer_at_end(setup: Setup) -> Iterator[Match]:
     wrong="""
         services:
           init:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: [broker]
             command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
     """,
@@ -210,7 +210,7 @@ def consumer_at_end(setup: Setup) -> Iterator[Match]:
             healthcheck:
               test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
           init:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {broker: {condition: service_healthy}}
             command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
           app:
@@ -247,7 +247,7 @@ def tool_too_early(setup: Setup) -> Iterator[Match]:
             healthcheck:
               test: [CMD, bash, -c, "exec 3<>/dev/tcp/127.0.0.1/9092"]
           init:
-            image: apache/kafka:4.3.1
+            image: apache/kafka:4.4.0
             depends_on: {broker: {condition: service_healthy}}
             command: /opt/kafka/bin/kafka-topics.sh --bootstrap-server broker:9092 --create --topic orders
     """,

@@ -13,6 +13,7 @@ from labctl.runtime.docker.engine import Engine
 from labctl.runtime.jvm.cache import ensure_jars
 from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.jvm_options import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
+from labctl.runtime.jvm.storage import bootstrap_records
 from labctl.state.store import OTHER_FOLDER, LabStore
 from labctl.state.work_folders import work_folder
 from labctl.system.files import file_errors
@@ -72,7 +73,13 @@ def _own_java() -> Java:
 def _write_context(folder: Path, lock: VersionLock, base: str) -> None:
     """Write the folder of the build: Dockerfile, Kafka's tools, what starts the node."""
     jars = [jar.file_name for jar in lock.jars]
-    values = {"version": lock.kafka, "base": base, "jars": jars, "quick_start": QUICK_START}
+    values = {
+        "version": lock.kafka,
+        "base": base,
+        "jars": jars,
+        "quick_start": QUICK_START,
+        "records": bootstrap_records(lock.kafka),
+    }
     (folder / "Dockerfile").write_text(render_template("image/Dockerfile.j2", **values), encoding="utf-8")
     for name in ("bin", "docker"):
         (folder / name).mkdir()

@@ -15,6 +15,7 @@ from labctl.plan.planner import make_plan
 from labctl.runtime.jvm import node as nodes
 from labctl.runtime.jvm.jvm_options import USES, LocalKafka
 from labctl.runtime.jvm.node_files import render_nodes
+from labctl.runtime.jvm.storage import copy_records, format_storage, make_storage
 from labctl.spec.model import LabSpec
 from labctl.state.identity import internal_address, new_cluster_id
 from labctl.system.files import write_files
@@ -34,10 +35,11 @@ def make_storage_template(kafka: LocalKafka, into: Path) -> None:
     with _training_plan(kafka, into.with_name(into.name + PARTIAL)) as (plan, files):
         node = plan.nodes[0]
         nodes.set_up(kafka, plan, node, files)
-        nodes.format_storage(kafka, plan, node, files)
-        into.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(nodes.node_folder(plan, node) / "data" / "bootstrap.checkpoint", into / "fresh")
-        (into / "fresh").replace(into / "bootstrap.checkpoint")
+        format_storage(kafka, plan, node, files)
+        template = files.parent / "template"
+        copy_records(kafka.version, nodes.node_folder(plan, node) / "data", template)
+        shutil.rmtree(into, ignore_errors=True)
+        template.replace(into)
 
 
 def record_caches(kafka: LocalKafka, into: Path) -> None:
@@ -52,7 +54,7 @@ def record_caches(kafka: LocalKafka, into: Path) -> None:
         recording = kafka.recorded_into(caches)
         node = plan.nodes[0]
         nodes.set_up(recording, plan, node, files)
-        nodes.make_storage(recording, plan, node, files)
+        make_storage(recording, plan, node, files)
         nodes.write_scripts(recording, plan, node)
         broker = nodes.start(recording, plan, node, files)
         try:

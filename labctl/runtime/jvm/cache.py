@@ -19,6 +19,7 @@ from labctl.runtime.jvm import aot_training, download
 from labctl.runtime.jvm.checksums import mismatched, sha256
 from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.jvm_options import QUICK_START, SUMS, USES, LocalKafka
+from labctl.runtime.jvm.storage import bootstrap_records
 from labctl.system.file_lock import hold_lock
 from labctl.system.files import file_errors
 from labctl.system.ownership import make_private
@@ -180,10 +181,10 @@ def _from_home(home: Path, version: str, java: Java) -> tuple[LocalKafka, Path]:
 
 def _with_storage(kafka: LocalKafka, folder: Path, progress: Progress) -> LocalKafka:
     storage = folder / "storage"
-    checkpoint = storage / "bootstrap.checkpoint"
-    if not checkpoint.is_file():
+    records = storage / bootstrap_records(kafka.version)
+    if not records.is_file():
         with _locked(note=progress.note), file_errors(storage, OTHER_CACHE):
-            if not checkpoint.is_file():
+            if not records.is_file():
                 aot_training.make_storage_template(kafka, storage)
     return replace(kafka, storage=str(storage))
 

@@ -24,6 +24,7 @@ from labctl.runtime.jvm.cache import prepare, sweep
 from labctl.runtime.jvm.folder_names import require_usable
 from labctl.runtime.jvm.jvm_options import LocalKafka
 from labctl.runtime.jvm.node_log import NodeLog
+from labctl.runtime.jvm.storage import make_storage
 from labctl.runtime.subprocess_timeout import run_with_deadline
 from labctl.system import processes
 from labctl.system.files import file_errors
@@ -76,7 +77,7 @@ class LocalRuntime:
         with file_errors(self._plan.state, REMEDY):
             for node in stopped:
                 jvm_node.set_up(kafka, self._plan, node, self._files / node.name)
-                jvm_node.make_storage(kafka, self._plan, node, self._files / node.name)
+                make_storage(kafka, self._plan, node, self._files / node.name)
             for node in stopped:
                 self._children[node.name] = jvm_node.start(kafka, self._plan, node, self._files / node.name)
             for node in stopped:

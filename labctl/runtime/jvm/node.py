@@ -1,18 +1,13 @@
-"""One node as a JVM of this machine: its storage, its command line, its scripts, its start."""
+"""One node as a JVM of this machine: its command line, its scripts, its start."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 import subprocess
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from labctl.errors import RuntimeFailed
-from labctl.kafka.security_settings import host_secrets
-from labctl.kafka_ids import encoded_id
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.rendering.templates import render_template
 from labctl.runtime.jvm.jvm_options import (
@@ -28,8 +23,6 @@ from labctl.runtime.jvm.jvm_options import (
 )
 from labctl.system.files import write_whole
 from labctl.system.processes import NODE_ARGUMENT, ProcessId
-
-FORMAT_SECONDS = 60
 
 
 def node_folder(plan: LabPlan, node: NodePlan) -> Path:
@@ -97,54 +90,6 @@ def write_scripts(kafka: LocalKafka, plan: LabPlan, node: NodePlan) -> None:
             encoding="utf-8",
         )
         path.chmod(0o755)
-
-
-def make_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:
-    """Give the node formatted storage, unless it has some.
-
-    Raises RuntimeFailed with the format tool's output, OSError.
-    """
-    data = node_folder(plan, node) / "data"
-    if (data / "meta.properties").exists():
-        return
-    template = _formatted(plan) if plan.security else kafka.storage
-    if template is None:
-        format_storage(kafka, plan, node, files)
-        return
-    # a formatted folder is two files; only meta.properties has ids of the cluster and the node
-    shutil.copyfile(Path(template) / "bootstrap.checkpoint", data / "bootstrap.checkpoint")
-    directory_id = encoded_id(uuid.uuid4())
-    meta = {"cluster.id": plan.cluster_id, "directory.id": directory_id, "node.id": node.id, "version": 1}
-    (data / "meta.properties").write_text("".join(f"{key}={value}\n" for key, value in meta.items()))
-
-
-def _formatted(plan: LabPlan) -> Path | None:
-    """The formatted storage of another node of this lab, which contains the lab's users."""
-    folders = [node_folder(plan, node) / "data" for node in plan.nodes]
-    return next((folder for folder in folders if (folder / "meta.properties").exists()), None)
-
-
-def format_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:
-    """Format the node's storage with Kafka's own tool. Raises RuntimeFailed with its output."""
-    folder = node_folder(plan, node)
-    java = [
-        str(kafka.java.executable),
-        lab_argument(plan.state),
-        f"@{folder / 'storage.args'}",
-        kafka.scripts["kafka-storage.sh"],
-    ]
-    command = [*java, "format", "-t", plan.cluster_id, "-c", str(files / "server.properties")]
-    if plan.security:
-        command.append(f"@{host_secrets(plan, node) / 'format.args'}")
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False, env=clean_environment()
-        )
-    except subprocess.TimeoutExpired:
-        raise RuntimeFailed(shlex.join(command), None, "") from None
-    if done.returncode:
-        # its stdout has the salts and keys of the users
-        raise RuntimeFailed(shlex.join(command), done.returncode, done.stderr or ("" if plan.security else done.stdout))
 
 
 def start(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> subprocess.Popen[bytes]:
