@@ -36,6 +36,14 @@ from tests.fakes import IDENTITY, a_plan
             'Conflict. The container name "/broker" is already in use by container "1f"',
             "a container broker that labctl",
         ),
+        (
+            'creating container storage: the container name "broker" is already in use by 1f: that name is',
+            "a container broker that labctl",
+        ),
+        (
+            "cannot listen on the TCP port: listen tcp4 127.0.0.1:9094: bind: address already in use",
+            "port 9094 is in use",
+        ),
         ("docker: 'compose' is not a docker command.", "the docker command has no Compose"),
         ("docker: unknown command: docker compose", "the docker command has no Compose"),
         ("failed to bind host port 127.0.0.1:9094/tcp: address already in use", "port 9094 is in use by another"),
@@ -271,6 +279,22 @@ def test_an_engine_that_is_not_there_is_no_missing_container(monkeypatch, messag
         Engine().containers(["broker"])
     completed.stderr = "Error response from daemon: No such container: broker"
     assert Engine().containers(["broker"]) == {}
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        'Error response from daemon: no container with name or ID "x" found: no such container',
+        "Error response from daemon: network not found\nexit status 1",
+        'Error response from daemon: "labctl-x" has associated containers: network is being used\nexit status 1',
+        "Error response from daemon: volume x is being used by the following container(s): 1f: volume is being used",
+    ],
+)
+def test_podman_s_words_for_what_is_gone_or_in_use(monkeypatch, printed):
+    """`down` looks again, as it does on a Docker Engine."""
+    completed = subprocess.CompletedProcess(["docker", "rm"], 1, "", printed)
+    monkeypatch.setattr(Engine, "_run", lambda *_: completed)
+    Engine().remove({"container": ["x"], "network": ["x"], "volume": ["x"]})
 
 
 def test_a_lab_stays_on_the_engine_it_was_created_on(monkeypatch, tmp_path):

@@ -272,6 +272,21 @@ def test_a_secure_lab(engine_labctl, stock_like, image):
     assert leaks(secrets, texts | {"planted": f"x{min(secrets)}"}) == ["planted"]
 
 
+@pytest.mark.parametrize(
+    ("folder", "labelled"), [("state", True), ("state:1", False)], ids=["labelled", "not labelled"]
+)
+def test_mounted_files_have_selinux_s_label(engine_labctl, folder, labelled):
+    """Where SELinux is on, a container may read only files with its label. A path with a colon can have no options."""
+    engine_labctl.env["XDG_STATE_HOME"] = str(Path(engine_labctl.env["XDG_STATE_HOME"]).with_name(folder))
+    engine_labctl.spec(lab_yaml("secure").replace("  brokers: 1", f"  image: {OWN_IMAGE}\n  brokers: 1"))
+    engine_labctl.run("up", "--runtime", "compose", "--checks", "none", check=True)
+    host = json.loads(docker("container", "inspect", "secure-broker"))[0]["HostConfig"]
+    targets = ["/etc/kafka/secrets", "/mnt/shared/config/server.properties"]
+    mounted = [bind.rpartition(":")[0].rpartition(":")[2] for bind in host["Binds"] or () if bind.endswith(":ro,Z")]
+    assert sorted(mounted) == (targets if labelled else [])
+    engine_labctl.run("down", check=True)
+
+
 def test_three_nodes(engine_labctl):
     """Three nodes start. `quorum` reports the node that is killed."""
     engine_labctl.spec(compose_lab("three", more=", brokers: 3"))

@@ -34,7 +34,7 @@ def podman(prepared, tmp_path_factory):
             service.load(DEFAULT_BASE)  # else Podman pulls it
         builder = make_labctl(tmp_path_factory.mktemp("image"))
         builder.env |= service.env
-        assert f"built {OWN_IMAGE}:" in builder.run("image", "build", timeout=300, check=True).stdout
+        builder.run("image", "build", timeout=380, check=True)
         yield service
 
 
@@ -85,7 +85,7 @@ def test_a_lab_on_podman_from_up_to_down(labctl):
     assert labctl.run("up", check=True).stderr.count("ready, verified") == 1
 
 
-def test_a_container_of_somebody_else_is_examined(labctl):
+def test_a_running_container_is_examined(labctl):
     """`check --container` looks from this machine, from inside the container, and from another one beside it."""
     labctl.spec(compose_lab("foreign"))
     labctl.run("up", "--checks", "none", check=True)
@@ -98,8 +98,8 @@ def test_a_container_of_somebody_else_is_examined(labctl):
 @pytest.mark.parametrize("preset", ["cluster", "secure"])
 def test_a_preset_on_podman(labctl, preset):
     """All checks of a cluster and of a secure lab pass, `replication` and `security` among them."""
-    labctl.spec(lab_yaml(preset).replace("kafka:\n", f"kafka:\n  image: {OWN_IMAGE}\n") + "runtime: compose\n")
-    assert "ready, verified" in labctl.run("up", check=True, timeout=200).stderr
+    labctl.spec(lab_yaml(preset).replace("kafka:\n", f"kafka:\n  image: {OWN_IMAGE}\n"))
+    assert "ready, verified" in labctl.run("up", "--runtime", "compose", check=True, timeout=200).stderr
 
 
 @pytest.mark.parametrize("step", ["✓ prepare", "✓ start", "✓ ready"])
@@ -125,14 +125,24 @@ def test_a_container_that_podman_ended(labctl, podman):
     labctl.run("up", check=True)
 
 
-def test_a_taken_port_and_a_foreign_container(labctl, podman):
-    """Podman's messages lead to the same faults as Docker's."""
-    labctl.spec(compose_lab("first"))
-    labctl.run("up", "--checks", "none", check=True)
-    port = labctl.json("status")["endpoints"]["external"].rpartition(":")[2]
-    podman.docker("create", "--name", "strange-broker", "--publish", f"127.0.0.1:{port}:9092", f"{OWN_IMAGE}:{NEWEST}")
+def test_a_container_of_somebody_else(labctl, podman):
+    """One with the lab's name is refused by name, and stays."""
+    podman.docker("create", "--name", "strange-broker", f"{OWN_IMAGE}:{NEWEST}", "true")
     labctl.spec(compose_lab("strange"))
     refused = labctl.run("up")
     assert refused.returncode == 3
     assert "there is already a container strange-broker, created by somebody else" in refused.stderr
-    podman.docker("rm", "--force", "--volumes", "strange-broker")
+    podman.docker("rm", "--volumes", "strange-broker")
+
+
+def test_a_network_that_somebody_else_uses(labctl, podman):
+    """`down` names the container, and ends with exit code 3. Without that container it removes the network."""
+    labctl.spec(compose_lab("held"))
+    labctl.run("up", "--checks", "none", check=True)
+    other = ["--detach", "--name", "other", "--network", "labctl-held", f"{OWN_IMAGE}:{NEWEST}", "sleep", "600"]
+    podman.docker("run", *other)
+    refused = labctl.run("down")
+    assert refused.returncode == 3
+    assert "the lab's network labctl-held is in use by other, not of this lab" in refused.stderr
+    podman.docker("rm", "--force", "--volumes", "other")
+    labctl.run("down", check=True)

@@ -103,7 +103,7 @@ def test_a_service_of_another_compose_file(run_commands, engine_labctl):
     run_commands(section.before, section)
     (engine_labctl.folder / "app.yml").write_text(text)
     compose = "docker compose --project-name labctl-test-app --file app.yml"
-    output = run_commands(f"{compose} up --exit-code-from app; {compose} down", section)
+    output = run_commands(f"{compose} up --exit-code-from app; {compose} down --volumes", section)
     assert output.count('{"orderid":100') == 2, output
 
 

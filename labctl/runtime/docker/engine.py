@@ -38,8 +38,13 @@ STALL_SECONDS = 60  # of a pull: without a byte
 BUILD_SECONDS = 1800
 TIMED_OUT = 124  # the exit code of timeout(1) where it ended the command
 # an engine that does not exist is reported as "no such host", or "no such file or directory"
-NOT_FOUND = re.compile(r"no such (?:container|volume|network|object)|(?:network|volume) \S+ not found", re.IGNORECASE)
-NO_FAILURE = re.compile(f"{NOT_FOUND.pattern}|has active endpoints|is in use|already in progress", re.IGNORECASE)
+NOT_FOUND = re.compile(
+    r"no such (?:container|volume|network|object)|(?:network|volume)(?: \S+)? not found", re.IGNORECASE
+)
+# "is being used" is Podman's
+NO_FAILURE = re.compile(
+    f"{NOT_FOUND.pattern}|has active endpoints|is in use|is being used|already in progress", re.IGNORECASE
+)
 LAYER_PROGRESS = re.compile(r"[0-9a-f]{12}: ")  # printed many times a second
 UNNAMED = "unnamed volume"
 REMOVALS = {
@@ -132,8 +137,12 @@ class Engine:
         self._output(["buildx", "build", "--quiet", "--tag", tag, *named, str(folder)], BUILD_SECONDS)
 
     def build_without_buildkit(self, folder: Path, tag: str) -> None:
-        """Build the Dockerfile in `folder` as `tag`, by Docker's older builder: Podman has no other interface."""
-        self._output(["build", "--quiet", "--tag", tag, str(folder)], BUILD_SECONDS, ["DOCKER_BUILDKIT=0"])
+        """Build the Dockerfile in `folder` as `tag`, by Docker's older builder: Podman has no other interface.
+
+        Podman would run the commands of the Dockerfile on the host's network, where another Kafka may have their ports.
+        """
+        command = ["build", "--quiet", "--network", "none", "--tag", tag, str(folder)]
+        self._output(command, BUILD_SECONDS, ["DOCKER_BUILDKIT=0"])
 
     # -- containers --------------------------------------------------------
 
