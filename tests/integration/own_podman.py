@@ -39,6 +39,7 @@ class OwnPodman:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                cwd=self._folder,  # where conmon writes a file called oom
                 env=self.env,
             )
         wait_for(lambda: self._service.poll() is not None or "Podman" in self.docker("version", check=False))

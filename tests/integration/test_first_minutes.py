@@ -199,7 +199,7 @@ def test_make_test_beside_the_lab_of_make_lab(room):
     env = environment(room, ())
     for command in ("lab", "test"):
         done = subprocess.run(
-            [shutil.which("make"), command, f"PYTHON={sys.executable}"],
+            ["make", command, f"PYTHON={sys.executable}"],
             cwd=room / "source",
             env=env,
             stdin=subprocess.DEVNULL,
