@@ -75,7 +75,7 @@ def parse(arguments):
     """Parse the arguments of labctl without running it. Raises click.UsageError."""
     context = click.Context(cli, obj=SimpleNamespace())
     words = [word for word in arguments if word not in OWN_FLAGS]
-    command = cli
+    command: click.Command = cli
     while isinstance(command, click.Group) and words and words[0] not in HELP:
         name = words.pop(0)
         found = command.get_command(context, name)
