@@ -23,8 +23,8 @@ DOCUMENT = SOURCE / "docs" / "systems.md"
 INTRODUCTION = """\
 # The first minutes, system by system
 
-Written by a run of the tests (tests/integration/test_first_minutes.py). Each row is one run: an unpacked source archive,
-no Git, an empty home folder, no Docker, no Java. The command downloads labctl's libraries and Kafka, prepares Kafka and
+Written by a run of the tests (tests/integration/test_first_minutes.py). Each row is one run: an unpacked archive, no
+Git, an empty home folder, no Docker, no Java. The command downloads labctl's libraries and Kafka, prepares Kafka and
 starts the lab. Seconds are from nothing to the end of the command, on two processors. The tests simulate Windows, macOS
 and Alpine Linux on Linux: labctl gets the answers that it would get there.
 
