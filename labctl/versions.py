@@ -19,5 +19,5 @@ def has(kafka_version: str, feature: str) -> bool:
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
-    """Return (4, 3, 1) for 4.4.0. Raises ValueError where a part is no number."""
+    """Return (4, 4, 0) for 4.4.0. Raises ValueError where a part is no number."""
     return tuple(int(part) for part in version.split("."))

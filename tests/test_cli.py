@@ -163,6 +163,7 @@ def test_a_path_that_git_bash_changed(typed, path):
 def test_git_bash_s_two_slashes_are_one():
     """Other arguments stay as they are: a record may have any text."""
     typed = ["//opt/kafka/bin/kafka-topics.sh", "//opt/other", "C:/Users/ann/orders.json", "http://x/opt/kafka/"]
+    typed += ["a:/opt/kafka/libs/*", "note: see /opt/kafka/bin"]
     assert paths_in_node(typed) == ("/opt/kafka/bin/kafka-topics.sh", *typed[1:])
 
 

@@ -113,7 +113,7 @@ def test_completion_under_each_name(name, monkeypatch, capsys):
     monkeypatch.setenv("_LABCTL_COMPLETE", "zsh_complete")
     monkeypatch.setenv("COMP_WORDS", f"{name} sta")
     monkeypatch.setenv("COMP_CWORD", "1")
-    main._run()
+    assert main._run() == 0
     assert "status" in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from labctl.runtime.docker.engine import CREATOR_MARK, MARK, Engine, _pasteable
 from labctl.runtime.docker.engine_version import EngineVersion, parse_version
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.selection import choose, find_engine
-from tests.fakes import IDENTITY, a_plan
+from tests.fakes import FACTS, IDENTITY, a_plan
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,9 @@ class FakeEngine:
             raise HostError(self.error)
         return EngineVersion(self.kind, self.server_version)
 
+    def place(self):
+        return "", ""
+
     def containers(self, _names):
         return {}  # these tests may run in a container of another engine
 
@@ -179,7 +183,15 @@ def test_podman_s_own_command_is_no_docker_command():
     with pytest.raises(HostError, match="the docker command is Podman's own") as refused:
         parse_version("null\n")
     assert refused.value.fault == "podman-command"
-    assert "DOCKER_HOST=unix:///run/podman/podman.sock" in refused.value.hint
+    assert "DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock" in refused.value.hint
+
+
+@pytest.mark.parametrize("output", ["warning: a wrapper\n", '{"Components": []}', "[]"])
+def test_a_docker_command_that_prints_something_else(output):
+    """Another program's output is an error with a remedy; `auto` chooses the local runtime then."""
+    with pytest.raises(HostError, match="the docker command is not Docker's own") as refused:
+        parse_version(output)
+    assert "--runtime local" in refused.value.hint
 
 
 @pytest.mark.parametrize(("kernel", "shares"), [("6.1", True), ("6.10.14-linuxkit", False)])
@@ -203,7 +215,7 @@ def in_a_virtual_machine(monkeypatch, folder, memory):
 
 
 def test_a_virtual_machine_with_too_little_memory(monkeypatch, tmp_path):
-    """`prepare` asks the engine; the error has the known fault, both sizes, and where to change the size."""
+    """`prepare` gets the engine's memory; the error has the known fault, both sizes, and where to change the size."""
     runtime = in_a_virtual_machine(monkeypatch, tmp_path, 700 << 20)
     with pytest.raises(HostError, match=r"needs 768 MiB of memory .*, the engine's machine has 700 MiB") as refused:
         runtime.prepare()
@@ -226,12 +238,12 @@ def test_podman_gets_no_start_interval():
     assert removed == ["      start_interval: 1s"]
 
 
-def test_files_are_labelled_for_selinux_where_compose_can_say_so():
-    """A path with a colon can't be combined with options of a mount."""
-    secure = "security: {protocol: sasl_ssl}\n"
-    plain = render_compose(a_plan(secure, runtime="compose"))[COMPOSE_FILE]
-    assert plain.count("selinux: Z}") == 2
-    odd = a_plan(secure, runtime="compose", identity=replace(IDENTITY, state="/state:1/labs/lab"))
+def test_files_are_labelled_where_selinux_is_on():
+    """Elsewhere the file has no such option; a path with a colon can't be combined with one."""
+    plan = partial(a_plan, "security: {protocol: sasl_ssl}\n", runtime="compose", facts=replace(FACTS, selinux=True))
+    assert render_compose(plan())[COMPOSE_FILE].count("selinux: Z}") == 2
+    assert "selinux" not in render_compose(plan(facts=FACTS))[COMPOSE_FILE]
+    odd = plan(identity=replace(IDENTITY, state="/state:1/labs/lab"))
     assert "selinux" not in render_compose(odd)[COMPOSE_FILE]
 
 

@@ -41,7 +41,12 @@ def test_pip_brings_a_java_where_it_can(system, name, machine, libc):
     [
         ("x86_64", "musl", "apk", "apk add openjdk21-jre-headless"),
         ("aarch64", "", "apk", "apk add openjdk21-jre-headless"),
-        ("riscv64", "glibc", "apt-get", "apt-get install default-jre-headless"),
+        (
+            "riscv64",
+            "glibc",
+            "apt-get",
+            "apt-get install openjdk-21-jre-headless (older systems: openjdk-17-jre-headless)",
+        ),
         ("s390x", "glibc", "", "install Java 17 or newer with the system's package manager"),
     ],
 )

@@ -81,7 +81,7 @@ def test_an_older_kafka_is_refused_on_newer_data(fake_lab):
     lifecycle.stop("lab", fake_lab.store, NullReporter())
     with pytest.raises(SpecError, match=r"Kafka 4\.4\.0 created the data .* Kafka 4\.3\.1 can't read it") as refused:
         fake_lab.up(TEXT + 'kafka: {version: "4.3.1"}\n')
-    assert "labctl up --kafka 4.4.0" in refused.value.hint
+    assert "labctl up --name lab --kafka 4.4.0" in refused.value.hint
     assert fake_lab.store.load("lab").phase == "stopped"
 
 
@@ -96,6 +96,16 @@ def test_a_newer_kafka_on_older_data(fake_lab, monkeypatch):
         "the lab lab ran Kafka 4.2.1, and runs Kafka 4.4.0 from now on",
         "the lab lab ran Kafka 4.4.0, and runs Kafka 4.2.1 from now on",
     ]
+
+
+def test_a_running_lab_refuses_another_kafka(fake_lab):
+    """The rendered files of the local runtime are the same for both; the remedy says how to keep or to change it."""
+    fake_lab.up(TEXT + 'kafka: {version: "4.3.1"}\n')
+    with pytest.raises(SpecError, match=r"is running Kafka 4\.3\.1, and would run 4\.4\.0") as refused:
+        fake_lab.up(TEXT + 'kafka: {version: "4.4.0"}\n')
+    assert "labctl stop" in refused.value.hint
+    assert "--kafka 4.3.1" in refused.value.hint
+    assert open_lab("lab", fake_lab.store, NullReporter()).plan.kafka_version == "4.3.1"
 
 
 def test_render_does_not_hide_changed_settings(fake_lab):

@@ -55,6 +55,7 @@ def engine(monkeypatch, *containers):
         }
 
     monkeypatch.setattr(Engine, "containers", inspect)
+    monkeypatch.setattr(Engine, "place", lambda _: ("DOCKER_HOST=unix:///var/run/docker.sock", ""))
     return Engine()
 
 
@@ -70,6 +71,13 @@ def test_an_engine_outside_is_refused(monkeypatch, machine, marker, mounts):
         published_host(engine(monkeypatch, (OWN, "a-name", "bridge")), "localhost", root)
     assert (refused.value.exit_code, refused.value.fault) == (3, "engine-outside")
     assert "--runtime local" in refused.value.hint
+
+
+def test_an_engine_that_docker_reaches_by_its_machine_s_name(monkeypatch, machine):
+    """With DOCKER_HOST=tcp://… labctl knows that name already, and uses it for the published ports."""
+    outside = engine(monkeypatch, (OWN, "dev", "bridge"))
+    monkeypatch.setattr(Engine, "place", lambda _: ("DOCKER_HOST=tcp://gateway:2375", "gateway"))
+    assert published_host(outside, "localhost", machine(".dockerenv", DOCKER_MOUNTS.format(id=OWN))) == ""
 
 
 def test_an_engine_outside_whose_machine_has_a_name(monkeypatch, machine):

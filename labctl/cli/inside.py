@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labctl.cli.console import Console
 
 FOLDERS = "(?:opt|etc|var/lib)/kafka/"  # in which a person types paths
-CHANGED_PATH = re.compile(rf"^(?:[\w-]+=)?[A-Za-z]:.*?(?P<path>/{FOLDERS}.*)$")
+CHANGED_PATH = re.compile(rf"^(?:[\w-]+=)?[A-Za-z]:[/\\][^:]+?(?P<path>/{FOLDERS}.*)$")
 DOUBLE_SLASH = re.compile(rf"^//(?={FOLDERS})")
 
 

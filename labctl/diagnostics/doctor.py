@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
@@ -101,7 +102,10 @@ def _engine(spec: LabSpec, _store: LabStore) -> Probe:
         if _needs_engine(spec):
             raise
         return Probe("engine", "ok", f"none ({error.message}): the lab runs without Docker")
-    return Probe("engine", "ok", f"{version} responds{', rootless' if engine.is_rootless(ENGINE_SECONDS) else ''}")
+    rootless = False
+    with contextlib.suppress(LabError):  # docker info is slow where the engine is in a virtual machine
+        rootless = engine.is_rootless(ENGINE_SECONDS)
+    return Probe("engine", "ok", f"{version} responds{', rootless' if rootless else ''}")
 
 
 def _compose(spec: LabSpec, _store: LabStore) -> Probe:
@@ -157,7 +161,10 @@ def _memory(spec: LabSpec, store: LabStore) -> Probe:
     if _engine_shares_memory(spec):
         available = host.require_memory(nodes, heap)
         return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free, {uses}")
-    total = Engine().memory(ENGINE_SECONDS)
+    try:
+        total = Engine().memory(ENGINE_SECONDS)
+    except LabError as error:
+        return Probe("memory", "warn", f"not known of the engine's machine: {error.message}; {uses}", error.hint)
     host.require_engine_memory(nodes, heap, total)
     return Probe("memory", "ok", f"the engine's machine has {total // MEBIBYTE} MiB, {uses}")
 

@@ -253,10 +253,10 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> s
     log.plan = lab.plan
     state = lab.state()
     refuse_changes(lab, state)
+    refuse_unfit_machine(spec, lab, store, state)
     earlier = recorded_spec(lab.record).kafka.version
     if earlier != spec.kafka.version:
         log.note(f"the lab {spec.name} ran Kafka {earlier}, and runs Kafka {spec.kafka.version} from now on")
-    refuse_unfit_machine(spec, lab, store, state)
     lab.runtime.prepare()
     make_credentials(lab.plan, renew=state == "stopped")
     log.hide(lab_secrets(lab.plan))

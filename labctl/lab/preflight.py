@@ -32,6 +32,12 @@ def refuse_changes(lab: ExistingLab, state: str) -> None:
     _refuse_older_kafka(lab)
     if record.phase != "up" or state == "stopped":
         return
+    if created.kafka_version != plan.kafka_version:  # the files of the local runtime may be the same
+        raise SpecError(
+            [f"the lab {plan.name} is running Kafka {created.kafka_version}, and would run {plan.kafka_version}"],
+            f"labctl stop --name {plan.name}, then labctl up; or keep it: "
+            f"labctl up --name {plan.name} --kafka {created.kafka_version}",
+        )
     before, now = render(created), render(plan)
     changed = [path for path in now if _differs(now[path], before.get(path, ""), _text(lab.folder, path))]
     if changed:
@@ -60,7 +66,7 @@ def _refuse_older_kafka(lab: ExistingLab) -> None:
         name = lab.plan.name
         raise SpecError(
             [f"kafka.version: Kafka {created} created the data of the lab {name}, and Kafka {wanted} can't read it"],
-            f"labctl up --kafka {created}; or labctl down --name {name} removes the lab with its data",
+            f"labctl up --name {name} --kafka {created}; or labctl down --name {name} removes the lab with its data",
         )
 
 

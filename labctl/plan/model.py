@@ -22,6 +22,7 @@ class HostFacts:
     cpus: int
     memory_total: int
     memory_available: int
+    selinux: bool = False  # whether a container may read only files that have its label
 
     @property
     def has_loopback_net(self) -> bool:
@@ -208,6 +209,7 @@ class LabPlan:
     engine_kind: str
     engine_shares_memory: bool
     network: str  # of the engine; "": the nodes are no containers
+    selinux: bool  # whether this machine has SELinux: containers may read only files that have its label
     nodes: tuple[NodePlan, ...]
     topics: tuple[TopicPlan, ...]
     broker_config: tuple[tuple[str, str], ...]

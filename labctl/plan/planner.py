@@ -57,6 +57,7 @@ def make_plan(spec: LabSpec, runtime: Decision, facts: HostFacts, identity: Iden
         pull=spec.kafka.pull,
         heap=spec.kafka.heap,
         bind=spec.listeners.external.bind,
+        selinux=facts.selinux,
         cluster_id=identity.cluster_id,
         state=identity.state,
         engine=identity.engine,

@@ -13,7 +13,7 @@ from labctl.plan.model import Decision, EngineFacts
 from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, kafbat_container
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
-from labctl.system.parallel import run_all
+from labctl.system.parallel import run_all, run_pair
 
 ENGINE_SECONDS = 1.0
 MANIFEST_SECONDS = 5.0
@@ -94,10 +94,9 @@ def _automatic(image: str, pull: str, advertise: str, *, ask_registry: bool) -> 
     try:
         version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
+        published_host(engine, advertise)
         responds = f"{version} responds"
-        jobs: list[Callable[[], Any]] = [partial(engine.has_image, image), engine.compose_version]
-        jobs.append(partial(published_host, engine, advertise))
-        present, *_ = run_all(jobs, len(jobs))
+        present, _compose = run_pair(lambda: engine.has_image(image), engine.compose_version)
         if present:
             return Decision("compose", f"auto: {responds} and has {image}")
         if pull == "never":

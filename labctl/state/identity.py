@@ -22,11 +22,18 @@ IN_CONTAINERS = {"loopback": "127.0.0", "internal_port": INTERNAL_PORT, "control
 
 
 def new_identity(
-    spec: LabSpec, facts: HostFacts, *, state: str, others: Sequence[tuple[Identity, int]], containers: bool = False
+    spec: LabSpec,
+    facts: HostFacts,
+    *,
+    state: str,
+    others: Sequence[tuple[Identity, int]],
+    reserved: AbstractSet[int] = frozenset(),
+    containers: bool = False,
 ) -> Identity:
     """Return a new identity with free ports; `others` are the identities of this user's labs and their brokers.
 
-    Nodes that are `containers` need no address of this machine. Raises HostError where no port is free.
+    `reserved` are the internal ports of those that start or run. Nodes that are `containers` need no address of this
+    machine. Raises HostError where no port is free.
     """
     first = _external_port(spec, others)
     external = range(first, first + spec.kafka.brokers)
@@ -45,7 +52,7 @@ def new_identity(
                 facts,
                 taken={other.loopback for other, _brokers in others},
                 external=external,
-                page=page,
+                reserved=reserved | {page},
             )
         ),
     )
@@ -62,23 +69,23 @@ def internal_address(
     *,
     taken: AbstractSet[str] = frozenset(),
     external: range = range(0),
-    page: int = 0,
+    reserved: AbstractSet[int] = frozenset(),
 ) -> dict[str, Any]:
     """Return where the internal listeners of a local lab are: own addresses on Linux, own ports elsewhere.
 
-    `taken` are the networks of other labs; `external` and `page` are the lab's ports on 127.0.0.1. Raises HostError
-    where none are free.
+    `taken` are the networks of other labs, `external` the lab's external ports; the ports in `reserved` are not used
+    where all nodes share 127.0.0.1. Raises HostError where none are free.
     """
     if facts.has_loopback_net:
         internal, controller = inner_ports(external)
         loopback = free_loopback(nodes, (internal, controller), taken)
         return {"loopback": loopback, "internal_port": internal, "controller_port": controller}
-    usual = (INTERNAL_PORT, CONTROLLER_PORT)
+    usual, reserved = (INTERNAL_PORT, CONTROLLER_PORT), {*reserved, *external}
     # a lone node has the ports that the homework's commands name
-    if nodes == 1 and set(usual).isdisjoint({*external, page}) and all(is_free(ONLY_LOOPBACK, port) for port in usual):
+    if nodes == 1 and reserved.isdisjoint(usual) and all(is_free(ONLY_LOOPBACK, port) for port in usual):
         first = INTERNAL_PORT
     else:
-        first = free_ports(ONLY_LOOPBACK, 2 * nodes, {*external, page})
+        first = free_ports(ONLY_LOOPBACK, 2 * nodes, reserved)
     return {"loopback": "127.0.0", "internal_port": first, "controller_port": first + 1}
 
 

@@ -189,6 +189,7 @@ class LabStore:
                 facts,
                 state=str(self.lab_folder(spec.name)),
                 others=[(other.identity, other.brokers) for other in others],
+                reserved={port for other in others for port in _internal_ports(other)},
                 containers=RUNTIMES[runtime.name].containers,
             )
             record = LabRecord(
@@ -244,6 +245,13 @@ def _read(path: Path, name: str) -> LabRecord | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return record if complete else None
+
+
+def _internal_ports(record: LabRecord) -> set[int]:
+    """The internal ports of a local lab's first node, also before it listens there; none of a stopped lab."""
+    if record.phase == "stopped" or RUNTIMES[record.runtime.name].containers:
+        return set()
+    return {record.identity.internal_port, record.identity.controller_port}
 
 
 def _first_line(path: Path) -> str:

@@ -14,6 +14,7 @@ from labctl.plan.model import HostFacts
 from labctl.plan.sizes import MEBIBYTE, MEMORY_BESIDE_HEAP, memory_needed
 
 DISK_NEEDED = 300 * MEBIBYTE  # a lab's logs and preallocated indexes, with room to write
+SELINUX = Path("/sys/fs/selinux/enforce")  # selinux(8): where it is on
 
 
 def gather() -> HostFacts:
@@ -24,6 +25,7 @@ def gather() -> HostFacts:
         cpus=os.cpu_count() or 1,
         memory_total=memory.total,
         memory_available=memory.available,
+        selinux=SELINUX.exists(),
     )
 
 

@@ -118,7 +118,8 @@ def port_user(address: str, port: int) -> PortUser:
     """Return the program that listens on `address`:`port` or on that port of every address, as far as it is known."""
     for pid, host in _listeners(port):
         # a Java program listens on IPv4 addresses as ::ffff:ADDRESS
-        if EVERY_ADDRESS in {address, host} or host.removeprefix("::ffff:") in {address, "::", "::1", EVERY_ADDRESS}:
+        same = {address, "::", EVERY_ADDRESS} | ({"::1"} if address == "127.0.0.1" else set())
+        if address == EVERY_ADDRESS or host.removeprefix("::ffff:") in same:
             with contextlib.suppress(psutil.Error):
                 process = psutil.Process(pid)
                 state = state_of(process.cmdline())

@@ -67,7 +67,7 @@ class OwnPodman:
 
     def end(self):
         """Stop it and remove everything that it has."""
-        if self._service.poll() is None:
+        if self._service and self._service.poll() is None:
             if containers := self.docker("ps", "--all", "--quiet").split():
                 self.docker("rm", "--force", "--volumes", *containers)
             self.docker("network", "prune", "--force")

@@ -98,12 +98,12 @@ def test_a_section_s_commands(run_commands, title):
 
 def test_a_service_of_another_compose_file(run_commands, engine_labctl):
     """Its container reads the records of the homework lab by the internal address."""
-    ((_kind, text),) = [block for block in SECTIONS["From other containers"] if block[0] == "yaml"]
+    (text,) = [block.text for block in SECTIONS["From other containers"] if block.kind == "yaml"]
     section = EXPECTED["From other containers"]
     run_commands(section.before, section)
     (engine_labctl.folder / "app.yml").write_text(text)
     compose = "docker compose --project-name labctl-test-app --file app.yml"
-    output = run_commands(f"{compose} up --exit-code-from app; {compose} down --volumes", section)
+    output = run_commands(f"trap '{compose} down --volumes' EXIT; {compose} up --exit-code-from app", section)
     assert output.count('{"orderid":100') == 2, output
 
 

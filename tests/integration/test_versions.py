@@ -69,7 +69,7 @@ def image(runtime_labctl, runtime, version):
         docker("image", "rm", "--force", f"{OWN_IMAGE}:{version}")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)  # an image may have to be built
 @pytest.mark.parametrize(
     ("lab", "version", "runtime"), [pytest.param(*run, marks=RUNTIMES[run[2]], id="-".join(run)) for run in RUNS]
 )

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.local
 
 def python(code):
     """Run `code` in a Python for Windows, as far as labctl could notice."""
-    env = os.environ | {"PYTHONPATH": str(SOURCE / "tests" / "windows")}
+    env = os.environ | {"PYTHONPATH": f"{SOURCE / 'tests' / 'windows'}:{SOURCE}"}
     return subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False
     )

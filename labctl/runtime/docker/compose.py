@@ -214,7 +214,7 @@ class ComposeRuntime:
 
     def _require_memory(self) -> None:
         """Raise HostError where the engine has a memory of its own, and too little of it for the lab."""
-        if not self._plan.engine_shares_memory:
+        if not self._plan.engine_shares_memory and not self._engine.containers([*self._containers.values()]):
             require_engine_memory(len(self._plan.nodes), self._plan.heap, self._engine.memory())
 
     def _refuse_foreign_volumes(self) -> None:

@@ -37,8 +37,7 @@ def render_compose(plan: LabPlan) -> dict[str, str]:
             java_options=" ".join(JAVA_OPTIONS if len(plan.nodes) == 1 else JAVA_OPTIONS + FRESH_ADDRESSES),
             cluster_label=CLUSTER_LABEL,
             engine=ENGINE_KINDS[plan.engine_kind],
-            # Compose hands an option of SELinux on as SOURCE:TARGET:OPTIONS
-            labelled=":" not in plan.state,
+            labelled=plan.selinux and ":" not in plan.state,  # Compose writes such a mount as SOURCE:TARGET:OPTIONS
         )
     }
 

@@ -32,7 +32,8 @@ def podman_command() -> HostError:
     return HostError(
         "the docker command is Podman's own (podman-docker), which has no Compose of Docker",
         "install Docker's command with Compose (docker-ce-cli, docker-compose-plugin), start Podman's service "
-        "(systemctl enable --now podman.socket), and export DOCKER_HOST=unix:///run/podman/podman.sock; "
+        "(systemctl --user enable --now podman.socket), and export "
+        "DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock (as root: unix:///run/podman/podman.sock); "
         f"{OTHER_RUNTIME}",
         "podman-command",
     )
@@ -40,9 +41,15 @@ def podman_command() -> HostError:
 
 def parse_version(output: str) -> EngineVersion:
     """Return the engine that docker printed for ARGUMENTS. Raises HostError where this is no command of Docker."""
-    server: Mapping[str, Any] | None = json.loads(output)
-    if server is None:  # Docker's own command ends with an error where no engine responds
-        raise podman_command()
-    components = {each["Name"] for each in server.get("Components") or []}
-    kind = next((kind for kind, row in ENGINE_KINDS.items() if row.component in components), DOCKER)
-    return EngineVersion(kind, str(server["Version"]), str(server.get("KernelVersion", "")))
+    try:
+        server: Mapping[str, Any] | None = json.loads(output)
+        if server is None:  # Docker's own command ends with an error where no engine responds
+            raise podman_command()
+        components = {each["Name"] for each in server.get("Components") or []}
+        kind = next((kind for kind, row in ENGINE_KINDS.items() if row.component in components), DOCKER)
+        return EngineVersion(kind, str(server["Version"]), str(server.get("KernelVersion", "")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise HostError(
+            "the docker command is not Docker's own: `docker version` printed no engine's version",
+            f"install Docker's command (docker-ce-cli, docker-compose-plugin); {OTHER_RUNTIME}",
+        ) from None

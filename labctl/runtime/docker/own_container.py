@@ -13,10 +13,8 @@ from typing import Any
 from labctl.errors import HostError
 from labctl.runtime.docker.engine import Engine
 
-MARKERS = ("/.dockerenv", "/run/.containerenv")  # Docker's and Podman's
-MOUNTS = (
-    "/proc/self/mountinfo"  # proc_pid_mountinfo(5): the fourth field is a folder of the engine, the fifth where it is
-)
+MARKERS = (".dockerenv", "run/.containerenv")  # Docker's and Podman's
+MOUNTS = "proc/self/mountinfo"  # proc_pid_mountinfo(5): the fourth field is a folder of the engine, the fifth its place
 # an engine mounts these files from the folder of the container, whose name is its id
 MOUNTED_FILE = re.compile(
     r"^\S+ \S+ \S+ \S*containers/([0-9a-f]{64})/\S* /etc/(?:hostname|hosts|resolv\.conf) ", re.MULTILINE
@@ -27,10 +25,11 @@ LOCALHOST = {"localhost", "127.0.0.1"}
 def published_host(engine: Engine, advertise: str, root: Path = Path("/")) -> str:
     """Return the host name by which labctl reaches what `engine` publishes, where labctl runs in a container of it.
 
-    That is `advertise` (listeners.external.advertise); "" where this machine has those ports. `root` is the folder /.
+    That is `advertise` (listeners.external.advertise); "" where this machine has those ports, and where DOCKER_HOST or
+    the context names the engine's machine. `root` is the folder /.
     Raises HostError where the ports can't be reached: `advertise` is localhost, which is another machine's.
     """
-    if not any((root / marker.lstrip("/")).exists() for marker in MARKERS):
+    if not any((root / marker).exists() for marker in MARKERS) or engine.place()[1]:
         return ""
     own = _own_container(engine, root)
     if own is None or (own.get("HostConfig") or {}).get("NetworkMode") == "host":
@@ -42,7 +41,7 @@ def published_host(engine: Engine, advertise: str, root: Path = Path("/")) -> st
         "it publishes on 127.0.0.1 are those of its own machine, not of this container",
         "labctl up --runtime local runs the lab in this container; or start this container with --network host; or set "
         "listeners.external.advertise to a name of the engine's machine that this container can resolve, and "
-        "listeners.external.bind to 0.0.0.0",
+        "listeners.external.bind to an address of that machine, if its network may see this Kafka",
         "engine-outside",
     )
 
@@ -50,7 +49,7 @@ def published_host(engine: Engine, advertise: str, root: Path = Path("/")) -> st
 def _own_container(engine: Engine, root: Path) -> dict[str, Any] | None:
     """What the engine knows of the container in which this process runs; None where it has no such container."""
     try:
-        ids = set(MOUNTED_FILE.findall((root / MOUNTS.lstrip("/")).read_text(encoding="utf-8")))
+        ids = set(MOUNTED_FILE.findall((root / MOUNTS).read_text(encoding="utf-8")))
     except OSError:
         ids = set()
     hostname = socket.gethostname()  # docker's default is the start of the id

