@@ -18,6 +18,8 @@ from labctl.runtime.docker.engine import CREATOR_MARK, MARK, Engine, _pasteable
 from labctl.runtime.docker.engine_version import EngineVersion, parse_version
 from labctl.runtime.docker.errors import docker_error
 from labctl.runtime.selection import choose, find_engine
+from labctl.spec.loader import parse_spec
+from labctl.spec.model import default_spec
 from tests.fakes import FACTS, IDENTITY, a_plan
 
 
@@ -152,7 +154,7 @@ class FakeEngine:
 def test_auto_chooses_compose_where_it_can_work(monkeypatch, engine, pull, runtime, reason):
     """It needs an engine that responds and an image that is present or can be pulled; the reason is reported."""
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", engine)
-    chosen = choose("auto", "kafka:1", pull=pull)
+    chosen = choose(parse_spec(f"kafka: {{image: 'kafka:1', pull: {pull}}}\n"))
     assert chosen.name == runtime
     assert reason in chosen.reason
 
@@ -201,7 +203,7 @@ def test_the_memory_of_a_virtual_machine_is_its_own(monkeypatch, kernel, shares)
     monkeypatch.setattr(Engine, "place", lambda _: ("DOCKER_CONTEXT=desktop", ""))
     monkeypatch.setattr(Engine, "version", lambda _: EngineVersion("docker", "28.2", kernel))
     monkeypatch.setattr(Engine, "containers", lambda *_: {})
-    found = find_engine(Decision("compose", "for the test"))
+    found = find_engine(Decision("compose", "for the test"), default_spec())
     assert found == EngineFacts("DOCKER_CONTEXT=desktop", "", "docker", shares_memory=shares)
 
 
@@ -250,7 +252,9 @@ def test_files_are_labelled_where_selinux_is_on():
 def test_plan_does_not_ask_a_registry(monkeypatch):
     """It reports that the choice depends on the registry."""
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", FakeEngine())
-    assert choose("auto", "kafka:1", ask_registry=False).reason.endswith("if kafka:1 can be pulled")
+    assert choose(parse_spec("kafka: {image: 'kafka:1'}"), ask_registry=False).reason.endswith(
+        "if kafka:1 can be pulled"
+    )
 
 
 def test_no_docker_on_path():

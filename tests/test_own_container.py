@@ -6,6 +6,7 @@ from labctl.errors import HostError
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.own_container import published_host
 from labctl.runtime.selection import choose
+from labctl.spec.model import default_spec
 from tests.test_docker import FakeEngine
 
 OWN, OTHER = "1f" * 32, "2e" * 32
@@ -119,6 +120,6 @@ def test_auto_chooses_the_runtime_that_works_in_the_container(monkeypatch):
 
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", FakeEngine(image=True))
     monkeypatch.setattr("labctl.runtime.docker.own_container.published_host", refuse)
-    chosen = choose("auto", "kafka:1")
+    chosen = choose(default_spec())
     assert chosen.name == "local"
     assert chosen.reason == "auto: labctl runs in the container dev, and the engine is outside of it"

@@ -171,10 +171,8 @@ def _memory(spec: LabSpec, store: LabStore) -> Probe:
 
 def _engine_shares_memory(spec: LabSpec) -> bool:
     """Whether the lab's nodes use this machine's memory; True where no engine responds: the probe `engine` says so."""
-    advertise = spec.listeners.external.advertise
     try:
-        runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull, advertise=advertise, ask_registry=False)
-        return find_engine(runtime, advertise).shares_memory
+        return find_engine(choose(spec, ask_registry=False), spec).shares_memory
     except LabError:
         return True
 

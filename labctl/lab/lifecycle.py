@@ -41,10 +41,9 @@ from labctl.lab.run_report import collect_outcome, reported, write_report
 from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
-from labctl.plan.planner import image_name
 from labctl.results import RunResult
 from labctl.runtime.access import render, validate
-from labctl.runtime.selection import choose, choose_ui, find_engine
+from labctl.runtime.selection import choose, choose_ui, prepare_engine
 from labctl.spec.model import LabSpec
 from labctl.state.store import OTHER_FOLDER, LabRecord, LabStore, refuse_other_source
 from labctl.system import host, processes
@@ -217,11 +216,10 @@ def _find_or_create(
         return record, False
     refuse_remains(spec.name, store)
     store.sweep()
-    advertise = spec.listeners.external.advertise
-    runtime = choose(spec.runtime, image_name(spec), pull=spec.kafka.pull, advertise=advertise)
+    runtime = choose(spec)
     validate(spec, runtime)
     reporter.note(f"runtime {runtime.name}, {runtime.reason}")
-    engine = find_engine(runtime, advertise)
+    engine = prepare_engine(runtime, spec)
     created = store.create(
         spec,
         source=request.source,

@@ -8,7 +8,7 @@ from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
 from labctl.lab.request import LabRequest
 from labctl.plan.model import PAGE_ADDRESS, Decision, EngineFacts, Identity, LabPlan
-from labctl.plan.planner import image_name, make_plan
+from labctl.plan.planner import make_plan
 from labctl.runtime.access import validate
 from labctl.runtime.selection import REQUESTED, choose, choose_ui, find_engine
 from labctl.state.store import LabStore
@@ -32,12 +32,10 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         validate(spec, runtime)
         return make_plan(spec, runtime, host.gather(), record.identity)
     external = spec.listeners.external
-    runtime = choose(
-        spec.runtime, image_name(spec), pull=spec.kafka.pull, advertise=external.advertise, ask_registry=False
-    )
+    runtime = choose(spec, ask_registry=False)
     validate(spec, runtime)
     # `auto` found an engine that responds; a runtime that was requested needs none here
-    engine = find_engine(runtime, external.advertise) if spec.runtime == "auto" else EngineFacts()
+    engine = find_engine(runtime, spec) if spec.runtime == "auto" else EngineFacts()
     identity = Identity(
         cluster_id=encoded_id(uuid.uuid5(PREVIEW, str(request.folder))),
         state=str(store.lab_folder(spec.name)),

@@ -10,7 +10,7 @@ from typing import Any
 
 from labctl.errors import LabError, SpecError
 from labctl.plan.model import Decision, EngineFacts
-from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, kafbat_container
+from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, image_name, kafbat_container
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
 from labctl.system.parallel import run_all, run_pair
@@ -18,21 +18,11 @@ from labctl.system.parallel import run_all, run_pair
 ENGINE_SECONDS = 1.0
 MANIFEST_SECONDS = 5.0
 REQUESTED = "as requested"
-THIS_MACHINE = "localhost"  # the default of listeners.external.advertise
 
 
-def choose(
-    wanted: str, image: str, *, pull: str = "missing", advertise: str = THIS_MACHINE, ask_registry: bool = True
-) -> Decision:
-    """Return the runtime to use, and why; `auto` looks for an engine and `image`. Raises SpecError for a wrong name.
-
-    `advertise` is listeners.external.advertise.
-    """
-    if wanted == "auto":
-        return _automatic(image, pull, advertise, ask_registry=ask_registry)
-    if wanted not in RUNTIMES:
-        raise SpecError([f"runtime: there is no {wanted}; there are auto, {', '.join(RUNTIMES)}"])
-    return Decision(wanted, REQUESTED)
+def choose(spec: LabSpec, *, ask_registry: bool = True) -> Decision:
+    """Return the runtime to use, and why; `auto` looks for an engine and for the lab's image."""
+    return _automatic(spec, ask_registry=ask_registry) if spec.runtime == "auto" else Decision(spec.runtime, REQUESTED)
 
 
 def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool = True) -> Decision:
@@ -51,21 +41,32 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
     return Decision("kafbat", f"Kafbat UI, auto: {reason}") if reason else LAB_PAGE
 
 
-def find_engine(runtime: Decision, advertise: str = THIS_MACHINE) -> EngineFacts:
-    """Return the facts of the engine for the runtime's nodes: the defaults where it needs none.
+def prepare_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
+    """Return the facts of the engine on which the lab will be created, and load what creates it.
 
-    `advertise` is listeners.external.advertise. Raises HostError, for example where the engine is outside of the
-    container in which labctl runs; RuntimeFailed.
+    Raises HostError, for example where the engine is outside of the container in which labctl runs; RuntimeFailed.
     """
     if not RUNTIMES[runtime.name].containers:
         return EngineFacts()
-    from labctl.runtime.docker.engine import Engine, load_client
+    from labctl.runtime.docker.engine import load_client
+
+    return run_pair(lambda: find_engine(runtime, spec), load_client)[0]
+
+
+def find_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
+    """Return the facts of the engine for the runtime's nodes: the defaults where it needs none.
+
+    Raises what `prepare_engine` raises.
+    """
+    if not RUNTIMES[runtime.name].containers:
+        return EngineFacts()
+    from labctl.runtime.docker.engine import Engine
     from labctl.runtime.docker.own_container import published_host
 
     engine = Engine()
-    published_at = partial(published_host, engine, advertise)
-    jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at, load_client]
-    (pin, host), version, published, _ = run_all(jobs, len(jobs))
+    published_at = partial(published_host, engine, spec.listeners.external.advertise)
+    jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at]
+    (pin, host), version, published = run_all(jobs, len(jobs))
     shares_memory = not host and version.kernel in {"", platform.release()}
     return EngineFacts(pin, host or published, version.kind, shares_memory)
 
@@ -85,21 +86,21 @@ def _kafbat_available(spec: LabSpec, *, ask_registry: bool) -> str:
     return ""
 
 
-def _automatic(image: str, pull: str, advertise: str, *, ask_registry: bool) -> Decision:
+def _automatic(spec: LabSpec, *, ask_registry: bool) -> Decision:
     from labctl.runtime.docker.engine import Engine
     from labctl.runtime.docker.errors import require_engine_version
     from labctl.runtime.docker.own_container import published_host
 
-    engine = Engine()
+    engine, image = Engine(), image_name(spec)
     try:
         version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
-        published_host(engine, advertise)
+        published_host(engine, spec.listeners.external.advertise)
         responds = f"{version} responds"
         present, _compose = run_pair(lambda: engine.has_image(image), engine.compose_version)
         if present:
             return Decision("compose", f"auto: {responds} and has {image}")
-        if pull == "never":
+        if spec.kafka.pull == "never":
             return Decision("local", f"auto: {responds}, {image} is not present and kafka.pull is never")
         if not ask_registry:
             return Decision("compose", f"auto: {responds}, if {image} can be pulled")
