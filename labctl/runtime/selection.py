@@ -54,18 +54,19 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
 def find_engine(runtime: Decision, advertise: str = THIS_MACHINE) -> EngineFacts:
     """Return the facts of the engine for the runtime's nodes: the defaults where it needs none.
 
-    `advertise` is listeners.external.advertise. Raises HostError, for example where the engine is outside of the
+    `advertise` is listeners.external.advertise. Raises HostError where the engine is too old, or outside of the
     container in which labctl runs; RuntimeFailed.
     """
     if not RUNTIMES[runtime.name].containers:
         return EngineFacts()
-    from labctl.runtime.docker.engine import Engine, load_client
+    from labctl.runtime.docker.engine import Engine
+    from labctl.runtime.docker.errors import require_engine_version
     from labctl.runtime.docker.own_container import published_host
 
     engine = Engine()
-    published_at = partial(published_host, engine, advertise)
-    jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at, load_client]
-    (pin, host), version, published, _ = run_all(jobs, len(jobs))
+    jobs: list[Callable[[], Any]] = [engine.place, engine.version, partial(published_host, engine, advertise)]
+    (pin, host), version, published = run_all(jobs, len(jobs))
+    require_engine_version(version)
     shares_memory = not host and version.kernel in {"", platform.release()}
     return EngineFacts(pin, host or published, version.kind, shares_memory)
 
