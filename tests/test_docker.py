@@ -207,6 +207,15 @@ def test_the_memory_of_a_virtual_machine_is_its_own(monkeypatch, kernel, shares)
     assert found == EngineFacts("DOCKER_CONTEXT=desktop", "", "docker", shares_memory=shares)
 
 
+def test_an_old_engine_is_refused_before_a_lab_is_created(monkeypatch):
+    """Also where lab.yaml requests the compose runtime."""
+    monkeypatch.setattr(Engine, "place", lambda _: ("DOCKER_CONTEXT=default", ""))
+    monkeypatch.setattr(Engine, "version", lambda _: EngineVersion("podman", "3.4.4"))
+    monkeypatch.setattr(Engine, "containers", lambda *_: {})
+    with pytest.raises(HostError, match=r"Podman 3\.4\.4 is too old: labctl is tested with version 4\.3"):
+        find_engine(Decision("compose", "for the test"), default_spec())
+
+
 def in_a_virtual_machine(monkeypatch, folder, memory):
     """Return the runtime of a lab whose engine is in a virtual machine with so many bytes of memory."""
     monkeypatch.setattr(Engine, "has_image", lambda *_: True)

@@ -44,7 +44,7 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
 def prepare_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
     """Return the facts of the engine on which the lab will be created, and load what creates it.
 
-    Raises HostError, for example where the engine is outside of the container in which labctl runs; RuntimeFailed.
+    Raises HostError where the engine is too old, or outside of the container in which labctl runs; RuntimeFailed.
     """
     if not RUNTIMES[runtime.name].containers:
         return EngineFacts()
@@ -61,12 +61,14 @@ def find_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
     if not RUNTIMES[runtime.name].containers:
         return EngineFacts()
     from labctl.runtime.docker.engine import Engine
+    from labctl.runtime.docker.errors import require_engine_version
     from labctl.runtime.docker.own_container import published_host
 
     engine = Engine()
     published_at = partial(published_host, engine, spec.listeners.external.advertise)
     jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at]
     (pin, host), version, published = run_all(jobs, len(jobs))
+    require_engine_version(version)
     shares_memory = not host and version.kernel in {"", platform.release()}
     return EngineFacts(pin, host or published, version.kind, shares_memory)
 
