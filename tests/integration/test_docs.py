@@ -34,8 +34,6 @@ NOT_TYPED = [
     NotTyped(
         "howto/offline.md", "$ tar -xzf labctl-wheels", "for another machine: it would overwrite this user's cache"
     ),
-    NotTyped("howto/completion.md", '$ eval "$(_LABCTL_COMPLETE=zsh_source', "for zsh, which test machines don't have"),
-    NotTyped("howto/completion.md", "$ _LABCTL_COMPLETE=fish_source", "for fish, which test machines don't have"),
 ]
 
 
