@@ -22,6 +22,11 @@ from labctl.spec.model import LabSpec
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 WRITTEN = "Written by `scripts/docs_pages.py` from {source}. A test compares this page with the code.\n"
+# exit codes of several errors, or of one whose docstring is for developers
+IN_OTHER_WORDS = {
+    errors.LabStopped.exit_code: "The lab did not start, did not become ready, ended, or is not running.",
+    errors.Defect.exit_code: "A defect in labctl. The output names the file to attach to a report.",
+}
 ORIGINS = {
     "labctl": "What labctl finds itself",
     "docker": "What docker reports",
@@ -177,19 +182,24 @@ def _yaml(value: object) -> str:
 
 
 def _exit_codes() -> Iterator[str]:
-    kinds = [kind for _name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.LabError)]
-    meanings = [(kind.exit_code, _meaning(kind)) for kind in kinds if kind is not errors.LabError]
+    kinds = {
+        kind.exit_code: kind
+        for _name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.LabError) and kind is not errors.LabError
+    }
     rows = [
         (0, "Success."),
-        (1, "A check failed, `labctl lint` found something, or `labctl gc` could not remove a lab."),
-        *sorted(meanings),
+        (1, "A check failed, `labctl lint` found something, or a cell of the notebook failed."),
+        *((code, IN_OTHER_WORDS.get(code) or _meaning(kinds[code])) for code in sorted(kinds)),
         (129, "The terminal was closed (SIGHUP)."),
         (130, "Ctrl-C (SIGINT)."),
         (PIPE_CLOSED, "Nobody reads the output, as in `labctl logs | head -1`."),
         (143, "SIGTERM."),
     ]
     yield _table(["exit code", "meaning"], [[f"{code}", text] for code, text in rows])
-    yield "`labctl exec` and `labctl run` return the exit code of their command.\n"
+    yield "`labctl exec` returns the exit code of its command.\n"
+    yield "`labctl run` returns the exit code of its command. If the lab did not come up, the command did not start,"
+    yield "and the code is one of this table. `labctl run` always removes its lab.\n"
     yield "A lab that ended with 3, 4 or a signal while it was created is removed, unless you add `--keep`. After exit"
     yield "code 1 it keeps running, so that you can look at it.\n"
 

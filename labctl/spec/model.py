@@ -57,7 +57,9 @@ class KafkaSpec(_Section):
     ) = Field(
         "combined", description="combined: every broker is a controller too; 1, 3 or 5: so many isolated controllers"
     )
-    heap: Annotated[str, AfterValidator(heap_size)] = Field("512m", description="Java heap of each node")
+    heap: Annotated[str, AfterValidator(heap_size)] = Field(
+        "512m", description="Java heap of each node: 512m, 2g; a node may use 256 MiB beside it"
+    )
     image: str = Field(
         "apache/kafka", min_length=1, description="compose: the image; without a tag, `:version` is added"
     )
@@ -91,8 +93,10 @@ class ListenersSpec(_Section):
 class TopicSpec(_Section):
     """A topic that the lab has from the start."""
 
-    name: Annotated[str, AfterValidator(topic_name)]
-    partitions: Annotated[int, Field(ge=1, le=10_000)] = 3
+    name: Annotated[str, AfterValidator(topic_name)] = Field(
+        description="1 to 249 letters, digits, '.', '_' and '-'; no other topic of the lab has it"
+    )
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(3, description="how many partitions")
     replication_factor: Annotated[int, Field(ge=1)] | None = Field(None, description="default: min(3, brokers)")
     config: Settings = Field(default_factory=dict, description="topic settings")
     records: list[Annotated[str, AfterValidator(record_line)]] = Field(
@@ -122,14 +126,20 @@ CLUSTER_OPERATIONS = frozenset(
 class AclSpec(_Section):
     """What a user may do with one topic, group or transactional id, or with the cluster.
 
-    `*` means all, `abc*` all with that prefix.
+    The pattern `*` means all, `abc*` all with that prefix.
     """
 
-    topic: Annotated[str, AfterValidator(resource_pattern)] | None = None
-    group: Annotated[str, AfterValidator(resource_pattern)] | None = None
-    transactional_id: Annotated[str, AfterValidator(resource_pattern)] | None = None
+    topic: Annotated[str, AfterValidator(resource_pattern)] | None = Field(
+        None, description="a topic's name, or a pattern"
+    )
+    group: Annotated[str, AfterValidator(resource_pattern)] | None = Field(
+        None, description="a consumer group's name, or a pattern"
+    )
+    transactional_id: Annotated[str, AfterValidator(resource_pattern)] | None = Field(
+        None, description="a producer's transactional.id, or a pattern"
+    )
     cluster: Literal[True] | None = Field(None, description="true: the cluster itself, for example to create topics")
-    allow: Annotated[list[Operation], Field(min_length=1)]
+    allow: Annotated[list[Operation], Field(min_length=1)] = Field(description="what the user may do with it")
 
     @property
     def resources(self) -> list[tuple[str, str]]:
@@ -151,7 +161,9 @@ class AclSpec(_Section):
 class UserSpec(_Section):
     """A user, and what it is authorized to do."""
 
-    name: Annotated[str, AfterValidator(user_name)]
+    name: Annotated[str, AfterValidator(user_name)] = Field(
+        description="how the user logs in; labctl makes the password"
+    )
     acls: list[AclSpec] | None = Field(None, description="default: read and write the lab's topics, use any group")
 
     def acls_with_defaults(self, topics: list[TopicSpec]) -> list[AclSpec]:
@@ -206,14 +218,23 @@ class LabSpec(_Section):
     """lab.yaml. Without any key it is the homework lab."""
 
     version: Literal[1] = Field(1, description="the version of this format")
-    name: Annotated[str, AfterValidator(lab_name)] = DEFAULT_NAME
-    runtime: RuntimeName = "auto"
+    name: Annotated[str, AfterValidator(lab_name)] = Field(
+        DEFAULT_NAME, description="the lab's name: letters, digits and -; each of your labs needs its own"
+    )
+    runtime: RuntimeName = Field(
+        "auto",
+        description="compose: in Docker; local: as processes; auto: compose where an engine can run it, else local",
+    )
     kafka: KafkaSpec = KafkaSpec()
     listeners: ListenersSpec = ListenersSpec()
     security: SecuritySpec = SecuritySpec()
-    topics: list[TopicSpec] = Field(default_factory=_homework_topics)
+    topics: list[TopicSpec] = Field(
+        default_factory=_homework_topics, description="the topics that the lab has from the start"
+    )
     ui: UiSpec = UiSpec()
-    checks: Literal["none", "quick", "full"] = "full"
+    checks: Literal["none", "quick", "full"] = Field(
+        "full", description="what `up` checks: quick leaves out the slow checks; none: ready, not verified"
+    )
     timeout: Annotated[int, Field(ge=1, le=3600)] = Field(
         120, description="seconds from the start to the end of the checks"
     )

@@ -14,7 +14,7 @@ from tests.integration.docker_command import docker
 from tests.integration.labs import OWN_IMAGE, SOURCE
 
 STOCK = f"apache/kafka:{DEFAULT}"
-IN_CHECKOUT = "in labctl's folder"  # the title of a block that is typed there
+IN_CHECKOUT = "in labctl's folder"  # the title of a block that is typed there; other blocks leave no file in a checkout
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"\n]*)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 

@@ -20,6 +20,13 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "check.md"
 INTRODUCTION = """\
 # What `labctl check` finds
 
+`labctl check --bootstrap` examines the name, TCP, TLS, Kafka's response, the login, the metadata, every advertised
+address, and which cluster responds there. With `--container` it does so from this machine, from inside the broker's
+container, and from another container on its network; it reads a container that has ended too: its settings, its exit
+code, its log. `--compose FILE` examines all nodes of a file that runs, `--client-config FILE` has the login. Then the
+checks create topics, produce, consume, use a group and a transaction; the first that fails is named with its remedy.
+[Which layer was named for 25 faults](check-layers.md).
+
 Written by a run of the tests (tests/integration/test_check_foreign.py). Each Compose file is started, and `labctl check
 --bootstrap --container` examines it from this machine, from the broker's container, and from another container on its
 network. *The container*: it does not run. *Settings*: all layers work, and a rule of `labctl lint` finds a fault. The

@@ -52,7 +52,6 @@ EXPECTED = {
         before="labctl render --runtime compose -o .; cp docker-compose.yml base.yml; echo 'services: {}' > class.yml",
         prints=("docker-compose.yml: no faults found (1 Kafka node)", "base.yml, class.yml: no faults found"),
     ),
-    "Commands": Section(),
     "In tests and CI": Section(prints=("1 passed", "localhost:")),
     "Documentation": Section(prints=("open site/index.html",), checkout=True),
 }
