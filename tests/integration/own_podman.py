@@ -41,7 +41,6 @@ class OwnPodman:
                 start_new_session=True,
                 cwd=self._folder,  # where conmon writes a file called oom
                 env=self.env,
-                cwd=self._folder,  # conmon writes a file there when a container runs out of memory
             )
         wait_for(lambda: self._service.poll() is not None or "Podman" in self.docker("version", check=False))
         assert self._service.poll() is None, (self._folder / "log").read_text()[-3000:]
