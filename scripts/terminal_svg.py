@@ -18,8 +18,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-WIDTH = 100  # columns
+WIDTH = 112  # columns
 READ = 4096
+CURSOR_UP = "\x1b[1A"
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Zhl]")  # every control sequence but colours, which end with m
+HOME = "~/homework"  # shown in place of the temporary folder
 AFTER_SECONDS = 1.0  # between the end of a command and the next one
 Line = tuple[float, str]  # seconds since the beginning, and the text with its colours (ANSI)
 
@@ -80,7 +83,11 @@ def record(command: str, folder: Path) -> list[Line]:
             break
         *complete, rest = (rest + data).split(b"\n")
         now = time.monotonic() - began
-        lines += [(now, text.decode(errors="replace").rstrip("\r").rpartition("\r")[2]) for text in complete]
+        for text in complete:
+            shown = text.decode(errors="replace").rstrip("\r")
+            if rewritten := shown.count(CURSOR_UP):  # the line with the progress of a step
+                del lines[-rewritten:]
+            lines.append((now, CONTROL.sub("", shown.rpartition("\r")[2]).replace(str(folder), HOME)))
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code:
         sys.exit(f"{command} ended with exit code {code}")

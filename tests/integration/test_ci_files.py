@@ -112,3 +112,4 @@ def test_the_gitlab_job(job, labctl, tmp_path):
         assert code == 0, output
     assert "offset" in output
     assert labctl.json("ls") == []
+    assert list(labctl.folder.glob(GITLAB["artifacts"]["reports"]["junit"]))
