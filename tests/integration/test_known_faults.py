@@ -409,7 +409,10 @@ def no_compose(kit):
 
 
 def podman_command(kit):
-    return hung(kit, 'case "$1" in version) echo null;; *) echo "[]";; esac')
+    # what Podman 4.3.1 prints as a docker command
+    return hung(
+        kit, 'case "$1" in version) echo null;; context) ;; *) echo "Error: no such container" >&2; exit 125;; esac'
+    )
 
 
 def engine_outside(kit):

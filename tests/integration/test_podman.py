@@ -1,9 +1,11 @@
 """Labs on Podman's service, which Docker's command with Compose uses by its socket."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -34,8 +36,21 @@ def podman(prepared, tmp_path_factory):
             service.load(DEFAULT_BASE)  # else Podman pulls it
         builder = make_labctl(tmp_path_factory.mktemp("image"))
         builder.env |= service.env
-        builder.run("image", "build", timeout=380, check=True)
+        with something_listens_on(9092, 9093, 9094):  # Podman builds on this machine's network
+            builder.run("image", "build", timeout=380, check=True)
         yield service
+
+
+@contextlib.contextmanager
+def something_listens_on(*ports):
+    """Listen on ports of 127.0.0.1, where nothing listens already."""
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            listener = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                listener.bind(("127.0.0.1", port))
+                listener.listen()
+        yield
 
 
 @pytest.fixture

@@ -137,12 +137,8 @@ class Engine:
         self._output(["buildx", "build", "--quiet", "--tag", tag, *named, str(folder)], BUILD_SECONDS)
 
     def build_without_buildkit(self, folder: Path, tag: str) -> None:
-        """Build the Dockerfile in `folder` as `tag`, by Docker's older builder: Podman has no other interface.
-
-        Podman would run the commands of the Dockerfile on the host's network, where another Kafka may have their ports.
-        """
-        command = ["build", "--quiet", "--network", "none", "--tag", tag, str(folder)]
-        self._output(command, BUILD_SECONDS, ["DOCKER_BUILDKIT=0"])
+        """Build the Dockerfile in `folder` as `tag`, by Docker's older builder: Podman has no other interface."""
+        self._output(["build", "--quiet", "--tag", tag, str(folder)], BUILD_SECONDS, ["DOCKER_BUILDKIT=0"])
 
     # -- containers --------------------------------------------------------
 
