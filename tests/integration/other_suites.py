@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl.versions import DEFAULT
 from tests.integration.other_clients import installed
 
 FRANZ_GO = "github.com/twmb/franz-go@v1.22.3"
@@ -83,7 +84,7 @@ def kafka_python(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
     options = ["-q", "-o", "addopts=", "-o", "log_level=CRITICAL", "--timeout=120", f"--junitxml={results}"]
     results.unlink(missing_ok=True)
     first = bootstrap.split(",", 1)[0]
-    variables = {"KAFKA_URI": f"kafka://{first}", "KAFKA_VERSION": "4.3.1", "KAFKA_ROOT": str(source / "kafka-bin")}
+    variables = {"KAFKA_URI": f"kafka://{first}", "KAFKA_VERSION": DEFAULT, "KAFKA_ROOT": str(source / "kafka-bin")}
     subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *options, "test/integration"],
         cwd=source,

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from labctl.versions import DEFAULT
 from tests.integration.other_suites import GO_RUNS, SUITES
 from tests.integration.plain_kafka import FIRST_PORT, PlainKafka
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(3600)]
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "suites.md"
-VERSION = "4.3.1"
 NODES = (1, 3)
 RUNS = [(suite.project, nodes) for nodes in NODES for suite in SUITES]
 FURTHER = 2  # runs of a suite in which a test failed on the lab alone: these tests have waits of their own
@@ -31,7 +31,7 @@ INTRODUCTION = f"""\
 # The tests of other projects
 
 Written by a run of the tests (tests/integration/test_other_suites.py): the integration tests of other projects' clients
-on a lab with one node and with three, and on Kafka {VERSION} with the settings of its archive. A test that fails on a
+on a lab with one node and with three, and on Kafka {DEFAULT} with the settings of its archive. A test that fails on a
 lab and passes there is a defect of labctl, or explained here. Those that fail on both need a Kafka that is made for
 them (an authorizer, a broker with the id 0, certificates). A suite in Go that panics ends early, and is run
 again for its other tests, up to {GO_RUNS} times.
@@ -83,11 +83,11 @@ def _alone(first, second):
 def test_a_suite_ends_as_on_plain_kafka(labctl, sources, table, tmp_path, project, nodes):
     """No test fails on the lab alone."""
     suite = next(suite for suite in SUITES if suite.project == project)
-    with PlainKafka(VERSION, nodes, tmp_path / "plain") as kafka:
+    with PlainKafka(DEFAULT, nodes, tmp_path / "plain") as kafka:
         plain = suite.run(sources, kafka.bootstrap, nodes)
     assert "pass" in plain.values()
     labctl.spec(
-        f"kafka: {{brokers: {nodes}, version: {VERSION}}}\nlisteners: {{external: {{port: {FIRST_PORT}}}}}\n"
+        f"kafka: {{brokers: {nodes}, version: {DEFAULT}}}\nlisteners: {{external: {{port: {FIRST_PORT}}}}}\n"
         "ui: {kind: none}\nchecks: none\n"
     )
     labctl.run("up", check=True)
