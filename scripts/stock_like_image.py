@@ -36,7 +36,7 @@ DEBIAN = {17: "bookworm", 21: "trixie"}  # the Debian that has this Java
 ARCHIVES = {
     "fitting": "RUN /etc/kafka/docker/archive\n",
     "mismatched": f'RUN /etc/kafka/docker/archive\nENV KAFKA_JMX_OPTS="{JMX}"\n',
-    "none": "",
+    "none": "RUN sed -i 's# -XX:SharedArchiveFile=[^\" ]*##' /etc/kafka/docker/run\n",
 }
 
 
