@@ -29,13 +29,15 @@ def published_host(engine: Engine, advertise: str, root: Path = Path("/")) -> st
     the context names the engine's machine. `root` is the folder /.
     Raises HostError where the ports can't be reached: `advertise` is localhost, which is another machine's.
     """
-    if not any((root / marker).exists() for marker in MARKERS) or engine.place()[1]:
+    if not any((root / marker).exists() for marker in MARKERS):
         return ""
     own = _own_container(engine, root)
     if own is None or (own.get("HostConfig") or {}).get("NetworkMode") == "host":
         return ""
     if advertise not in LOCALHOST:
         return advertise
+    if engine.place()[1]:
+        return ""
     raise HostError(
         f"labctl runs in the container {str(own['Name']).lstrip('/')}, and the engine is outside of it: the ports that "
         "it publishes on 127.0.0.1 are those of its own machine, not of this container",
