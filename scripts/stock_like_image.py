@@ -27,7 +27,7 @@ from labctl.spec.model import default_spec
 SOURCE = Path(__file__).parent.parent / "tests" / "images" / "stock-like"
 JAVA_25 = """\
 FROM debian:bookworm-slim
-COPY --from=java . /opt/java
+COPY java /opt/java
 ENV PATH=/opt/java/bin:$PATH
 RUN java -Xshare:dump
 """
@@ -69,7 +69,8 @@ def build_java(engine: Engine, java: int) -> str:
         return tag
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "Dockerfile").write_text(JAVA_25)
-        engine.build(Path(name), tag, {"java": find_java({}).executable.parent.parent})
+        shutil.copytree(find_java({}).executable.parent.parent, Path(name) / "java", symlinks=True)
+        engine.build(Path(name), tag)
     return tag
 
 
@@ -104,11 +105,11 @@ def build(kind: Kind, engine: Engine, version: str) -> None:
             program.chmod(0o755)
         properties = render_template("image/server.properties.j2")
         (folder / "image" / "docker" / "server.properties").write_text(properties)
-        fetch([STOCK_LOGGING], folder / "jars", progress=lambda _done, _total: None)
+        fetch([STOCK_LOGGING], folder / "image" / "jars", progress=lambda _done, _total: None)
         for jar in lock.jars:
             if not jar.file_name.startswith(LABCTL_LOGGING):
-                shutil.copy2(jars / jar.file_name, folder / "jars")
-        engine.build(folder / "image", tag, {"jars": folder / "jars"})
+                shutil.copy2(jars / jar.file_name, folder / "image" / "jars")
+        engine.build(folder / "image", tag)
     print(f"built {tag}")
 
 

@@ -84,7 +84,7 @@ def test_a_client_in_another_container():
 
 
 def test_a_client_of_a_secure_lab_in_another_container(plan):
-    """It is told to mount the files. The complete configuration with the host's addresses is not among them."""
+    """A comment says to mount the files. The complete configuration with the host's addresses is not among them."""
     make_credentials(plan, renew=True)
     text = client_settings(replace(plan, network="labctl-lab"), "shell", place="container")
     assert "mount them into the container" in text

@@ -154,9 +154,10 @@ class FakeEngine:
 def test_auto_chooses_compose_where_it_can_work(monkeypatch, engine, pull, runtime, reason):
     """It needs an engine that responds and an image that is present or can be pulled; the reason is reported."""
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", engine)
-    chosen = choose(parse_spec(f"kafka: {{image: 'kafka:1', pull: {pull}}}\n"))
+    chosen, facts = choose(parse_spec(f"kafka: {{image: 'kafka:1', pull: {pull}}}\n"))
     assert chosen.name == runtime
     assert reason in chosen.reason
+    assert (facts is not None) == (runtime == "compose")
 
 
 DOCKER_SERVER = {"Version": "26.1.5", "KernelVersion": "6.1", "Components": [{"Name": "Engine"}, {"Name": "runc"}]}
@@ -261,9 +262,8 @@ def test_files_are_labelled_where_selinux_is_on():
 def test_plan_does_not_ask_a_registry(monkeypatch):
     """It reports that the choice depends on the registry."""
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", FakeEngine())
-    assert choose(parse_spec("kafka: {image: 'kafka:1'}"), ask_registry=False).reason.endswith(
-        "if kafka:1 can be pulled"
-    )
+    chosen, _facts = choose(parse_spec("kafka: {image: 'kafka:1'}"), ask_registry=False)
+    assert chosen.reason.endswith("if kafka:1 can be pulled")
 
 
 def test_no_docker_on_path():

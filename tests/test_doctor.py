@@ -93,8 +93,7 @@ def test_compose_is_missed_only_where_an_engine_responds(monkeypatch, responds, 
 def test_the_memory_of_the_engine_s_machine(monkeypatch, total, status):
     """Where the engine is in a virtual machine, its memory counts, with `auto` too."""
     engine = EngineFacts("DOCKER_CONTEXT=colima", shares_memory=False)
-    monkeypatch.setattr(doctor, "choose", lambda *_, **__: Decision("compose", "auto: for the test"))
-    monkeypatch.setattr(doctor, "find_engine", lambda *_: engine)
+    monkeypatch.setattr(doctor, "choose", lambda *_, **__: (Decision("compose", "auto: for the test"), engine))
     monkeypatch.setattr(Engine, "memory", lambda *_: total)
     found = probe("memory")
     assert found.status == status

@@ -120,6 +120,6 @@ def test_auto_chooses_the_runtime_that_works_in_the_container(monkeypatch):
 
     monkeypatch.setattr("labctl.runtime.docker.engine.Engine", FakeEngine(image=True))
     monkeypatch.setattr("labctl.runtime.docker.own_container.published_host", refuse)
-    chosen = choose(default_spec())
+    chosen, _facts = choose(default_spec())
     assert chosen.name == "local"
     assert chosen.reason == "auto: labctl runs in the container dev, and the engine is outside of it"

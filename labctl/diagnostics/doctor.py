@@ -172,7 +172,8 @@ def _memory(spec: LabSpec, store: LabStore) -> Probe:
 def _engine_shares_memory(spec: LabSpec) -> bool:
     """Whether the lab's nodes use this machine's memory; True where no engine responds: the probe `engine` says so."""
     try:
-        return find_engine(choose(spec, ask_registry=False), spec).shares_memory
+        runtime, engine = choose(spec, ask_registry=False)
+        return (engine or find_engine(runtime, spec)).shares_memory
     except LabError:
         return True
 

@@ -43,7 +43,7 @@ from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
 from labctl.results import RunResult
 from labctl.runtime.access import render, validate
-from labctl.runtime.selection import choose, choose_ui, prepare_engine
+from labctl.runtime.selection import choose, choose_ui, find_engine
 from labctl.spec.model import LabSpec
 from labctl.state.store import OTHER_FOLDER, LabRecord, LabStore, refuse_other_source
 from labctl.system import host, processes
@@ -172,6 +172,7 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
         try:
             with log.step("prepare"):
                 lab = with_free_address(with_spec(record, spec, reporter), spec, store, reporter)
+                record = lab.record
                 state = _prepare(lab, spec, store, log)
             deadline = Deadline.after(spec.timeout)
             with log.step("start"):
@@ -216,10 +217,10 @@ def _find_or_create(
         return record, False
     refuse_remains(spec.name, store)
     store.sweep()
-    runtime = choose(spec)
+    runtime, engine = choose(spec)
     validate(spec, runtime)
     reporter.note(f"runtime {runtime.name}, {runtime.reason}")
-    engine = prepare_engine(runtime, spec)
+    engine = engine or find_engine(runtime, spec)
     created = store.create(
         spec,
         source=request.source,

@@ -10,7 +10,7 @@ from labctl.lab.request import LabRequest
 from labctl.plan.model import PAGE_ADDRESS, Decision, EngineFacts, Identity, LabPlan
 from labctl.plan.planner import make_plan
 from labctl.runtime.access import validate
-from labctl.runtime.selection import REQUESTED, choose, choose_ui, find_engine
+from labctl.runtime.selection import REQUESTED, choose, choose_ui
 from labctl.state.store import LabStore
 from labctl.system import host
 from labctl.system.ports import free_ports
@@ -32,10 +32,9 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         validate(spec, runtime)
         return make_plan(spec, runtime, host.gather(), record.identity)
     external = spec.listeners.external
-    runtime = choose(spec, ask_registry=False)
+    runtime, found = choose(spec, ask_registry=False)
     validate(spec, runtime)
-    # `auto` found an engine that responds; a runtime that was requested needs none here
-    engine = find_engine(runtime, spec) if spec.runtime == "auto" else EngineFacts()
+    engine = found or EngineFacts()
     identity = Identity(
         cluster_id=encoded_id(uuid.uuid5(PREVIEW, str(request.folder))),
         state=str(store.lab_folder(spec.name)),

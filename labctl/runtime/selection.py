@@ -6,23 +6,31 @@ import contextlib
 import platform
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.errors import LabError, SpecError
 from labctl.plan.model import Decision, EngineFacts
 from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, image_name, kafbat_container
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
-from labctl.system.parallel import run_all, run_pair
+from labctl.system.parallel import run_all
+
+if TYPE_CHECKING:
+    from labctl.runtime.docker.engine_version import EngineVersion
 
 ENGINE_SECONDS = 1.0
 MANIFEST_SECONDS = 5.0
 REQUESTED = "as requested"
 
 
-def choose(spec: LabSpec, *, ask_registry: bool = True) -> Decision:
-    """Return the runtime to use, and why; `auto` looks for an engine and for the lab's image."""
-    return _automatic(spec, ask_registry=ask_registry) if spec.runtime == "auto" else Decision(spec.runtime, REQUESTED)
+def choose(spec: LabSpec, *, ask_registry: bool = True) -> tuple[Decision, EngineFacts | None]:
+    """Return the runtime to use, and why; `auto` looks for an engine and for the lab's image.
+
+    The facts of the engine are there where `auto` chose it; that of a requested runtime is not looked for.
+    """
+    if spec.runtime == "auto":
+        return _automatic(spec, ask_registry=ask_registry)
+    return Decision(spec.runtime, REQUESTED), None
 
 
 def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool = True) -> Decision:
@@ -41,22 +49,10 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
     return Decision("kafbat", f"Kafbat UI, auto: {reason}") if reason else LAB_PAGE
 
 
-def prepare_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
-    """Return the facts of the engine on which the lab will be created, and load what creates it.
-
-    Raises HostError where the engine is too old, or outside of the container in which labctl runs; RuntimeFailed.
-    """
-    if not RUNTIMES[runtime.name].containers:
-        return EngineFacts()
-    from labctl.runtime.docker.engine import load_client
-
-    return run_pair(lambda: find_engine(runtime, spec), load_client)[0]
-
-
 def find_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
     """Return the facts of the engine for the runtime's nodes: the defaults where it needs none.
 
-    Raises what `prepare_engine` raises.
+    Raises HostError where the engine is too old, or outside of the container in which labctl runs; RuntimeFailed.
     """
     if not RUNTIMES[runtime.name].containers:
         return EngineFacts()
@@ -67,8 +63,13 @@ def find_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
     engine = Engine()
     published_at = partial(published_host, engine, spec.listeners.external.advertise)
     jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at]
-    (pin, host), version, published = run_all(jobs, len(jobs))
+    place, version, published = run_all(jobs, len(jobs))
     require_engine_version(version)
+    return _facts(place, version, published)
+
+
+def _facts(place: tuple[str, str], version: EngineVersion, published: str) -> EngineFacts:
+    pin, host = place
     shares_memory = not host and version.kernel in {"", platform.release()}
     return EngineFacts(pin, host or published, version.kind, shares_memory)
 
@@ -88,7 +89,7 @@ def _kafbat_available(spec: LabSpec, *, ask_registry: bool) -> str:
     return ""
 
 
-def _automatic(spec: LabSpec, *, ask_registry: bool) -> Decision:
+def _automatic(spec: LabSpec, *, ask_registry: bool) -> tuple[Decision, EngineFacts | None]:
     from labctl.runtime.docker.engine import Engine
     from labctl.runtime.docker.errors import require_engine_version
     from labctl.runtime.docker.own_container import published_host
@@ -97,17 +98,18 @@ def _automatic(spec: LabSpec, *, ask_registry: bool) -> Decision:
     try:
         version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
-        published_host(engine, spec.listeners.external.advertise)
-        responds = f"{version} responds"
-        present, _compose = run_pair(lambda: engine.has_image(image), engine.compose_version)
+        published = published_host(engine, spec.listeners.external.advertise)
+        jobs: list[Callable[[], Any]] = [partial(engine.has_image, image), engine.compose_version, engine.place]
+        present, _compose, place = run_all(jobs, len(jobs))
+        facts, responds = _facts(place, version, published), f"auto: {version} responds"
         if present:
-            return Decision("compose", f"auto: {responds} and has {image}")
+            return Decision("compose", f"{responds} and has {image}"), facts
         if spec.kafka.pull == "never":
-            return Decision("local", f"auto: {responds}, {image} is not present and kafka.pull is never")
+            return Decision("local", f"{responds}, {image} is not present and kafka.pull is never"), None
         if not ask_registry:
-            return Decision("compose", f"auto: {responds}, if {image} can be pulled")
+            return Decision("compose", f"{responds}, if {image} can be pulled"), facts
         if engine.has_manifest(image, MANIFEST_SECONDS):
-            return Decision("compose", f"auto: {responds} and can pull {image}")
+            return Decision("compose", f"{responds} and can pull {image}"), facts
     except LabError as error:
-        return Decision("local", f"auto: {error.message.splitlines()[0]}")
-    return Decision("local", f"auto: {responds}, but {image} is not present and no registry has it")
+        return Decision("local", f"auto: {error.message.splitlines()[0]}"), None
+    return Decision("local", f"{responds}, but {image} is not present and no registry has it"), None

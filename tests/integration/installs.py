@@ -14,9 +14,9 @@ MAKE_PROGRAMS = ("make", "sh", "touch", "cat", "wc", "rm")
 UV = (sys.executable, "-m", "uv", "--quiet")
 
 
-def run(*command, cwd, env, timeout=300):
-    """Run a command that must pass, and return its output."""
-    done = subprocess.run(
+def attempt(*command, cwd, env, timeout=300):
+    """Run a command, and return how it ended."""
+    return subprocess.run(
         [*map(str, command)],
         cwd=cwd,
         env=env,
@@ -27,6 +27,11 @@ def run(*command, cwd, env, timeout=300):
         timeout=timeout,
         check=False,
     )
+
+
+def run(*command, cwd, env, timeout=300):
+    """Run a command that must pass, and return its output."""
+    done = attempt(*command, cwd=cwd, env=env, timeout=timeout)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output[-8000:]
     return output

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from labctl.system.ports import is_free
-from tests.integration.installs import bare_path, clean, find_python, unpack_archive
+from tests.integration.installs import attempt, bare_path, clean, find_python, unpack_archive
 from tests.integration.labs import NO_ENGINE, SOURCE
 
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(900)]
@@ -155,16 +155,7 @@ def test_the_first_command(room, table, system):
 
 def run(room, command, env):
     """Run a command in the unpacked archive, and return how it ended."""
-    return subprocess.run(
-        command,
-        cwd=room / "source",
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return attempt(*command, cwd=room / "source", env=env, timeout=SECONDS)
 
 
 def lay_out(room, system):

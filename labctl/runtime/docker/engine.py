@@ -131,14 +131,10 @@ class Engine:
         if code:
             raise docker_error(_pasteable(command), code, messages)
 
-    def build(self, folder: Path, tag: str, contexts: Mapping[str, Path] | None = None) -> None:
-        """Build the Dockerfile in `folder` as `tag`, by BuildKit; `contexts` are other folders that it copies from."""
-        named = [option for name, path in (contexts or {}).items() for option in ("--build-context", f"{name}={path}")]
-        self._output(["buildx", "build", "--quiet", "--tag", tag, *named, str(folder)], BUILD_SECONDS)
-
-    def build_without_buildkit(self, folder: Path, tag: str) -> None:
-        """Build the Dockerfile in `folder` as `tag`, by Docker's older builder: Podman has no other interface."""
-        self._output(["build", "--quiet", "--tag", tag, str(folder)], BUILD_SECONDS, ["DOCKER_BUILDKIT=0"])
+    def build(self, folder: Path, tag: str) -> None:
+        """Build the Dockerfile in `folder` as `tag`."""
+        builder = ["buildx", "build"] if self._kind.buildkit else ["build"]
+        self._output([*builder, "--quiet", "--tag", tag, str(folder)], BUILD_SECONDS)
 
     # -- containers --------------------------------------------------------
 
@@ -288,13 +284,13 @@ class Engine:
             raise HostError("no Docker Engine responds", OTHER_RUNTIME, "no-engine")
         return printed
 
-    def _output(self, arguments: Sequence[str], seconds: float = ASK_SECONDS, variables: Sequence[str] = ()) -> str:
-        done = self._run(arguments, seconds, variables)
+    def _output(self, arguments: Sequence[str], seconds: float = ASK_SECONDS) -> str:
+        done = self._run(arguments, seconds)
         if done.returncode:
             raise docker_error(_pasteable(done.args), done.returncode, done.stderr)
         return done.stdout
 
-    def _call(self, seconds: float | None, mark: str = MARK, variables: Sequence[str] = ()) -> list[str]:
+    def _call(self, seconds: float | None, mark: str = MARK) -> list[str]:
         if shutil.which("docker") is None:
             raise HostError(
                 "there is no docker command on PATH", f"install Docker Engine and its CLI, {OTHER_RUNTIME}", "no-docker"
@@ -303,12 +299,11 @@ class Engine:
         # DOCKER_HOST has precedence over DOCKER_CONTEXT
         unset = ["-u", "DOCKER_HOST"] if self._pin.startswith("DOCKER_CONTEXT=") else []
         pin = [self._pin] if self._pin else []
-        return [env, *unset, f"{mark}={self._mark}", *pin, *variables, *_deadline(seconds), "docker"]
+        older_builder = [] if self._kind.buildkit else ["DOCKER_BUILDKIT=0"]
+        return [env, *unset, f"{mark}={self._mark}", *pin, *older_builder, *_deadline(seconds), "docker"]
 
-    def _run(
-        self, arguments: Sequence[str], seconds: float, variables: Sequence[str] = ()
-    ) -> subprocess.CompletedProcess[str]:
-        command = [*self._call(seconds, variables=variables), *arguments]
+    def _run(self, arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
+        command = [*self._call(seconds), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode == TIMED_OUT:
             raise docker_error(_pasteable(command), None, done.stderr)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from labctl.engine_kinds import ENGINE_KINDS
 from labctl.errors import HostError, Interrupted
 from labctl.rendering.templates import render_template
 from labctl.runtime.base import Progress
@@ -38,7 +37,7 @@ Configuration:
 def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
     """Build the image of Kafka `version` on `base`, and return its name. Raises SpecError, HostError, RuntimeFailed."""
     load_lock(version)
-    kind = ENGINE_KINDS[Engine().version().kind]
+    kind = Engine().version().kind
     java = _own_java()
     lock, jars = ensure_jars(version, progress)
     name = tag or f"{REPOSITORY}:{version}"
@@ -46,10 +45,9 @@ def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
     with work_folder(LabStore().root, "image") as folder:
         _write_context(folder, lock, base)
         _copy_contents(folder, lock, jars, java)
-        engine = Engine(mark=str(folder))
+        engine = Engine(mark=str(folder), kind=kind)
         try:
-            build = engine.build if kind.buildkit else engine.build_without_buildkit
-            build(folder, name)
+            engine.build(folder, name)
         except Interrupted:
             engine.end_commands()
             raise
