@@ -1,11 +1,12 @@
 """How checks are run: their order, their errors, and the removal of their topics."""
 
+import threading
 from dataclasses import replace
 
 import pytest
 
 from labctl import checks
-from labctl.checks.base import CheckPass
+from labctl.checks.base import CheckFailed, CheckPass
 from labctl.checks.context import SETTLE_SECONDS, CheckContext, CheckTarget
 from labctl.errors import Interrupted, KafkaFailed, LabStopped
 from labctl.lab import verify
@@ -114,3 +115,75 @@ def _settles(fake_lab):
     fake_lab.monkeypatch.setitem(checks.CHECKS, "quorum", check)
     verify.check("lab", fake_lab.store, NullReporter(), ("quorum",), "full")
     return found[0]
+
+
+@pytest.fixture
+def three_nodes(fake_lab, monkeypatch):
+    """Return a lab of three nodes that is examined often while checks run."""
+    fake_lab.up(TEXT + "kafka: {brokers: 3}\n")
+    monkeypatch.setattr("labctl.checks.runner.WATCH_SECONDS", 0.001)
+    monkeypatch.setattr("labctl.checks.runner.LOST_SECONDS", 0)
+    return fake_lab
+
+
+def checked(fake_lab, monkeypatch, names, **runs):
+    """Return {check: (status, detail)} of the checks `names`, where `runs` replaces what some of them do."""
+    for name in names:
+        check = checks.CHECKS[name]
+        monkeypatch.setitem(checks.CHECKS, name, replace(check, run=runs.get(name, check.run), partitions=0))
+    run = verify.check("lab", fake_lab.store, NullReporter(), names, "full")
+    assert [step.status for step in run.steps if step.name == "checks"] == ["failed"]
+    return {check.name: (check.status, check.detail) for check in run.checks}
+
+
+@pytest.mark.parametrize(
+    ("gone", "cause"),
+    [("running", "node broker-2 ended"), ("frozen", "node broker-2 is frozen: for the test")],
+)
+def test_a_check_that_waits_for_a_node_that_is_gone_ends_with_that_cause(three_nodes, monkeypatch, gone, cause):
+    """The checks that are over keep their results; those that would come after it are skipped."""
+    never = threading.Event()
+
+    def wait(_context):
+        if gone == "running":
+            three_nodes.runtime.running.discard("broker-2")
+        else:
+            three_nodes.runtime.frozen.add("broker-2")
+        never.wait(30)
+        return CheckPass("too late")
+
+    results = checked(three_nodes, monkeypatch, ("quorum", "topics", "replication"), quorum=wait)
+    never.set()
+    assert results["quorum"] == ("error", f"{cause} while this check ran")
+    assert results["topics"][0] == "passed"
+    assert results["replication"] == ("skipped", cause)
+
+
+def test_a_broker_that_a_check_stops_is_not_a_lost_one(three_nodes, monkeypatch):
+    """Another node that ends meanwhile is."""
+    looks = []
+
+    def stop_one(context):
+        with context.lab.stopped_broker(1):
+            looks.append(context.lab.lost_node())
+            three_nodes.runtime.running.discard("broker-3")
+            looks.append(context.lab.lost_node())
+            three_nodes.runtime.running.add("broker-3")
+        looks.append(context.lab.lost_node())
+        raise CheckFailed("for the test")
+
+    checked(three_nodes, monkeypatch, ("replication",), replication=stop_one)
+    assert looks == ["", "node broker-3 ended", ""]
+
+
+def test_a_node_that_was_gone_before_the_checks_is_not_lost_by_them(three_nodes, monkeypatch):
+    """The checks report what does not work without it."""
+    three_nodes.runtime.running.discard("broker-2")
+    lost = []
+
+    def look(context):
+        lost.append(context.lab.lost_node())
+        raise CheckFailed("for the test")
+
+    checked(three_nodes, monkeypatch, ("quorum",), quorum=look)
+    assert lost == [""]

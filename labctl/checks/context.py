@@ -47,6 +47,7 @@ class ExpectedState:
     cluster_id: str | None = None
     voters: frozenset[int] | None = None
     topics: tuple[TopicPlan, ...] | None = None
+    racks: Mapping[int, str] = field(default_factory=dict)  # {broker: its rack}; empty where the plan has no racks
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,15 @@ class SecureLab:
 
 @dataclass(frozen=True, slots=True)
 class LabAccess:
-    """What checks may do in a lab of labctl, and nowhere else: stop a broker, and remove what killed runs left."""
+    """What checks may do in a lab of labctl, and nowhere else.
+
+    They stop a broker, learn that a node ended, and remove what killed runs left.
+    """
 
     secure: SecureLab | None = None  # None: plaintext
     # the broker with this id is stopped while the block lasts
     stopped_broker: Callable[[int], AbstractContextManager[None]] | None = None
+    lost_node: Callable[[], str] = str  # which node ended that no check stopped, as a sentence; "": none did
 
 
 @dataclass(frozen=True, slots=True)

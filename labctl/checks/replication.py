@@ -8,6 +8,7 @@ from labctl.checks.base import CheckFailed, CheckPass, Skipped, eventually
 from labctl.checks.context import CheckContext
 from labctl.checks.writer import BATCH, Writer
 from labctl.kafka.client import KafkaClient
+from labctl.kafka.preferred_leaders import restore_preferred_leaders
 from labctl.results import Partition
 from labctl.system.waiting import NotReady
 
@@ -17,8 +18,9 @@ FEWEST_BROKERS = 3
 def replication(context: CheckContext) -> CheckPass:
     """Return a pass where a partition's leader stops and starts again, and each acknowledged record is there once.
 
-    The writes have acks=all. Raises CheckFailed where a record is lost or duplicated or a write fails, Skipped for
-    fewer than FEWEST_BROKERS brokers and for a Kafka of somebody else, LabError where Kafka or the runtime fails.
+    The writes have acks=all. Afterwards each partition of the cluster has its preferred leader again. Raises
+    CheckFailed where a record is lost or duplicated or a write fails, Skipped for fewer than FEWEST_BROKERS brokers and
+    for a Kafka of somebody else, LabError where Kafka or the runtime fails.
     """
     client = context.client
     brokers = client.broker_endpoints()
@@ -43,6 +45,8 @@ def replication(context: CheckContext) -> CheckPass:
                 lambda: _more_than(before + BATCH, writer),
             )
         eventually(context.timeout, f"broker {target} in every ISR again", lambda: _require_full_isr(client, topic))
+        what = "the preferred leader of each partition again"
+        eventually(context.timeout, what, lambda: restore_preferred_leaders(client))
     client.close()  # it may still have that broker down as unreachable: it connects again
     counts = Counter(record.value for record in client.read(topic, seconds=context.timeout))
     lost = [value for value in writer.acknowledged if not counts[value]]

@@ -15,11 +15,13 @@ from labctl.checks.context import TOPIC_PREFIX, CheckContext
 from labctl.checks.table import Check
 from labctl.errors import KafkaFailed, LabError
 from labctl.results import CheckResult, Status
-from labctl.system.parallel import run_all
+from labctl.system.parallel import run_watched
 from labctl.system.waiting import NotReady
 from labctl.wording import first_few
 
 WORKERS = 8
+WATCH_SECONDS = 1.0  # between two looks at the nodes: docker takes 30 ms for one
+LOST_SECONDS = 2.0  # for checks that end by themselves when a node is gone
 INTERRUPTED_SECONDS = 3.0  # to clean up somebody else's Kafka: an interrupt is over within 5 s
 
 
@@ -32,7 +34,8 @@ def run_checks(context: CheckContext, checks: Sequence[Check]) -> list[CheckResu
     """Run the checks in parallel and return their results, in the order of `checks`. Never raises LabError.
 
     Each result's `at` counts seconds from the start of this call. Where clients on the host can't work at all, the
-    checks that are such clients report why, and the others run.
+    checks that are such clients report why, and the others run. Where a node of the lab ends meanwhile, the checks that
+    wait for it end with that cause.
     """
     began = time.monotonic()
     results = {
@@ -49,21 +52,67 @@ def run_checks(context: CheckContext, checks: Sequence[Check]) -> list[CheckResu
     together = [check for check in checks if check.name not in results and not check.alone]
     alone = [check for check in checks if check.name not in results and check.alone]
     cleans_up = bool(with_topic) and not problem
+    nodes = _NodeWatch(context)
     try:
-        found = run_all([partial(_run, context, check, began) for check in together], WORKERS)
-        if cleans_up:
+        found = _run_all(context, together, began, nodes)
+        if cleans_up and not nodes.lost:
             _delete_groups(context)
-        found += [_run(context, check, began) for check in alone]
+        for check in alone:
+            found += _run_all(context, [check], began, nodes)
     except BaseException:
         if cleans_up and not context.lab:  # in a lab the next run deletes the topics of this run
             cleaning = threading.Thread(target=_delete_topics, args=(context, with_topic), daemon=True)
             cleaning.start()
             cleaning.join(INTERRUPTED_SECONDS)
         raise
-    if cleans_up:
+    if cleans_up and not nodes.lost:  # else it may take long, and the next run deletes them
         _delete_topics(context, with_topic)
     results |= {result.name: result for result in found}
     return [results[check.name] for check in checks]
+
+
+class _NodeLost(Exception):
+    """A node of the lab ended, and the checks that wait for it are not waited for."""
+
+
+class _NodeWatch:
+    """Notices that a node of the lab ended which no check stopped: `lost` says which."""
+
+    def __init__(self, context: CheckContext) -> None:
+        self._lab = context.lab
+        self._noticed = 0.0
+        self.lost = ""
+
+    def look(self) -> None:
+        """Examine the nodes. Raises _NodeLost LOST_SECONDS after a node was lost."""
+        if self._lab and not self.lost:
+            with contextlib.suppress(LabError):  # a runtime that does not respond: the checks say more
+                self.lost = self._lab.lost_node()
+            self._noticed = time.monotonic()
+        if self.lost and time.monotonic() - self._noticed >= LOST_SECONDS:
+            raise _NodeLost
+
+
+def _run_all(context: CheckContext, selected: Sequence[Check], began: float, nodes: _NodeWatch) -> list[CheckResult]:
+    """Run checks in parallel. Those that wait for a node that ended have that as their error."""
+    if nodes.lost:
+        return [CheckResult(check.name, "skipped", 0.0, nodes.lost) for check in selected]
+    started: dict[str, float] = {}
+    results: dict[str, CheckResult] = {}
+
+    def run(check: Check) -> None:
+        started[check.name] = time.monotonic()
+        results[check.name] = _run(context, check, began)
+
+    try:
+        run_watched([partial(run, check) for check in selected], WORKERS, nodes.look, WATCH_SECONDS)
+    except _NodeLost:
+        now = time.monotonic()
+        for name in {check.name for check in selected} - set(results):
+            start = started.get(name, now)
+            detail = f"{nodes.lost} while this check ran"
+            results[name] = CheckResult(name, "error", round(now - start, 3), detail, at=round(start - began, 3))
+    return [results[check.name] for check in selected]
 
 
 def _run(context: CheckContext, check: Check, began: float) -> CheckResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from labctl.checks.base import CheckFailed, CheckPass, Skipped, eventually
 from labctl.checks.context import TOPIC_PREFIX, CheckContext
 from labctl.kafka.client import KafkaClient
@@ -43,10 +45,25 @@ def topics(context: CheckContext) -> CheckPass:
         return described
 
     settled = eventually(context.settle, "a leader and a full ISR for each partition", probe)
+    if crowded := _crowded(settled, context.expected.racks):
+        raise CheckFailed(first_few(crowded, separator="; "))
     found = [
         f"{name}: {len(partitions)} x {len(partitions[0].replicas)}" for name, partitions in sorted(settled.items())
     ]
-    return CheckPass(first_few(found) or "none planned")
+    racks = len(set(context.expected.racks.values()))
+    return CheckPass((first_few(found) or "none planned") + (f", over {racks} racks" if found and racks else ""))
+
+
+def _crowded(topics: Mapping[str, Sequence[Partition]], racks: Mapping[int, str]) -> list[str]:
+    """The partitions whose replicas are in fewer racks than they could be (KIP-36)."""
+    found = []
+    for name, partitions in sorted(topics.items()) if racks else ():
+        for partition in partitions:
+            used = {racks[replica] for replica in partition.replicas if replica in racks}
+            if len(used) < min(len(partition.replicas), len(set(racks.values()))):
+                where = ", ".join(sorted(used))
+                found.append(f"{name}-{partition.number} has replicas on {list(partition.replicas)}, all in {where}")
+    return found
 
 
 def _differences(client: KafkaClient, topic: TopicPlan, partitions: tuple[Partition, ...]) -> list[str]:

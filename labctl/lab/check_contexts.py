@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from labctl import checks
 from labctl.checks.context import (
@@ -29,21 +29,29 @@ from labctl.webui.page.access import page_key
 from labctl.webui.page.process import page_runs
 
 
-def lab_context(lab: ExistingLab, client: KafkaClient, deadline: Deadline, *, works: bool = True) -> CheckContext:
+def lab_context(
+    lab: ExistingLab, client: KafkaClient, deadline: Deadline, absent: Collection[str] = ()
+) -> CheckContext:
     """Return what a check of the lab is given. Raises HostError.
 
-    Where not every node `works`, what the others are late with is not waited for until the deadline.
+    Where nodes are `absent`, what the others are late with is not waited for until the deadline.
     """
     plan, runtime = lab.plan, lab.runtime
+    nodes = _Nodes(plan, runtime, absent)
     timeout = answer_seconds(deadline)
     node = plan.brokers[0]
     secure = secure_lab(plan, timeout)
     return CheckContext(
         run=checks.new_run(),
         target=CheckTarget(
-            plan.bootstrap, client, timeout, plan.internal_replication_factor, deadline if works else None
+            plan.bootstrap, client, timeout, plan.internal_replication_factor, None if absent else deadline
         ),
-        expected=ExpectedState(plan.cluster_id, frozenset(voter.id for voter in plan.voters), plan.topics),
+        expected=ExpectedState(
+            plan.cluster_id,
+            frozenset(voter.id for voter in plan.voters),
+            plan.topics,
+            {node.id: node.rack for node in plan.brokers if node.rack},
+        ),
         console=ConsoleAccess(
             plan.internal_bootstrap,
             lambda argv, stdin, seconds: runtime.exec(node.name, argv, stdin, seconds),
@@ -53,7 +61,7 @@ def lab_context(lab: ExistingLab, client: KafkaClient, deadline: Deadline, *, wo
         page=WebPage(plan.ui.url, plan.ui.kind, plan.name, page_key(plan) if page_runs(plan) else None)
         if plan.ui.url
         else Unavailable(plan.ui.reason),
-        lab=LabAccess(secure, lambda broker: _stopped_broker(plan, runtime, broker)),
+        lab=LabAccess(secure, nodes.stopped_broker, nodes.lost),
     )
 
 
@@ -80,11 +88,32 @@ def secure_lab(plan: LabPlan, timeout: float) -> SecureLab | None:
     )
 
 
-@contextlib.contextmanager
-def _stopped_broker(plan: LabPlan, runtime: Runtime, broker: int) -> Iterator[None]:
-    """The broker with the id `broker` is stopped in the block, and starts again in any case."""
-    try:
-        runtime.stop([node.name for node in plan.brokers if node.id == broker])
-        yield
-    finally:
-        runtime.up()
+class _Nodes:
+    """The nodes of a lab while checks run; `absent` are the names of those that don't work from the start."""
+
+    def __init__(self, plan: LabPlan, runtime: Runtime, absent: Collection[str]) -> None:
+        self._plan, self._runtime = plan, runtime
+        self._away = set(absent)
+
+    @contextlib.contextmanager
+    def stopped_broker(self, broker: int) -> Iterator[None]:
+        """The broker with the id `broker` is stopped in the block, and starts again in any case."""
+        names = [node.name for node in self._plan.nodes if node.id == broker]
+        self._away.update(names)
+        try:
+            self._runtime.stop(names)
+            yield
+        finally:
+            self._runtime.up()
+            self._away.difference_update(names)
+
+    def lost(self) -> str:
+        """Return which node ended or froze meanwhile, as a sentence; "" where none did. Raises LabError."""
+        for state in self._runtime.nodes():
+            if state.name in self._away:
+                continue
+            if state.state != "running":
+                return f"node {state.name} ended" + (f" ({state.reason})" if state.reason else "")
+            if state.reason:
+                return f"node {state.name} is {state.reason}"
+        return ""

@@ -21,6 +21,7 @@ from labctl.results import (
     SCHEMA_VERSION,
     CheckResult,
     Diagnosis,
+    DrillResult,
     Endpoints,
     ListenerResult,
     MachineResult,
@@ -29,6 +30,7 @@ from labctl.results import (
     RunResult,
     RunStatus,
     RuntimeResult,
+    Status,
     StepResult,
     TopicResult,
     UiResult,
@@ -57,6 +59,7 @@ class RunLog:
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._steps: list[StepResult] = []
         self._checks: list[CheckResult] = []
+        self._drills: list[DrillResult] = []
         self._diagnosis: list[Diagnosis] = []
         self._nodes: tuple[NodeResult, ...] = ()
         self._topics: tuple[TopicResult, ...] = ()
@@ -79,7 +82,15 @@ class RunLog:
         """passed, failed (a check did) or error (the run could not go on)."""
         if self._failed:
             return "error"
-        return "failed" if any(check.status in FAILED for check in self._checks) else "passed"
+        return "failed" if self._failed_checks or self._failed_drills else "passed"
+
+    @property
+    def _failed_drills(self) -> bool:
+        return any(drill.status in FAILED for drill in self._drills)
+
+    @property
+    def _failed_checks(self) -> int:
+        return sum(check.status in FAILED for check in self._checks)
 
     @property
     def explained(self) -> bool:
@@ -95,8 +106,11 @@ class RunLog:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Record the block as a step of the run: its time, and its error, which is raised again."""
-        started = time.monotonic()
+        """Record the block as a step of the run: its time, and its error, which is raised again.
+
+        A step in which a check failed has failed.
+        """
+        started, failed = time.monotonic(), self._failed_checks
         self._reporter.step_begins(name)
         try:
             yield
@@ -109,7 +123,8 @@ class RunLog:
         except Exception as error:
             self._add_error(name, started, f"{type(error).__name__}: {error}")
             raise
-        self.add(StepResult(name, "passed", round(time.monotonic() - started, 3)))
+        status: Status = "failed" if self._failed_checks > failed else "passed"
+        self.add(StepResult(name, status, round(time.monotonic() - started, 3)))
 
     def record_failure(self, step: str, error: LabError, started: float | None = None) -> None:
         """Record that `error` ended the step; only the first failure counts. Redact the error's own text."""
@@ -134,6 +149,10 @@ class RunLog:
         for check in checks:
             self._checks.append(self.redactor.of(replace(check, at=round(began - self._started + check.at, 3))))
             self._reporter.check(self._checks[-1])
+
+    def add_drill(self, drill: DrillResult) -> None:
+        """Record the result of a drill."""
+        self._drills.append(self.redactor.of(drill))
 
     def begin_again(self) -> None:
         """Forget what failed so far: it is done again."""
@@ -215,6 +234,7 @@ class RunLog:
             ui=self._ui,
             steps=tuple(self._steps),
             checks=tuple(self._checks),
+            drills=tuple(self._drills),
             diagnosis=tuple(self._diagnosis),
             topics=self._topics,
             versions=self._versions | ({"Kafka": plan.kafka_version} if plan else {}),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from labctl import checks
 from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabStopped
 from labctl.kafka.client import KafkaClient
 from labctl.lab.check_contexts import lab_context
+from labctl.lab.cluster_view import works
 from labctl.lab.existing import (
     LOCK_SECONDS,
     ExistingLab,
@@ -21,6 +22,7 @@ from labctl.lab.existing import (
     overall_state,
     recorded_spec,
 )
+from labctl.lab.network_faults import note_faults
 from labctl.lab.reporter import Reporter
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
@@ -44,13 +46,14 @@ def check(name: str, store: LabStore, reporter: Reporter, names: Sequence[str], 
         log.plan = lab.plan
         log.hide([*lab_secrets(lab.plan), *secrets_in(dict(lab.plan.broker_config))])
         with reported(log, spec, lab.folder, store):
+            note_faults(lab, log.note)
             deadline = Deadline.after(lab.plan.timeout)
             states = lab.runtime.nodes()
             if overall_state(states) == "stopped":
                 raise LabStopped(f"the lab {name} is stopped", "labctl up starts it")
             with connect(lab.plan, answer=answer_seconds(deadline)) as client:
-                works = all(state.state == "running" and not state.reason for state in states)
-                run_selected_checks(log, lab, client, wanted, deadline, works=works)
+                absent = [state.name for state in states if not works(state)]
+                run_selected_checks(log, lab, client, wanted, deadline, absent)
         return write_report(log, spec, lab.folder, store, collect_outcome(log, lab.runtime))
 
 
@@ -60,15 +63,14 @@ def run_selected_checks(
     client: KafkaClient,
     wanted: list[checks.Check],
     deadline: Deadline,
-    *,
-    works: bool = True,
+    absent: Collection[str] = (),
 ) -> None:
     """Run the checks on a lab, and keep their results and the state of its topics in `log`.
 
-    `works`: whether all its nodes do. Raises HostError where a secret of the lab can't be read.
+    `absent` are the nodes that don't work. Raises HostError where a secret of the lab can't be read.
     """
     if wanted:
-        context = lab_context(lab, client, deadline, works=works)
+        context = lab_context(lab, client, deadline, absent)
         with log.step("checks"):
             began = time.monotonic()
             log.add_checks(checks.run_checks(context, wanted), began)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
+
+Ended = tuple[int, T | None, BaseException | None]  # a job's number, and its result or error
 
 
 def run_with_timeout(job: Callable[[], T], seconds: float) -> T:
@@ -33,8 +37,55 @@ def run_all(jobs: Sequence[Callable[[], T]], workers: int, seconds: float | None
 
     Raises the first error of a job, and TimeoutError where no job ends within `seconds` of the previous job.
     """
+    done = _start(jobs, workers)
+    results: dict[int, T] = {}
+    while len(results) < len(jobs):
+        try:
+            _keep(results, done.get(timeout=seconds))
+        except queue.Empty:
+            raise TimeoutError(f"not done after {seconds} s") from None
+    return [results[number] for number in range(len(jobs))]
+
+
+def run_watched(jobs: Sequence[Callable[[], T]], workers: int, watch: Callable[[], None], every: float) -> list[T]:
+    """Run `jobs` and return their results as `run_all` does; call `watch` every `every` seconds until all have ended.
+
+    Raises what `watch` raises; the jobs that have not ended go on in their threads.
+    """
+    done = _start(jobs, workers)
+    results: dict[int, T] = {}
+    due = time.monotonic() + every
+    while len(results) < len(jobs):
+        with contextlib.suppress(queue.Empty):
+            _keep(results, done.get(timeout=max(0.0, due - time.monotonic())))
+        if time.monotonic() >= due:
+            watch()
+            due = time.monotonic() + every
+    return [results[number] for number in range(len(jobs))]
+
+
+class BackgroundJob(Generic[T]):
+    """A job that runs in a thread of its own as soon as it is created."""
+
+    def __init__(self, job: Callable[[], T]) -> None:
+        self._done = _start([job], workers=1)
+
+    def result(self, seconds: float) -> T:
+        """Return its result. Raises its error, and TimeoutError where it has not ended after `seconds`."""
+        results: dict[int, T] = {}
+        try:
+            ended = self._done.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError(f"not done after {seconds} s") from None
+        self._done.put(ended)
+        _keep(results, ended)
+        return results[0]
+
+
+def _start(jobs: Sequence[Callable[[], T]], workers: int) -> queue.SimpleQueue[Ended[T]]:
+    """Start the threads, and return the queue in which each job appears when it has ended."""
     waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Ended[T]] = queue.SimpleQueue()
     for numbered in enumerate(jobs):
         waiting.put(numbered)
 
@@ -51,13 +102,11 @@ def run_all(jobs: Sequence[Callable[[], T]], workers: int, seconds: float | None
 
     for _ in range(min(workers, len(jobs))):
         threading.Thread(target=work, daemon=True).start()
-    results: dict[int, T] = {}
-    while len(results) < len(jobs):
-        try:
-            number, result, error = done.get(timeout=seconds)
-        except queue.Empty:
-            raise TimeoutError(f"not done after {seconds} s") from None
-        if error is not None:
-            raise error
-        results[number] = result  # type: ignore[assignment]
-    return [results[number] for number in range(len(jobs))]
+    return done
+
+
+def _keep(results: dict[int, T], ended: Ended[T]) -> None:
+    number, result, error = ended
+    if error is not None:
+        raise error
+    results[number] = result  # type: ignore[assignment]

@@ -34,8 +34,13 @@ class Connection:
         from kafka.cluster import ClusterMetadata
 
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
-        # kafka-python passes retry_backoff_ms to all its parts but this class, which pauses 100 ms for each new topic
-        ClusterMetadata.DEFAULT_CONFIG["retry_backoff_ms"] = METADATA_MILLISECONDS
+        # kafka-python passes retry_backoff_ms to all its parts but this class, which pauses 100 ms for each new topic.
+        # Its admin has no key for the second: it would create each topic again that it has asked for, and that was
+        # deleted, when a broker ends.
+        ClusterMetadata.DEFAULT_CONFIG |= {
+            "retry_backoff_ms": METADATA_MILLISECONDS,
+            "allow_auto_create_topics": False,
+        }
         self.bootstrap = bootstrap
         self.addresses = tuple(bootstrap.split(","))
         self._settings = {
@@ -48,7 +53,7 @@ class Connection:
             "retry_backoff_ms": RETRY_MILLISECONDS,
             **(settings or {}),
         }
-        # by default a consumer creates a topic again that was deleted meanwhile; kafka-python's admin has no such key
+        # by default a consumer creates a topic again that was deleted meanwhile
         self._client_settings = self._settings | {"allow_auto_create_topics": False}
         self._seconds = seconds
         self.timeout = connect + seconds + GRACE_SECONDS  # for one method, in seconds
