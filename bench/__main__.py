@@ -19,6 +19,7 @@ from bench.images import UnavailableError
 from bench.javas import java_cases
 from bench.local import local_cases
 from bench.picture import draw
+from bench.proxy import proxy_cases
 from bench.scale import measure_sizes, sizes_table
 from bench.timing import Case, table, time_cases
 from labctl.errors import LabError
@@ -55,7 +56,7 @@ are missing.
 of the rounds' ratios.
 
 """
-CASE_GROUPS = {"compose": compose_cases, "local": local_cases, "cluster": cluster_cases}
+CASE_GROUPS = {"compose": compose_cases, "local": local_cases, "cluster": cluster_cases, "proxy": proxy_cases}
 JAVAS = "javas"
 
 
@@ -93,7 +94,7 @@ def _machine() -> dict[str, Any]:
 def _cases(group: str, folder: Path, at_end: contextlib.ExitStack) -> list[Case]:
     """The cases of a group; none, with the reason on stderr, where they can't run here."""
     try:
-        if group != "local":
+        if group not in {"local", "proxy"}:
             Engine().version(1)
         return {**CASE_GROUPS, JAVAS: java_cases}[group](folder, at_end)
     except (UnavailableError, LabError) as error:

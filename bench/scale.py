@@ -111,7 +111,8 @@ def _labs(labctl: Labctl, size: int) -> tuple[float, int]:
     codes = [process.wait(LIMIT) for process in starting]
     took = time.perf_counter() - started
     if any(codes):
-        raise RuntimeError(f"of {size} labs at once some did not come up: {codes}")
+        reports = [labctl("report", "--name", name) for name, code in zip(names, codes, strict=True) if code]
+        raise RuntimeError(f"of {size} labs at once some did not come up: {codes}\n{''.join(reports)}")
     resident = sum(labctl.memory("--name", name) for name in names)
     labctl("down", "--all")
     return took, resident

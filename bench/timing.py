@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+SHORT = 0.01  # seconds; shorter times are shown with more digits
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -80,10 +82,11 @@ def table(measured: Mapping[str, Measured]) -> str:
         found = case.figures(measured)
         ratios = " / ".join(f"{found[key]:.2f}" for key in ("ratio", "second ratio") if key in found)
         memory = f"{found['MiB']:.0f} MiB" if "MiB" in found else ""
-        spread = (f"{case.median:.2f} s", f"{min(case.seconds):.2f}", f"{max(case.seconds):.2f}")
+        digits = 2 if case.median >= SHORT else 5
+        spread = tuple(f"{value:.{digits}f}" for value in (case.median, min(case.seconds), max(case.seconds)))
         goals = ", ".join(f"{key} <= {limit:g}" for key, limit in case.case.goals.items())
         verdict = ", ".join(_verdict(key, found.get(key), limit) for key, limit in case.case.goals.items())
-        rows.append((name, *spread, ratios, memory, goals, verdict))
+        rows.append((name, f"{spread[0]} s", *spread[1:], ratios, memory, goals, verdict))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = (" | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(f"| {line} |" for line in lines)

@@ -13,6 +13,11 @@ def encoded_id(value: uuid.UUID) -> str:
     return "A" + text[1:] if text.startswith("-") else text
 
 
+def derived_id(text: str) -> str:
+    """Return an id that is always the same for the same text."""
+    return encoded_id(uuid.uuid5(uuid.NAMESPACE_OID, text))
+
+
 def is_encoded_id(text: str) -> bool:
     """Return whether Uuid.fromString reads `text`: at most 24 characters, 16 bytes."""
     if len(text) > 24 or text.startswith("-"):

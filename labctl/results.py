@@ -133,6 +133,54 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillEvent:
+    """Something that happened in a drill: a fault, its effect in the cluster, or a repair.
+
+    `at` in seconds from the start of the drill's run.
+    """
+
+    at: float
+    kind: Literal["fault", "effect", "repair"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRun:
+    """One run of a drill, and what became of the records. All times in seconds.
+
+    `recovery` is the time from the fault until Kafka reports a leader for everything again. A gap is the longest time
+    without an acknowledged write, a read, or a commit of the group. `failed` counts the requests that failed, by the
+    name of their error. `rates` has (time, acknowledged records, read records) of each tenth of a second.
+    """
+
+    target: str
+    seconds: float
+    recovery: float | None
+    write_gap: float
+    read_gap: float
+    commit_gap: float
+    acknowledged: int
+    read: int
+    lost: int
+    duplicated: int
+    out_of_order: int
+    failed: Mapping[str, int] = field(default_factory=dict)
+    events: tuple[DrillEvent, ...] = ()
+    rates: tuple[tuple[float, int, int], ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """A drill: passed, failed (records were lost, duplicated or out of order) or error (see `detail`)."""
+
+    name: str
+    status: Status
+    detail: str
+    runs: tuple[DrillRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """Why a run failed, and what to try.
 
@@ -148,7 +196,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """One complete `up`, `check` or `run`."""
+    """One complete `up`, `check`, `run` or `drill`."""
 
     schema_version: int
     labctl_version: str
@@ -164,6 +212,7 @@ class RunResult:
     ui: UiResult | None = None
     steps: tuple[StepResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    drills: tuple[DrillResult, ...] = ()
     diagnosis: tuple[Diagnosis, ...] = ()
     topics: tuple[TopicResult, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

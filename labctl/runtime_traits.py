@@ -23,6 +23,7 @@ class RuntimeTraits:
     data_folder: str  # where a node keeps its data, as it sees it
     secrets_folder: str  # where a node reads its secrets, as it sees it
     native_prefix: tuple[str, ...] = ()  # what a person types before a command in a node, without labctl
+    isolates: bool = False  # a node can be cut off from the others' network
     network: str = ""  # the engine's network, where other containers reach the nodes by their names; "": there is none
 
 
@@ -34,6 +35,7 @@ RUNTIMES = {
         data_folder="/var/lib/kafka/data",  # the volume that apache/kafka's image declares
         secrets_folder=SECRETS_FOLDER,  # a volume that apache/kafka's image declares
         native_prefix=("docker", "exec", "-i", "{container}"),
+        isolates=True,
         network="labctl-{lab}",
     ),
     "local": RuntimeTraits(

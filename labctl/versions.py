@@ -7,6 +7,7 @@ OLDEST = (3, 9)  # below it the tools, the settings of KRaft and the image diffe
 
 SINCE = {
     "bootstrap snapshot": (4, 4),  # KIP-1170: the format tool writes the first snapshot of the metadata log
+    "dynamic quorum": (4, 1),  # KIP-853: voters are added and removed while the cluster runs
     "share groups": (4, 2),  # KIP-932, for production use
     "--command-property": (4, 2),  # KIP-1147: before it --producer-property and --consumer-property
     "--command-config": (4, 2),  # KIP-1147: before it --producer.config and --consumer.config

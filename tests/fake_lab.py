@@ -39,7 +39,8 @@ class FakeLab:
         monkeypatch.setattr("labctl.runtime.jvm.entry.open_runtime", self._open)
         for module in ("existing", "check_contexts"):
             monkeypatch.setattr(f"labctl.lab.{module}.KafkaClient", lambda *_args, **_kwargs: self.kafka)
-        monkeypatch.setattr("labctl.lab.readiness.connection_error", lambda *_: None)
+        for module in ("readiness", "cluster_view"):
+            monkeypatch.setattr(f"labctl.lab.{module}.connection_error", lambda *_: None)
         pass_time(monkeypatch)
 
     def _open(self, plan, _files, _progress):

@@ -20,6 +20,7 @@ IDENTITY = Identity(
     internal_port=9092,
     controller_port=9093,
     external_port=20_000,
+    proxied_port=21_000,
 )
 
 
@@ -37,7 +38,7 @@ class FakeRuntime:
     def __init__(self, plan, *, dies=None, tool=None, restartable=()):
         self.plan = plan
         self.calls = []
-        self.running = set()
+        self.running, self.frozen, self.isolated, self.removed = set(), set(), set(), set()
         self.created = False
         self.dies = dies or {}
         self.tool = tool
@@ -46,10 +47,12 @@ class FakeRuntime:
     def prepare(self):
         self.calls.append("prepare")
 
-    def up(self):
+    def up(self, names=()):
         self.calls.append("up")
+        self._require(*names)
         self.created = True
-        self.running = {node.name for node in self.plan.nodes} - set(self.dies)
+        self.running |= set(names or self.plan.node_names) - set(self.dies)
+        self.removed -= self.running
 
     def start_again(self, node):
         self.calls.append(("start_again", node))
@@ -62,6 +65,28 @@ class FakeRuntime:
         self._require(*names)
         self.running -= set(names or self.running)
 
+    def kill(self, names):
+        self._require(*names)
+        self.running -= set(names)
+
+    def pause(self, names):
+        self._require(*names)
+        self.frozen |= set(names) & self.running
+
+    def isolate(self, names):
+        self._require(*names)
+        self.isolated |= set(names) & self.running
+
+    def resume(self, names):
+        self._require(*names)
+        self.frozen -= set(names)
+        self.isolated -= set(names)
+
+    def remove(self, names):
+        self._require(*names)
+        self.running -= set(names)
+        self.removed |= set(names)
+
     def down(self):
         self.calls.append("down")
         removed = [f"node {name}" for name in sorted(self.running)]
@@ -71,11 +96,16 @@ class FakeRuntime:
     def nodes(self, *, memory=False):
         absent: Literal["exited", "missing"] = "exited" if self.created else "missing"
         return [
-            NodeState(node.name, "running", memory=1 << 20)
+            NodeState(node.name, "running", reason=self._why_idle(node.name), memory=1 << 20)
             if node.name in self.running
-            else NodeState(node.name, absent)
+            else NodeState(node.name, "missing" if node.name in self.removed else absent)
             for node in self.plan.nodes
         ]
+
+    def _why_idle(self, name):
+        if name in self.frozen:
+            return "frozen: for the test"
+        return "isolated: for the test" if name in self.isolated else ""
 
     def _require(self, *names):
         known = [node.name for node in self.plan.nodes]
@@ -135,6 +165,8 @@ class FakeKafka:
         self.internal_topics_created = False
         self.settings = {}  # {(kind, name): keys}
         self.client_quotas = []
+        self.absent = set()  # ids of brokers that are not registered
+        self.elected = {}  # {topic: partitions} whose preferred leader was elected
 
     def __call__(self, *_args, **_kwargs):
         return self
@@ -160,11 +192,14 @@ class FakeKafka:
 
     def broker_endpoints(self):
         self._require("broker_endpoints")
-        return {node.id: node.listener("EXTERNAL").advertised for node in self.plan.brokers}
+        return {
+            node.id: node.listener("EXTERNAL").advertised for node in self.plan.brokers if node.id not in self.absent
+        }
 
     def quorum(self):
         self._require("quorum")
-        return Quorum(1, tuple(Voter(voter.id, 0, True) for voter in self.plan.voters))
+        leader = next((voter.id for voter in self.plan.voters if voter.id not in self.absent), -1)
+        return Quorum(leader, tuple(Voter(voter.id, 0, True) for voter in self.plan.voters))
 
     def quorum_by_broker(self):
         return {address: self.quorum() for address in self.plan.external_addresses}
@@ -172,10 +207,17 @@ class FakeKafka:
     def topics(self, names=None):
         ids = tuple(node.id for node in self.plan.brokers)
         return {
-            name: tuple(Partition(number, ids[0], ids[:replicas], ids[:replicas]) for number in range(partitions))
+            name: tuple(self._partition(number, ids[:replicas]) for number in range(partitions))
             for name, (partitions, replicas, _config) in self.created_topics.items()
             if names is None or name in names
         }
+
+    def topic_views(self):
+        return [self.topics()]
+
+    def _partition(self, number, replicas):
+        in_sync = tuple(replica for replica in replicas if replica not in self.absent)
+        return Partition(number, in_sync[0] if in_sync else -1, replicas, in_sync)
 
     def offset_ranges(self, partitions):
         return {
@@ -223,6 +265,9 @@ class FakeKafka:
         new = [name for name in topics if name not in self.created_topics]
         self.created_topics.update({name: topics[name] for name in new})
         return new
+
+    def elect_preferred_leaders(self, partitions):
+        self.elected = partitions
 
     def delete_topics(self, names):
         for name in names:

@@ -16,6 +16,7 @@ def keeps_the_contract(client):
     assert client.create_topics({TOPIC: (5, 1, {})}) == []
     _wait(lambda: all(names == {TOPIC} for names in client.topics_by_broker([TOPIC])))
     _describes_the_topic(client)
+    client.elect_preferred_leaders({TOPIC: [0, 2]})  # they lead already
     _keeps_records(client)
     assert "nobody" not in client.groups()
     assert client.delete_groups(["nobody"]) == {}
@@ -51,6 +52,7 @@ def _describes_the_topic(client):
     assert all(partition.leader in partition.replicas for partition in partitions)
     assert TOPIC in client.topics()
     assert client.topics(["nobody"]) == {}
+    assert all(view[TOPIC] == partitions for view in client.topic_views())
     assert client.topic_config(TOPIC)["retention.ms"] == "1000000"
     assert client.topic_config("nobody") == {}
 

@@ -31,8 +31,19 @@ def keeps_the_contract(runtime, node):
     assert _states(runtime) == ["exited"]
     runtime.up()
     assert _states(runtime) == ["running"]
+    _isolates(runtime, node)
+    _freezes(runtime, node)
     runtime.stop([node])
     assert _states(runtime) == ["exited"]
+    runtime.up([node])
+    assert _states(runtime) == ["running"]
+    runtime.kill([node])
+    runtime.kill([node])
+    assert _states(runtime) == ["exited"]
+    runtime.up()
+    runtime.remove([node])
+    runtime.remove([node])
+    assert _states(runtime) == ["missing"]
     runtime.up()
     assert any(node in line for line in runtime.down())
     assert "running" not in _states(runtime)
@@ -50,6 +61,11 @@ def _refuses_unknown_nodes(runtime):
         lambda: next(runtime.follow_logs("nobody", tail=1)),
         lambda: runtime.inspect("nobody"),
         lambda: runtime.stop(["nobody"]),
+        lambda: runtime.up(["nobody"]),
+        lambda: runtime.kill(["nobody"]),
+        lambda: runtime.pause(["nobody"]),
+        lambda: runtime.resume(["nobody"]),
+        lambda: runtime.remove(["nobody"]),
         lambda: runtime.exec("nobody", ["true"], None, SECONDS),
         lambda: runtime.exec_interactive("nobody", ["true"], tty=False),
     )
@@ -68,6 +84,37 @@ def _reports_its_state(runtime, node):
     assert all(versions.values())
     assert runtime.ui() is None
     assert runtime.start_again(node) is False  # the node is running
+
+
+def _freezes(runtime, node):
+    """A frozen node runs, with a reason why it does not work; it can be stopped."""
+    runtime.pause([node])
+    runtime.pause([node])
+    assert _reason(runtime).startswith("frozen: ")
+    runtime.resume([node])
+    runtime.resume([node])
+    assert _reason(runtime) == ""
+    runtime.pause([node])
+
+
+def _isolates(runtime, node):
+    """A node that is cut off runs, with that reason; a runtime whose nodes share a network says why it can't."""
+    try:
+        runtime.isolate([node])
+    except SpecError:
+        with pytest.raises(SpecError, match="share the network of this machine"):
+            runtime.isolate([node])
+        return
+    runtime.isolate([node])
+    assert _reason(runtime).startswith("isolated: ")
+    runtime.resume([node])
+    assert _reason(runtime) == ""
+
+
+def _reason(runtime):
+    (state,) = runtime.nodes()
+    assert state.state == "running"
+    return state.reason
 
 
 def _runs_programs(runtime, node):

@@ -78,9 +78,9 @@ def test_processes_of_a_lab_whose_record_can_t_be_read_are_ended(fake_lab, monke
     (folder / "lab.json").write_text("{}")
     (fake_lab.store.root / "records" / "lab.json").unlink()
     node, page = SimpleNamespace(pid=7), SimpleNamespace(pid=8)
-    found = {f"-Dlabctl.lab={folder}": [node], f"labctl.page={folder}": [page]}
+    found = {f"-Dlabctl.lab={folder}": [node], f"labctl.page={folder}": [page], f"labctl.proxy={folder}": []}
     killed = []
-    monkeypatch.setattr(processes, "with_argument", lambda *marks: [found.pop(mark)[0] for mark in marks])
+    monkeypatch.setattr(processes, "with_argument", lambda *marks: [each for mark in marks for each in found.pop(mark)])
     monkeypatch.setattr(processes, "kill", killed.extend)
     assert lifecycle.down("lab", fake_lab.store, NullReporter()) == [
         "process 7",

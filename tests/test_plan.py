@@ -1,11 +1,15 @@
 """The plan: nodes, addresses, ports, replication, and Kafka's settings."""
 
 import json
+from dataclasses import replace
+
+import pytest
 
 from labctl.kafka.broker_settings import node_settings
+from labctl.kafka.console_tools import format_options
 from labctl.plan.model import HostFacts
 from labctl.runtime.access import render
-from tests.fakes import a_plan
+from tests.fakes import IDENTITY, a_plan
 
 THREE = "name: three\nkafka: {brokers: 3, config: {log.retention.hours: 1}}\nlisteners: {external: {port: 19094}}\n"
 
@@ -100,3 +104,41 @@ def test_the_external_port_may_be_one_of_the_internal_ports():
     assert in_docker.internal_bootstrap == "broker-1:9092,broker-2:9092,broker-3:9092"
     assert [node.listener("EXTERNAL").port for node in in_docker.nodes] == [19092, 19092, 9094]
     assert "127.0.0.1:9093:19092" in render(in_docker)["docker-compose.yml"]
+
+
+@pytest.mark.parametrize("runtime", ["local", "compose"])
+def test_clients_reach_proxied_brokers_through_the_proxy_and_labctl_past_it(runtime):
+    """The brokers themselves listen, or are published, on other ports of 127.0.0.1."""
+    plan = a_plan("kafka: {brokers: 3}\nlisteners: {external: {bind: 0.0.0.0, faults: true}}", runtime)
+    assert plan.bootstrap == "localhost:9094,localhost:9095,localhost:9096"
+    assert plan.host_bootstrap == "127.0.0.1:21000,127.0.0.1:21001,127.0.0.1:21002"
+    ports = [(port.address, port.number) for port in plan.host_ports(page=False)]
+    assert ports == [("0.0.0.0", 9094 + n) for n in range(3)] + [("127.0.0.1", 21000 + n) for n in range(3)]
+
+
+def test_brokers_are_in_the_racks_in_turn():
+    """Isolated controllers are in none."""
+    plan = a_plan("kafka: {brokers: 4, controllers: 3, racks: 3}")
+    assert [node.rack for node in plan.nodes] == ["rack-1", "rack-2", "rack-3", "rack-1", "", "", ""]
+    assert node_settings(plan, plan.nodes[1])["broker.rack"] == "rack-2"
+    assert "broker.rack" not in node_settings(plan, plan.nodes[4])
+
+
+def test_a_dynamic_quorum_begins_with_the_controllers_of_the_beginning():
+    """One that was removed leaves its number; one that came later knows nobody from its storage."""
+    identity = replace(IDENTITY, initial_controllers=3, removed_controllers=(1,))
+    plan = a_plan("kafka: {brokers: 1, controllers: 3, quorum: dynamic}", identity=identity)
+    assert [voter.name for voter in plan.voters] == ["controller-2", "controller-3", "controller-4"]
+    assert [bool(voter.directory_id) for voter in plan.voters] == [True, True, False]
+    assert format_options(plan, plan.voters[2]) == ["--no-initial-controllers"]
+    settings = node_settings(plan, plan.voters[0])
+    assert "controller.quorum.voters" not in settings
+    assert settings["controller.quorum.bootstrap.servers"].split(",")[2] == "controller-4:9093"
+
+
+def test_each_plan_of_a_lab_has_the_same_directory_ids():
+    """The nodes are formatted one by one, and must know each other's."""
+    text = "kafka: {brokers: 3, quorum: dynamic}"
+    first, second = (a_plan(text).initial_controllers for _ in range(2))
+    assert first == second
+    assert len({entry.rpartition(":")[2] for entry in first.split(",")}) == 3

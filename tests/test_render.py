@@ -16,6 +16,8 @@ THREE = "name: three\nkafka: {brokers: 3, config: {log.retention.hours: 1}}\nlis
 LABS = {
     "homework": "",
     "three": THREE,
+    "faults": "name: faults\nlisteners: {external: {faults: true}}\n",
+    "dynamic": "name: dynamic\nkafka: {brokers: 1, controllers: 3, quorum: dynamic}\n",
     "kafbat": "name: kafbat\nui: {kind: kafbat, port: 18088}\n",
     **{preset: render_template(f"init/{preset}.yaml") for preset in ("cluster", "isolated", "secure")},
 }

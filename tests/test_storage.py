@@ -45,3 +45,28 @@ def test_only_controllers_of_kafka_4_4_have_the_first_records(storage):
     found = storage("4.4.0")
     assert found.pop("broker") == ["meta.properties"]
     assert set(map(tuple, found.values())) == {(BOOTSTRAP_SNAPSHOT, "meta.properties")}
+
+
+def test_the_first_voters_of_a_dynamic_quorum_have_the_same_checkpoints(tmp_path, monkeypatch):
+    """The tool formats one, the others get its checkpoints with ids of their own; a later controller is formatted."""
+    formatted = []
+
+    def format_storage(_kafka, plan, node, _files):
+        formatted.append(node.name)
+        data = tmp_path / "lab" / "nodes" / node.name / "data"
+        (data / BOOTSTRAP_SNAPSHOT).parent.mkdir()
+        (data / BOOTSTRAP_SNAPSHOT).write_text(plan.initial_controllers)
+        (data / "meta.properties").write_text("formatted")
+
+    monkeypatch.setattr("labctl.runtime.jvm.storage.format_storage", format_storage)
+    kafka = LocalKafka("4.4.0", "test", Java(tmp_path, "25", "test"), (), {})
+    identity = replace(IDENTITY, state=str(tmp_path / "lab"), initial_controllers=2)
+    plan = a_plan("kafka: {brokers: 1, controllers: 3, quorum: dynamic}", identity=identity)
+    for node in plan.voters:
+        data = tmp_path / "lab" / "nodes" / node.name / "data"
+        data.mkdir(parents=True)
+        make_storage(kafka, plan, node, tmp_path)
+    assert formatted == ["controller-1", "controller-3"]
+    assert (data.parent.parent / "controller-2" / "data" / BOOTSTRAP_SNAPSHOT).read_text() == plan.initial_controllers
+    ids = (data.parent.parent / "controller-2" / "data" / "meta.properties").read_text()
+    assert f"directory.id={plan.voters[1].directory_id}\n" in ids

@@ -47,16 +47,23 @@ def _report_formats() -> Iterable[str]:
 @click.command(cls=Command)
 @lab_options
 @json_option
+@click.option("--watch", is_flag=True, help="Show it again each second, until Ctrl-C.")
 @click.pass_obj
-def status(console: Console, file: Path | None, name: str | None, as_json: bool) -> None:
-    """Show the lab's nodes, quorum and endpoints.
+def status(console: Console, file: Path | None, name: str | None, as_json: bool, watch: bool) -> None:
+    """Show the lab's nodes, quorum, partitions and endpoints.
 
     Exit code 4 where it is not running.
     """
-    from labctl.cli.status_output import status_text
+    from labctl.cli.status_output import status_text, watch_status
+    from labctl.errors import SpecError
     from labctl.lab.status import lab_status
 
-    document = lab_status(lab_name(file, name), lab_store(), console)
+    lab, store = lab_name(file, name), lab_store()
+    if watch:
+        if as_json:
+            raise SpecError(["--watch and --json exclude each other: a program calls status --json again"])
+        watch_status(lambda: lab_status(lab, store, console))
+    document = lab_status(lab, store, console)
     print_json(document) if as_json else print_text(status_text(document))
     if document["state"] != "running":
         click.get_current_context().exit(4)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
+import click
+
+from labctl.cli.output import print_raw
+from labctl.cli.printable import printable
 from labctl.report.summary import UI_NAMES, memory
 
 COLUMNS = ("NAME", "STATE", "RUNTIME", "KAFKA", "EXTERNAL", "WEB PAGE", "FROM")
+
+WATCH_SECONDS = 1.0
 
 
 def status_text(document: dict[str, Any]) -> str:
@@ -20,15 +29,51 @@ def status_text(document: dict[str, Any]) -> str:
     lines += [
         f"  node {node['name']}: {', '.join(node['roles'])}; "
         + " ".join(filter(None, (node["state"], node["detail"], memory(node["memory"]))))
+        + _leads(node)
         for node in document["nodes"]
     ]
     if page:
         state = " ".join(filter(None, (page["state"], memory(page["memory"]))))
         lines.append(f"  {UI_NAMES[page['kind']]}: {page['url']}; {state}")
+    if proxy := document["proxy"]:
+        state = " ".join(filter(None, (proxy["state"], memory(proxy["memory"]))))
+        lines.append(f"  proxy: {state}; {'; '.join(proxy['faults']) or 'no fault'}")
     if quorum := document["quorum"]:
         caught_up = sum(voter["caught_up"] for voter in quorum["voters"])
         lines.append(f"  quorum: leader {quorum['leader']}, {caught_up} of {len(quorum['voters'])} voters caught up")
+    if partitions := document["partitions"]:
+        lines.append(f"  {partitions_line(partitions)}")
     return "\n".join(lines) + "\n"
+
+
+def partitions_line(partitions: Mapping[str, int]) -> str:
+    """Return how many partitions are complete, in one line; `partitions` as in the JSON document."""
+    total, without, short = (partitions[key] for key in ("total", "without_leader", "isr_not_full"))
+    if not without and not short:
+        return f"partitions: {total:,}, each with a leader and a full ISR"
+    return f"partitions: {total:,}, {without:,} without a leader, {short:,} without a full ISR"
+
+
+def _leads(node: Mapping[str, Any]) -> str:
+    count = node["leads"]
+    return "" if count is None else f"; leads {count:,} partition{'' if count == 1 else 's'}"
+
+
+def watch_status(read: Callable[[], dict[str, Any]]) -> NoReturn:
+    """Show the state of a lab each second, until Ctrl-C: in place on a terminal, elsewhere where it has changed.
+
+    `read` returns the JSON document. Raises what it raises.
+    """
+    shown = ""
+    while True:
+        text = printable(status_text(read()))
+        if sys.stdout.isatty():
+            click.clear()
+            print_raw(text)
+        elif text != shown:
+            print_raw(text + "\n")
+        shown = text
+        time.sleep(WATCH_SECONDS)
 
 
 def list_text(labs: list[dict[str, Any]]) -> str:

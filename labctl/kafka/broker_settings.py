@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.constants import BROKER_RACK
 from labctl.kafka.security_settings import node_security
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.plan.sizes import MEBIBYTE
@@ -17,6 +18,7 @@ COMMENTS = {
     "listener.security.protocol.map": "the security protocol of each listener; PLAINTEXT: no encryption, no login",
     "inter.broker.listener.name": "the listener that brokers use among themselves",
     "controller.quorum.voters": "id@host:port of every controller that votes",
+    "controller.quorum.bootstrap.servers": "host:port of controllers: each tells which of them vote",
     "controller.listener.names": "the listener that controllers use",
     "offsets.topic.replication.factor": "replicas of the topic with the offsets of consumer groups",
     "transaction.state.log.replication.factor": "replicas of the topic with the state of transactions",
@@ -59,12 +61,25 @@ def _identity(plan: LabPlan, node: NodePlan) -> dict[str, str]:
         "listener.security.protocol.map": ",".join(
             f"{name}:{protocol}" for name, protocol in _protocols(plan, node).items()
         ),
-        "controller.quorum.voters": ",".join(
-            f"{voter.id}@{voter.name}:{voter.listener('CONTROLLER').port}" for voter in plan.voters
-        ),
+        **_quorum(plan),
         "controller.listener.names": "CONTROLLER",
         "log.dirs": node.data_folder,
+        **_rack(node),
     }
+
+
+def _quorum(plan: LabPlan) -> dict[str, str]:
+    """The voters; where they can change, only where a node finds them."""
+    places = {voter.id: f"{voter.name}:{voter.listener('CONTROLLER').port}" for voter in plan.voters}
+    if plan.dynamic_quorum:
+        return {"controller.quorum.bootstrap.servers": ",".join(places.values())}
+    return {"controller.quorum.voters": ",".join(f"{number}@{place}" for number, place in places.items())}
+
+
+def _rack(node: NodePlan) -> dict[str, str]:
+    """Where the broker is, and that consumers in the same rack (client.rack) may read from it (KIP-392)."""
+    selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+    return {BROKER_RACK: node.rack, "replica.selector.class": selector} if node.rack else {}
 
 
 def _internal_topics(plan: LabPlan) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from labctl.constants import DEFAULT_NAME, TOOLS_FOLDER
+from labctl.plan.model import LabPlan, NodePlan
 from labctl.versions import has
 
 SHORT_FETCH = "fetch.max.wait.ms=20"  # a consumer ends as soon as it has its records, not after a fetch of 500 ms
@@ -69,6 +70,14 @@ def quorum_status(controller: str, config: str) -> list[str]:
     return [tool, "--bootstrap-controller", controller, "--command-config", config, "describe", "--status"]
 
 
+def feature_levels(bootstrap: str, kafka_version: str, config: str | None = None) -> list[str]:
+    """Return a command that prints the feature levels of a release, such as 4.4, as NAME=LEVEL (KIP-1022)."""
+    release = ".".join(kafka_version.split(".")[:2])
+    options = ["--command-config", config] if config else []
+    tool = f"{TOOLS_FOLDER}/kafka-features.sh"
+    return [tool, "--bootstrap-server", bootstrap, *options, "version-mapping", "--release-version", release]
+
+
 def name_option(lab: str) -> tuple[str, ...]:
     """Return the option that names the lab to labctl, from any folder."""
     return () if lab == DEFAULT_NAME else ("--name", lab)
@@ -102,3 +111,26 @@ def sample_commands(
 
 def _limits(count: int, group: str, seconds: float) -> tuple[str, ...]:
     return ("--max-messages", str(count), "--group", group, "--timeout-ms", str(int(seconds * 1000)))
+
+
+def format_options(plan: LabPlan, node: NodePlan) -> list[str]:
+    """Return the options of the format tool about the quorum of a node; none where the settings name the voters."""
+    if not plan.dynamic_quorum:
+        return []
+    if node.directory_id:
+        return ["--initial-controllers", plan.initial_controllers]
+    return ["--no-initial-controllers"]
+
+
+def add_controller(bootstrap: str, settings: str) -> list[str]:
+    """Return a command that makes the controller with these settings (server.properties) a voter (KIP-853)."""
+    tool = f"{TOOLS_FOLDER}/kafka-metadata-quorum.sh"
+    return [tool, "--command-config", settings, "--bootstrap-server", bootstrap, "add-controller"]
+
+
+def remove_controller(bootstrap: str, number: int, directory: str, config: str | None) -> list[str]:
+    """Return a command that takes a voter's vote away; `directory` is the id of its data folder."""
+    tool = f"{TOOLS_FOLDER}/kafka-metadata-quorum.sh"
+    options = ["--command-config", config] if config else []
+    voter = ["--controller-id", str(number), "--controller-directory-id", directory]
+    return [tool, *options, "--bootstrap-server", bootstrap, "remove-controller", *voter]

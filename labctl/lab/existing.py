@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,12 +118,20 @@ def overall_state(states: list[NodeState]) -> str:
     return "running" if running == len(states) else "partly running" if running else "stopped"
 
 
-def connect(plan: LabPlan, seconds: float = CONNECT_SECONDS, answer: float = REQUEST_SECONDS) -> KafkaClient:
+def connect(
+    plan: LabPlan,
+    seconds: float = CONNECT_SECONDS,
+    answer: float = REQUEST_SECONDS,
+    brokers: Collection[int] | None = None,
+) -> KafkaClient:
     """Return a client of the lab for labctl itself. Raises HostError where its password can't be read.
 
-    `seconds` are for one attempt to connect, `answer` seconds for a response.
+    `seconds` are for one attempt to connect, `answer` seconds for a response. It asks the brokers with the ids
+    `brokers`, all where that is None.
     """
-    return KafkaClient(plan.host_bootstrap, library_settings(plan), connect=seconds, seconds=answer)
+    addresses = zip(plan.brokers, plan.host_addresses, strict=True)
+    bootstrap = ",".join(address for node, address in addresses if brokers is None or node.id in brokers)
+    return KafkaClient(bootstrap, library_settings(plan), connect=seconds, seconds=answer)
 
 
 def lab_secrets(plan: LabPlan) -> list[str]:

@@ -24,7 +24,7 @@ def with_free_address(lab: ExistingLab, spec: LabSpec, store: LabStore, progress
     if RUNTIMES[plan.runtime.name].own_addresses or lab.state() != "stopped" or _are_free(plan):
         return lab
     others = [record for name in store.names() if name != plan.name and (record := store.load(name))]
-    first = plan.brokers[0].listener("EXTERNAL").port
+    first = plan.brokers[0].listener("EXTERNAL").advertised_port
     address = internal_address(
         len(plan.nodes),
         host.gather(),

@@ -16,6 +16,7 @@ from labctl.diagnostics.redaction import secrets_in
 from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
 from labctl.kafka.address import split_address
 from labctl.kafka.credentials import make_credentials
+from labctl.kafka.preferred_leaders import await_preferred_leaders
 from labctl.kafka.reset import KeptLogins, reset_kafka
 from labctl.lab.contents import add_users, create_topics, reset_users, write_seed_records
 from labctl.lab.existing import (
@@ -25,15 +26,19 @@ from labctl.lab.existing import (
     connect,
     lab_secrets,
     open_lab,
+    overall_state,
     recorded_spec,
     restore_record,
     with_spec,
 )
 from labctl.lab.inner_address import with_free_address
 from labctl.lab.killed_brokers import unregister_killed_brokers
+from labctl.lab.network_faults import note_faults
 from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
+from labctl.lab.proxied_ports import with_proxied_ports
 from labctl.lab.readiness import start_ended_nodes, wait_for_topics, wait_until_ready
 from labctl.lab.removal import remove_failed_lab, remove_lab
+from labctl.lab.rendered_files import write_rendered_files
 from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
 from labctl.lab.run_log import RunLog
@@ -41,22 +46,21 @@ from labctl.lab.run_report import collect_outcome, reported, write_report
 from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
+from labctl.proxy.process import start_proxy, stop_proxy
 from labctl.results import RunResult
-from labctl.runtime.access import render, validate
+from labctl.runtime.access import validate
 from labctl.runtime.selection import choose, choose_ui, find_engine
 from labctl.spec.model import LabSpec
-from labctl.state.store import OTHER_FOLDER, LabRecord, LabStore, refuse_other_source
+from labctl.state.store import LabRecord, LabStore, refuse_other_source
 from labctl.system import host, processes
 from labctl.system.connected import connected_programs
-from labctl.system.files import PRIVATE_MODE, write_files
 from labctl.system.processes import ProcessId
 from labctl.system.waiting import Deadline
 from labctl.webui.page.process import start_page, stop_page, wait_for_page, warm_page
 from labctl.wording import first_few
 
 PORT_CHOICES = 3  # attempts with other free ports, where another program was faster
-MOUNTED = 0o644  # a container's user reads mounted settings; only this user can enter the folder above them
-OWN_FOLDER = "start labctl in a folder that you own, or fix this one"
+LEADERS_SECONDS = 10.0  # for the preferred leaders, without which a cluster works too
 OTHER_NAME = "labctl run --name OTHER --ports auto … creates another lab beside it"
 
 
@@ -90,6 +94,7 @@ def stop(name: str, store: LabStore, reporter: Reporter) -> bool:
             return False
         lab = open_lab(name, store, reporter)
         stop_page(lab.plan)
+        stop_proxy(lab.plan)
         lab.runtime.stop()
         store.set_phase(lab.record, "stopped")
         return True
@@ -172,15 +177,20 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
         try:
             with log.step("prepare"):
                 lab = with_free_address(with_spec(record, spec, reporter), spec, store, reporter)
+                lab = with_proxied_ports(lab, spec, store, reporter)
                 record = lab.record
-                state = _prepare(lab, spec, store, log)
+                state, idle = _prepare(lab, spec, store, log)
             deadline = Deadline.after(spec.timeout)
             with log.step("start"):
                 record = _write_files(lab, spec, store)
                 started = True
+                if idle:
+                    log.note(f"{', '.join(idle)} did not work: connected and resumed")
+                    lab.runtime.resume(idle)
                 if state == "partly running":
                     unregister_killed_brokers(lab, deadline)
                 lab.runtime.up()
+                start_proxy(lab.plan)
                 start_page(lab.plan, lab.folder)
                 log.hide(lab_secrets(lab.plan))
             _wait_until_ready(lab, log, deadline)
@@ -247,11 +257,18 @@ def _refuse_other_lab(request: LabRequest, record: LabRecord, owner: ProcessId |
         )
 
 
-def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> str:
-    """Refuse what can't work, then download or pull, create the credentials, and return the lab's state."""
+def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> tuple[str, list[str]]:
+    """Refuse what can't work, then download or pull, and create the credentials.
+
+    Return the lab's state, and the nodes that run and do not work.
+    """
     log.plan = lab.plan
-    state = lab.state()
+    note_faults(lab, log.note)
+    states = lab.runtime.nodes()
+    state = overall_state(states)
     refuse_changes(lab, state)
+    if state == "stopped":
+        stop_proxy(lab.plan)  # it may be there where somebody else ended the nodes
     refuse_unfit_machine(spec, lab, store, state)
     earlier = recorded_spec(lab.record).kafka.version
     if earlier != spec.kafka.version:
@@ -259,15 +276,12 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> s
     lab.runtime.prepare()
     make_credentials(lab.plan, renew=state == "stopped")
     log.hide(lab_secrets(lab.plan))
-    return state
+    return state, [node.name for node in states if node.state == "running" and node.reason]
 
 
 def _write_files(lab: ExistingLab, spec: LabSpec, store: LabStore) -> LabRecord:
     """Write the rendered files, for the nodes and for people, and return the record with the spec of this `up`."""
-    files = render(lab.plan)
-    write_files(files, lab.files_in_use, OTHER_FOLDER, mode=MOUNTED)
-    secret = secrets_in(dict(lab.plan.broker_config))
-    write_files(files, lab.folder, OWN_FOLDER, mode=PRIVATE_MODE if secret else None)
+    write_rendered_files(lab)
     return store.save(replace(lab.record, spec=spec.model_dump(mode="json")))
 
 
@@ -302,6 +316,8 @@ def _fill_and_check(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
             client.create_internal_topics()
             for layer in wait_for_topics(plan, lab.runtime, client, deadline):
                 log.add(layer)
+            if len(plan.brokers) > 1:  # brokers that start one after another lead what they find without a leader
+                await_preferred_leaders(client, deadline.within(LEADERS_SECONDS))
             write_seed_records(plan, client, new)
         run_selected_checks(log, lab, client, checks.selected(plan.checks), deadline)
     wait_for_page(plan)

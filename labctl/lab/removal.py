@@ -1,4 +1,4 @@
-"""Removing a lab: nodes, page, rendered files, data."""
+"""Removing a lab: nodes, page, proxy, rendered files, data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from labctl.errors import LabError
 from labctl.lab.existing import planned, recorded_spec
 from labctl.lab.run_log import RunLog
+from labctl.proxy.process import stop_proxy
 from labctl.runtime.access import render
 from labctl.runtime.base import Runtime
 from labctl.state.store import LabRecord, LabStore
@@ -22,7 +23,7 @@ def remove_lab(runtime: Runtime | None, record: LabRecord, store: LabStore) -> l
     """
     removed = runtime.down() if runtime else []
     plan = planned(recorded_spec(record), record)
-    removed += stop_page(plan)
+    removed += stop_page(plan) + stop_proxy(plan)
     _remove_rendered_files(Path(record.folder), list(render(plan)))
     if store.remove(record.name):
         removed.append(f"data of lab {record.name}")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from labctl.errors import KafkaFailed, LabError
-from labctl.kafka.client import Quorum, connection_error
-from labctl.lab.existing import connect, open_lab, overall_state
+from labctl.errors import LabError
+from labctl.lab.cluster_view import ClusterView, partitions_document, quorum_document, view_of, works
+from labctl.lab.existing import open_lab, overall_state
 from labctl.lab.unrecorded import lost_labs
-from labctl.plan.model import LabPlan
+from labctl.plan.model import BROKER, LabPlan
+from labctl.proxy.process import current_faults, proxy_state
 from labctl.runtime.base import NodeState, Progress
 from labctl.state.store import LabStore
 from labctl.webui.page.process import page_state
-
-CONNECT_SECONDS = 3
 
 
 def lab_status(name: str, store: LabStore, progress: Progress) -> dict[str, Any]:
@@ -22,18 +21,20 @@ def lab_status(name: str, store: LabStore, progress: Progress) -> dict[str, Any]
     plan = lab.plan
     states = lab.runtime.nodes(memory=True)
     page = lab.runtime.ui() or page_state(plan)
-    quorum, problem = _quorum(plan)
+    view = view_of(plan, states)
     state = overall_state(states)
     return {
         "lab": name,
-        "state": "not responding" if state == "running" and quorum is None else state,
-        "detail": problem,
+        "state": _state(state, states, view),
+        "detail": view.problem,
         "runtime": {"name": plan.runtime.name, "reason": plan.runtime.reason},
         "kafka_version": plan.kafka_version,
         "created_at": lab.record.created_at,
-        "nodes": _nodes(plan, states),
-        "quorum": _quorum_document(quorum) if quorum else None,
+        "nodes": _nodes(plan, states, view),
+        "quorum": quorum_document(view.quorum) if view.quorum else None,
+        "partitions": partitions_document(view) if view.topics else None,
         "ui": {"kind": plan.ui.kind, "url": plan.ui.url, "state": page.state, "memory": page.memory} if page else None,
+        "proxy": _proxy(plan),
         "endpoints": {"external": plan.bootstrap, "internal": plan.internal_bootstrap, "ui": plan.ui.url},
         "folder": lab.record.folder,
     }
@@ -70,24 +71,23 @@ def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
     return found
 
 
-def _quorum(plan: LabPlan) -> tuple[Quorum | None, str]:
-    """The quorum, or None and why it can't be read."""
-    problem = connection_error(plan.host_addresses[0])
-    if problem:
-        return None, problem
-    try:
-        with connect(plan, seconds=CONNECT_SECONDS) as client:
-            return client.quorum(), ""
-    except KafkaFailed as error:
-        return None, error.message
+def _proxy(plan: LabPlan) -> dict[str, Any] | None:
+    """The proxy and the faults that it makes; None where the lab has none."""
+    state = proxy_state(plan)
+    if state is None:
+        return None
+    faults = current_faults(plan) if state.state == "running" else {}
+    made = [f"{name}: {', '.join(each.texts)}" for name, each in faults.items() if each.texts]
+    return {"state": state.state, "memory": state.memory, "faults": made}
 
 
-def _quorum_document(quorum: Quorum) -> dict[str, Any]:
-    voters = [{"id": voter.id, "behind": voter.behind, "caught_up": voter.caught_up} for voter in quorum.voters]
-    return {"leader": quorum.leader, "voters": voters}
+def _state(overall: str, states: list[NodeState], view: ClusterView) -> str:
+    if overall != "running" or view.quorum is not None:
+        return overall
+    return "not responding" if all(map(works, states)) else "partly running"
 
 
-def _nodes(plan: LabPlan, states: list[NodeState]) -> list[dict[str, Any]]:
+def _nodes(plan: LabPlan, states: list[NodeState], view: ClusterView) -> list[dict[str, Any]]:
     return [
         {
             "name": state.name,
@@ -96,6 +96,7 @@ def _nodes(plan: LabPlan, states: list[NodeState]) -> list[dict[str, Any]]:
             "state": state.state,
             "detail": state.reason,
             "memory": state.memory,
+            "leads": view.led_by(node.id) if view.topics and BROKER in node.roles else None,
         }
         for state, node in zip(states, plan.nodes, strict=True)
     ]

@@ -69,6 +69,9 @@ class Identity:
     ui_port: int = 0
     ui: Decision | None = None  # the web page that `auto` decided on; None: labctl's own
     kafka_version: str = ""  # the Kafka that created the data; "": an earlier labctl did not record it
+    initial_controllers: int = 0  # isolated controllers with which the cluster began; 0: all
+    removed_controllers: tuple[int, ...] = ()  # numbers of controllers that were removed, which no other gets
+    proxied_port: int = 0  # of the first broker behind labctl's proxy; 0: it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,15 @@ class Listener:
 
     @property
     def host_port(self) -> int:
-        """The port of this machine."""
+        """The port of this machine; behind labctl's proxy not the one that clients connect to."""
         return self.published or self.port
+
+    @property
+    def advertised_port(self) -> int:
+        """The port that clients connect to. Raises ValueError where nothing is advertised."""
+        if self.advertised is None:
+            raise ValueError(f"{self.name} advertises nothing")
+        return int(self.advertised.rpartition(":")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,8 @@ class NodePlan:
     secrets_folder: str  # as the node sees it
     container: str  # its name in Docker
     native_prefix: tuple[str, ...]  # what a person types before a command in the node, without labctl; (): not possible
+    rack: str = ""  # of a broker; "": the lab has no racks
+    directory_id: str = ""  # of a voter since the cluster began, where the quorum is dynamic
 
     def listener(self, name: str) -> Listener:
         """Return the listener called `name`. Raises StopIteration where the node has none."""
@@ -210,6 +222,8 @@ class LabPlan:
     engine_shares_memory: bool
     network: str  # of the engine; "": the nodes are no containers
     selinux: bool  # whether this machine has SELinux: containers may read only files that have its label
+    dynamic_quorum: bool  # whether voters can be added and removed (KIP-853)
+    proxied: bool  # whether clients on this machine reach the brokers through labctl's proxy
     nodes: tuple[NodePlan, ...]
     topics: tuple[TopicPlan, ...]
     broker_config: tuple[tuple[str, str], ...]
@@ -239,6 +253,15 @@ class LabPlan:
         return tuple(node for node in self.nodes if CONTROLLER in node.roles)
 
     @property
+    def initial_controllers(self) -> str:
+        """The first voters of a dynamic quorum, as Kafka's format tool expects them: ID@HOST:PORT:DIRECTORY."""
+        return ",".join(
+            f"{voter.id}@{voter.name}:{voter.listener('CONTROLLER').port}:{voter.directory_id}"
+            for voter in self.voters
+            if voter.directory_id
+        )
+
+    @property
     def external_addresses(self) -> tuple[str, ...]:
         """The advertised HOST:PORT of each broker's external listener."""
         return tuple(node.advertised("EXTERNAL") for node in self.brokers)
@@ -251,7 +274,7 @@ class LabPlan:
     @property
     def host_addresses(self) -> tuple[str, ...]:
         """Where this machine reaches each broker, whatever it advertises: for labctl itself."""
-        host = self.engine_host or ("127.0.0.1" if self.bind in {"0.0.0.0", "::"} else self.bind)  # noqa: S104
+        host = self.engine_host or ("127.0.0.1" if self.proxied else own_address(self.bind))
         return tuple(f"{host}:{node.listener('EXTERNAL').host_port}" for node in self.brokers)
 
     @property
@@ -271,8 +294,12 @@ class LabPlan:
 
     def host_ports(self, *, page: bool) -> list[HostPort]:
         """Return the ports of this machine that the lab needs, with `page` that of the web page too."""
-        ports = [node.listener("EXTERNAL").host_port for node in self.brokers]
-        return host_ports(self.bind, ports, self.ui.port if page else None)
+        listeners = [node.listener("EXTERNAL") for node in self.brokers]
+        ports = host_ports(self.bind, [each.advertised_port for each in listeners], self.ui.port if page else None)
+        behind = [each.host_port for each in listeners] if self.proxied else []
+        return ports + [
+            HostPort("127.0.0.1", port, "listeners.external.faults", f"port {port} behind the proxy") for port in behind
+        ]
 
 
 def host_ports(bind: str, external: Sequence[int], page: int | None) -> list[HostPort]:
@@ -281,6 +308,11 @@ def host_ports(bind: str, external: Sequence[int], page: int | None) -> list[Hos
     if page:
         ports.append(HostPort(PAGE_ADDRESS, page, "ui.port", f"port {page} of the lab page"))
     return ports
+
+
+def own_address(bind: str) -> str:
+    """Return the address by which this machine reaches what is bound to `bind`."""
+    return "127.0.0.1" if bind in {"0.0.0.0", "::"} else bind  # noqa: S104
 
 
 def prefixed_name(lab: str, name: str) -> str:

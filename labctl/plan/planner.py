@@ -5,6 +5,8 @@ Nothing here examines the machine.
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from labctl.constants import (
@@ -14,6 +16,7 @@ from labctl.constants import (
     MIN_ISR,
 )
 from labctl.errors import SpecError
+from labctl.kafka_ids import derived_id
 from labctl.plan.inner_ports import inner_ports
 from labctl.plan.model import (
     BROKER,
@@ -58,6 +61,8 @@ def make_plan(spec: LabSpec, runtime: Decision, facts: HostFacts, identity: Iden
         heap=spec.kafka.heap,
         bind=spec.listeners.external.bind,
         selinux=facts.selinux,
+        dynamic_quorum=spec.kafka.quorum == "dynamic",
+        proxied=spec.listeners.external.faults,
         cluster_id=identity.cluster_id,
         state=identity.state,
         engine=identity.engine,
@@ -172,9 +177,10 @@ def _nodes(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Ide
     brokers = spec.kafka.brokers
     names = ["broker"] if brokers == 1 else [f"broker-{number}" for number in range(1, brokers + 1)]
     members = [_Member(name, number, roles, number) for number, name in enumerate(names, 1)]
+    numbers = (number for number in itertools.count(1) if number not in identity.removed_controllers)
     members += [
         _Member(f"controller-{number}", CONTROLLER_IDS + number, (CONTROLLER,), brokers + number)
-        for number in range(1, spec.kafka.nodes - brokers + 1)
+        for number in itertools.islice(numbers, spec.kafka.nodes - brokers)
     ]
     return tuple(_node(spec, traits, facts, identity, member) for member in members)
 
@@ -192,7 +198,24 @@ def _node(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Iden
         secrets_folder=traits.secrets_folder.format(**values),
         container=container,
         native_prefix=tuple(word.format(**values) for word in traits.native_prefix),
+        rack=_rack(spec, member),
+        directory_id=_directory_id(spec, identity, member),
     )
+
+
+def _rack(spec: LabSpec, member: _Member) -> str:
+    """The rack of a broker: rack-1, rack-2, rack-3, rack-1 and so on."""
+    if spec.kafka.racks == 1 or BROKER not in member.roles:
+        return ""
+    return f"rack-{(member.place - 1) % spec.kafka.racks + 1}"
+
+
+def _directory_id(spec: LabSpec, identity: Identity, member: _Member) -> str:
+    """The id of a voter's data folder, where the cluster begins with it: the same in each plan of the lab."""
+    later = member.place - spec.kafka.brokers > identity.initial_controllers > 0
+    if spec.kafka.quorum == "static" or CONTROLLER not in member.roles or later:
+        return ""
+    return derived_id(f"{identity.cluster_id} {member.id}")
 
 
 def _listeners(
@@ -217,10 +240,14 @@ def _listeners(
         BROKER: Listener("INTERNAL", bind, internal_port, f"{name}:{internal_port}", client_protocol),
         CONTROLLER: Listener("CONTROLLER", bind, controller_port, None, profile.controller_protocol),
     }
-    advertised = f"{host}:{external_port}"
-    for_host = Listener("EXTERNAL", external_bind, external_port, advertised, client_protocol)
+    for_host = Listener("EXTERNAL", external_bind, external_port, f"{host}:{external_port}", client_protocol)
+    behind = identity.proxied_port + place - 1 if external.faults else 0
     if traits.own_addresses and external_port in {INTERNAL_PORT, CONTROLLER_PORT}:
-        for_host = Listener("EXTERNAL", "", INNER_EXTERNAL_PORT, advertised, client_protocol, external_port)
+        for_host = replace(for_host, port=INNER_EXTERNAL_PORT, published=behind or external_port)
+    elif behind and traits.own_addresses:
+        for_host = replace(for_host, published=behind)
+    elif behind:
+        for_host = replace(for_host, bind="127.0.0.1", port=behind)
     return (*(by_role[role] for role in member.roles), *((for_host,) if BROKER in member.roles else ()))
 
 
@@ -229,6 +256,11 @@ def _refuse_unreachable_engine(spec: LabSpec, engine_host: str) -> None:
         raise SpecError(
             [f"security.protocol: the secrets are files of this machine, and the Docker Engine is on {engine_host}"],
             "run the lab on that machine, or here: --runtime local",
+        )
+    if spec.listeners.external.faults:
+        raise SpecError(
+            [f"listeners.external.faults: the proxy is on this machine, and the Docker Engine is on {engine_host}"],
+            "remove it, or run the lab on that machine, or here: --runtime local",
         )
     bind = spec.listeners.external.bind
     if bind.startswith("127."):

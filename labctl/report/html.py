@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.rendering.templates import render_template
+from labctl.report.drills import COLUMNS, HEIGHT, WIDTH, drawn_runs, failed_requests, rows
 from labctl.report.summary import SIGNS, UI_NAMES, memory, summary
 from labctl.results import CheckResult, NodeResult, Partition, RunResult, Status, StepResult
 
@@ -73,6 +74,9 @@ def to_html(run: RunResult, home: str = "") -> str:
         partitions=partitions,
         most_partitions=MOST_PARTITIONS,
         nodes=[_drawn(partitions, node) for node in run.nodes],
+        drills=[(drill, rows(drill), drawn_runs(drill), failed_requests(drill)) for drill in run.drills],
+        drill_columns=COLUMNS,
+        drill_size=(WIDTH, HEIGHT),
     )
 
 

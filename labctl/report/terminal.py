@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from labctl.report.drills import COLUMNS, failed_requests, rows
 from labctl.report.summary import SIGNS, UI_NAMES, memory, summary
-from labctl.results import CheckResult, RunResult
+from labctl.results import CheckResult, DrillResult, RunResult
+
+LEFT = 2  # columns of a drill's table with text; the others have numbers
 
 
 def to_terminal(run: RunResult) -> str:
@@ -15,6 +18,8 @@ def to_terminal(run: RunResult) -> str:
         f"  {SIGNS[step.status]} {step.name:<16} {step.seconds:>6.2f} s  {step.detail}".rstrip() for step in run.steps
     ]
     lines += [check_line(check) for check in run.checks]
+    for drill in run.drills:
+        lines += drill_lines(drill)
     for node in run.nodes:
         lines.append(
             f"  node {node.name}: {', '.join(node.roles)}; {node.state} {node.detail} {memory(node.memory)}".rstrip()
@@ -24,6 +29,25 @@ def to_terminal(run: RunResult) -> str:
     for diagnosis in run.diagnosis:
         lines += [f"  {diagnosis.cause}", f"  try: {diagnosis.remedy}"]
     return "\n".join(lines) + "\n"
+
+
+def drill_lines(drill: DrillResult) -> list[str]:
+    """Return a drill as a table with its runs, and the requests that failed."""
+    lines = [f"  {SIGNS[drill.status]} {drill.name:<16} {drill.detail}".rstrip()]
+    table = [COLUMNS, *rows(drill)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(COLUMNS))]
+    for row in table:
+        cells = [
+            f"{cell:<{width}}" if place < LEFT else f"{cell:>{width}}" for place, (cell, width) in _sized(row, widths)
+        ]
+        lines.append(("    " + "  ".join(cells)).rstrip())
+    failed = failed_requests(drill)
+    lines += [f"    {count:,} requests failed: {name}" for name, count in failed.items()]
+    return lines
+
+
+def _sized(row: tuple[str, ...], widths: list[int]) -> enumerate[tuple[str, int]]:
+    return enumerate(zip(row, widths, strict=True))
 
 
 def check_line(check: CheckResult) -> str:

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from labctl.plan.model import Decision, LabPlan
+from labctl.plan.model import Decision, LabPlan, NodePlan
 from labctl.runtime.base import Progress, Runtime
 from labctl.runtime_traits import RUNTIMES
 
@@ -25,6 +25,9 @@ class RuntimeModule(Protocol):
     def render(self, plan: LabPlan) -> dict[str, str]:
         """Return the rendered files."""
 
+    def settings_file(self, plan: LabPlan, node: NodePlan) -> str:
+        """Return the server.properties of a node, as a program inside it sees it."""
+
     def validate(self, spec: LabSpec) -> None:
         """Raise SpecError where this runtime can't run `spec`."""
 
@@ -37,6 +40,11 @@ def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
 def render(plan: LabPlan) -> dict[str, str]:
     """Return the files of the lab: {path in the lab's folder: text}. Same plan, same bytes."""
     return _module(plan.runtime).render(plan)
+
+
+def settings_file(plan: LabPlan, node: NodePlan) -> str:
+    """Return the server.properties of a node, as a program inside it sees it."""
+    return _module(plan.runtime).settings_file(plan, node)
 
 
 def validate(spec: LabSpec, runtime: Decision) -> None:

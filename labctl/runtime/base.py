@@ -14,7 +14,7 @@ State = Literal["running", "exited", "missing"]
 class NodeState:
     """A node as its runtime observes it. Memory in bytes; `ended` in seconds since 1970, where the runtime knows it.
 
-    A running node with a `reason` does not work: `frozen: …`.
+    A running node with a `reason` does not work: `frozen: …`, `isolated: …`.
     """
 
     name: str
@@ -59,8 +59,11 @@ class Runtime(Protocol):
     def prepare(self) -> None:
         """Download or pull: slow, and separate from the start."""
 
-    def up(self) -> None:
-        """Start the nodes that don't run; one that is about to end is waited for. Safe to call again."""
+    def up(self, names: Sequence[str] = ()) -> None:
+        """Start the nodes called `names` (all where there are none) that don't run. Safe to call again.
+
+        One that is about to end is waited for.
+        """
 
     def start_again(self, node: str) -> bool:
         """Start a node that ended, where it may run now, and return whether it was started.
@@ -71,6 +74,24 @@ class Runtime(Protocol):
 
     def stop(self, names: Sequence[str] = ()) -> None:
         """Stop the nodes called `names` (all where there are none), and keep their data. Safe to call again."""
+
+    def kill(self, names: Sequence[str]) -> None:
+        """End the nodes called `names` at once, as SIGKILL does, and keep their data. Safe to call again."""
+
+    def pause(self, names: Sequence[str]) -> None:
+        """Freeze the nodes called `names`: they run, and do nothing. Safe to call again."""
+
+    def isolate(self, names: Sequence[str]) -> None:
+        """Cut the nodes called `names` off from the network. Safe to call again.
+
+        Raises SpecError where the nodes of this runtime have no network of their own.
+        """
+
+    def resume(self, names: Sequence[str]) -> None:
+        """Let the nodes called `names` work again after `pause` or `isolate`. Safe to call again."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove the nodes called `names` with their data. Safe to call again."""
 
     def down(self) -> list[str]:
         """Remove everything, and return what was removed. Safe to call again."""

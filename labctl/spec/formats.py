@@ -50,13 +50,6 @@ def kafka_version(value: str) -> str:
     return value
 
 
-def voter_count(value: int) -> int:
-    """Return the number of a quorum's voters. Raises ValueError."""
-    if value not in VOTERS:
-        raise ValueError(f"1, 3 or 5{even_voters(value)}")
-    return value
-
-
 def even_voters(voters: int) -> str:
     """Return why an even number of voters is no use, or ""."""
     return f": {voters} voters tolerate no more failures than {voters - 1}" if voters in {2, 4} else ""

@@ -21,12 +21,12 @@ from labctl.spec.formats import (
     setting_name,
     topic_name,
     user_name,
-    voter_count,
 )
 from labctl.versions import DEFAULT
 
 HIGHEST_PORT = 65535
 MOST_BROKERS = 5
+MOST_CONTROLLERS = 5
 
 Settings = dict[Annotated[str, AfterValidator(setting_name)], str | int | float | bool]
 PortNumber = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
@@ -52,10 +52,15 @@ class KafkaSpec(_Section):
 
     version: Annotated[str, AfterValidator(kafka_version)] = Field(DEFAULT, description="the version of Apache Kafka")
     brokers: Annotated[int, Field(ge=1, le=MOST_BROKERS)] = Field(1, description="how many brokers")
-    controllers: (
-        Literal["combined"] | Annotated[int, AfterValidator(voter_count), Field(json_schema_extra={"enum": [1, 3, 5]})]
-    ) = Field(
+    controllers: Literal["combined"] | Annotated[int, Field(ge=1, le=MOST_CONTROLLERS)] = Field(
         "combined", description="combined: every broker is a controller too; 1, 3 or 5: so many isolated controllers"
+    )
+    quorum: Literal["static", "dynamic"] = Field(
+        "static",
+        description="static: the settings name the voters; dynamic: `labctl controller add` and `remove` change them",
+    )
+    racks: Annotated[int, Field(ge=1, le=MOST_BROKERS)] = Field(
+        1, description="how many racks the brokers are in, in turn; Kafka spreads the replicas of a partition over them"
     )
     heap: Annotated[str, AfterValidator(heap_size)] = Field(
         "512m", description="Java heap of each node: 512m, 2g; a node may use 256 MiB beside it"
@@ -81,6 +86,9 @@ class ListenerSpec(_Section):
     )
     bind: Annotated[str, AfterValidator(ipv4_address)] = Field(
         "127.0.0.1", description="the address on the host that the brokers bind"
+    )
+    faults: bool = Field(
+        False, description="true: a proxy of labctl before each broker, with which `labctl fault` breaks the network"
     )
 
 

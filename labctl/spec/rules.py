@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from labctl.constants import MIN_ISR
+from labctl.constants import BROKER_RACK, MIN_ISR
 from labctl.replication import default_replication_factor
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.formats import VOTERS, even_voters
 from labctl.spec.kafka_settings import setting_problems
 from labctl.spec.model import CLUSTER_OPERATIONS, HIGHEST_PORT, KeyPath, LabSpec, Problem, Scalar
+from labctl.versions import has
 
 # the ends of broker settings that need as many brokers: of topics, and of Kafka's own topics
 REPLICA_SETTINGS = ("replication.factor", MIN_ISR, "state.log.min.isr", "state.topic.min.isr")
@@ -27,7 +28,28 @@ def _nodes(spec: LabSpec) -> list[Problem]:
     brokers = spec.kafka.brokers
     if spec.kafka.controllers == "combined" and brokers not in VOTERS:
         return [(("kafka", "brokers"), f"combined nodes are 1, 3 or 5{even_voters(brokers)}; or set kafka.controllers")]
+    return _quorum(spec)
+
+
+def _quorum(spec: LabSpec) -> list[Problem]:
+    controllers, version = spec.kafka.controllers, spec.kafka.version
+    if spec.kafka.quorum == "dynamic" and not has(version, "dynamic quorum"):
+        return [(("kafka", "quorum"), f"a dynamic quorum needs Kafka 4.1 or newer, this lab has {version}")]
+    if isinstance(controllers, int) and controllers not in VOTERS and spec.kafka.quorum == "static":
+        return [
+            (("kafka", "controllers"), f"combined, 1, 3 or 5{even_voters(controllers)}; or set kafka.quorum: dynamic")
+        ]
     return []
+
+
+def _racks(spec: LabSpec) -> list[Problem]:
+    racks, brokers = spec.kafka.racks, spec.kafka.brokers
+    found: list[Problem] = []
+    if racks > brokers:
+        found.append((("kafka", "racks"), f"{racks} racks need {racks} brokers, this lab has {brokers}"))
+    if racks > 1 and BROKER_RACK in spec.kafka.config:
+        found.append((("kafka", "config", BROKER_RACK), "kafka.racks sets it for each broker; remove one of both"))
+    return found
 
 
 def _topics(spec: LabSpec) -> list[Problem]:
@@ -142,4 +164,4 @@ def _ports(spec: LabSpec) -> list[Problem]:
     return found
 
 
-RULES = (_nodes, _topics, _ui, _replicas, _security, _ports)
+RULES = (_nodes, _racks, _topics, _ui, _replicas, _security, _ports)

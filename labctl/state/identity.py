@@ -38,12 +38,17 @@ def new_identity(
     first = _external_port(spec, others)
     external = range(first, first + spec.kafka.brokers)
     page = _ui_port(spec, others)
+    proxied = _proxied_port(spec, others, {*external, page})
+    if proxied:
+        reserved = reserved | set(range(proxied, proxied + spec.kafka.brokers))
     return Identity(
         cluster_id=new_cluster_id(),
         state=state,
         external_port=first,
         ui_port=page,
         kafka_version=spec.kafka.version,
+        proxied_port=proxied,
+        initial_controllers=spec.kafka.controllers if isinstance(spec.kafka.controllers, int) else 0,
         **(
             IN_CONTAINERS
             if containers
@@ -93,8 +98,20 @@ def _external_port(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> int
     external = spec.listeners.external
     if external.port != "auto":
         return external.port
-    taken = {other.external_port + place for other, brokers in others for place in range(brokers)}
-    return free_ports(external.bind, spec.kafka.brokers, taken | _ui_ports(spec, others))
+    return free_ports(external.bind, spec.kafka.brokers, _broker_ports(others) | _ui_ports(spec, others))
+
+
+def _proxied_port(spec: LabSpec, others: Sequence[tuple[Identity, int]], own: AbstractSet[int]) -> int:
+    """The first port of the brokers behind a proxy; 0 where the lab has none."""
+    if not spec.listeners.external.faults:
+        return 0
+    return free_ports(ONLY_LOOPBACK, spec.kafka.brokers, own | _broker_ports(others) | _ui_ports(spec, others))
+
+
+def _broker_ports(others: Sequence[tuple[Identity, int]]) -> set[int]:
+    """The external ports of other labs, and those behind their proxies."""
+    firsts = [(first, brokers) for other, brokers in others for first in (other.external_port, other.proxied_port)]
+    return {first + place for first, brokers in firsts for place in range(brokers) if first}
 
 
 def _ui_port(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> int:

@@ -238,7 +238,9 @@ def _read(path: Path, name: str) -> LabRecord | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         values["runtime"] = Decision(**values["runtime"])
         ui = values["identity"].get("ui")
-        values["identity"] = Identity(**values["identity"] | {"ui": Decision(**ui) if ui else None})
+        removed = tuple(values["identity"].get("removed_controllers", ()))
+        identity = values["identity"] | {"ui": Decision(**ui) if ui else None, "removed_controllers": removed}
+        values["identity"] = Identity(**identity)
         values["owner"] = ProcessId(**values["owner"]) if values.get("owner") else None
         record = LabRecord(**values)
         complete = record.name == name and record.brokers > 0

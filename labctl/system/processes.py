@@ -15,9 +15,9 @@ import psutil
 
 from labctl.system.files import write_whole
 
-# Arguments of a lab's processes, of a node and of the page, followed by the lab's state folder: by them `down` finds
-# what a killed labctl left running.
-NODE_ARGUMENT, PAGE_ARGUMENT = "-Dlabctl.lab=", "labctl.page="
+# Arguments of a lab's processes, of a node, of the page and of the proxy, followed by the lab's state folder: by them
+# `down` finds what a killed labctl left running.
+NODE_ARGUMENT, PAGE_ARGUMENT, PROXY_ARGUMENT = "-Dlabctl.lab=", "labctl.page=", "labctl.proxy="
 SAME_START = 0.02  # seconds; two processes with the same pid start further apart than this
 PAUSE = 0.005  # seconds between two checks
 
@@ -90,7 +90,7 @@ def boot_id() -> str:
 def state_of(command: Sequence[str]) -> Path | None:
     """Return the state folder of the lab to which the process with this command line belongs, or None."""
     for argument in command:
-        for mark in (NODE_ARGUMENT, PAGE_ARGUMENT):
+        for mark in (NODE_ARGUMENT, PAGE_ARGUMENT, PROXY_ARGUMENT):
             if argument.startswith(mark):
                 return Path(argument.removeprefix(mark))
     return None
@@ -123,17 +123,17 @@ def _namespace(pid: int) -> Path | None:
 
 
 def of_lab(state: str) -> list[psutil.Process]:
-    """Return the processes of the lab with the state folder `state`: nodes, tools, page."""
-    return with_argument(f"{NODE_ARGUMENT}{state}", f"{PAGE_ARGUMENT}{state}")
+    """Return the processes of the lab with the state folder `state`: nodes, tools, page, proxy."""
+    return with_argument(*(f"{mark}{state}" for mark in (NODE_ARGUMENT, PAGE_ARGUMENT, PROXY_ARGUMENT)))
 
 
 def servers_of_lab(state: str) -> list[psutil.Process]:
-    """Return the processes of the lab that serve others, nodes and page, without tools."""
-    node, page = f"{NODE_ARGUMENT}{state}", f"{PAGE_ARGUMENT}{state}"
+    """Return the processes of the lab that serve others, nodes, page and proxy, without tools."""
+    node, others = f"{NODE_ARGUMENT}{state}", {f"{PAGE_ARGUMENT}{state}", f"{PROXY_ARGUMENT}{state}"}
     return [
         process
         for process, command in _own()
-        if page in command or (node in command and command[-1].endswith("server.properties"))
+        if not others.isdisjoint(command) or (node in command and command[-1].endswith("server.properties"))
     ]
 
 
@@ -145,6 +145,11 @@ def nodes_of_lab(state: str) -> list[psutil.Process]:
 def pages_of_lab(state: str) -> list[psutil.Process]:
     """Return the processes of the page of the lab with the state folder `state`."""
     return with_argument(f"{PAGE_ARGUMENT}{state}")
+
+
+def proxies_of_lab(state: str) -> list[psutil.Process]:
+    """Return the processes of the proxy of the lab with the state folder `state`."""
+    return with_argument(f"{PROXY_ARGUMENT}{state}")
 
 
 def with_argument(*arguments: str) -> list[psutil.Process]:
@@ -177,6 +182,33 @@ def terminate(processes: list[psutil.Process], seconds: float) -> list[psutil.Pr
         with contextlib.suppress(psutil.Error):
             process.terminate()
     return wait(processes, seconds)
+
+
+def suspend(processes: list[psutil.Process], seconds: float = 5) -> None:
+    """Freeze the processes: they exist, and do nothing until `resume`. Wait until they do, `seconds` at most.
+
+    A process has stopped when each of its threads has.
+    """
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.suspend()
+    give_up = time.monotonic() + seconds
+    while any(_runs(process) and not _is_stopped(process) for process in processes) and time.monotonic() < give_up:
+        time.sleep(PAUSE)
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
+
+
+def resume(processes: list[psutil.Process]) -> None:
+    """Let the processes work again."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.resume()
 
 
 def wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:

@@ -16,18 +16,20 @@ from labctl.lab.reporter import NullReporter
 from labctl.lab.request import LabRequest, preset_spec
 from labctl.plan.model import LabPlan
 from labctl.spec.loader import load_spec, with_overrides
-from labctl.spec.model import UiSpec
+from labctl.spec.model import ListenersSpec, UiSpec
 from labctl.state.store import LabStore
 from labctl.system.processes import ProcessId
+from labctl.testing.network_faults import NetworkFaults
 
 
 class Lab:
     """A Kafka lab on free ports. `file` is a lab.yaml, else `preset` is the name of a preset.
 
-    `checks` is none, quick or full. `owner` is the process for which the lab lives (default: this one): `labctl gc`
-    removes the lab when it has ended. Raises SpecError where the file or an argument is wrong. Entering the block
-    raises what `up` raises: SpecError, HostError, RuntimeFailed, NodeDied, ReadinessTimeout, KafkaFailed; and LabError
-    where a check fails. Leaving it raises what `down` raises: HostError, RuntimeFailed, SpecError, LabError.
+    `checks` is none, quick or full; with `faults` the lab has a proxy, and `fault` breaks its network. `owner` is the
+    process for which the lab lives (default: this one): `labctl gc` removes the lab when it has ended. Raises SpecError
+    where the file or an argument is wrong. Entering the block raises what `up` raises: SpecError, HostError,
+    RuntimeFailed, NodeDied, ReadinessTimeout, KafkaFailed; and LabError where a check fails. Leaving it raises what
+    `down` raises: HostError, RuntimeFailed, SpecError, LabError.
     """
 
     def __init__(
@@ -38,12 +40,16 @@ class Lab:
         kafka: str | None = None,
         runtime: str | None = None,
         checks: str = "quick",
+        faults: bool = False,
         name: str | None = None,
         owner: ProcessId | None = None,
     ) -> None:
         self.name = name or f"test-{uuid.uuid4().hex[:10]}"
         spec = load_spec(file, trusted=True) if file else preset_spec(preset)  # its tests are code anyway
         spec = spec.model_copy(update={"ui": UiSpec(kind="none")})
+        if faults:
+            external = spec.listeners.external.model_copy(update={"faults": True})
+            spec = spec.model_copy(update={"listeners": ListenersSpec(external=external)})
         self._spec = with_overrides(
             spec, name=self.name, ports="auto", kafka=kafka, runtime=runtime, checks=checks, trusted=True
         )
@@ -80,6 +86,11 @@ class Lab:
     def environment(self) -> Mapping[str, str]:
         """Environment variables for programs: KAFKA_BOOTSTRAP_SERVERS and others. Raises LabError where it is down."""
         return client_variables(self.plan)
+
+    @property
+    def fault(self) -> NetworkFaults:
+        """Faults of the network between clients and the lab's brokers. Raises LabError where it is not up."""
+        return NetworkFaults(self.plan)
 
     def reset(self) -> None:
         """Empty the lab: no transactions, groups, changed settings and quotas; its own topics, users and ACLs alone.

@@ -2,7 +2,8 @@
 
 With pytest-xdist all workers share one lab, or each has its own (--kafka-labs).
 
-@pytest.mark.kafka(preset="cluster", version="4.0.2") selects another lab than the homework's.
+@pytest.mark.kafka(preset="cluster", version="4.0.2") selects another lab than the homework's; with faults=True its
+network can be broken: `kafka_lab.fault`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
-    config.addinivalue_line("markers", "kafka(preset, version): the lab that a test with kafka_lab needs")
+    config.addinivalue_line("markers", "kafka(preset, version, faults): the lab that a test with kafka_lab needs")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,10 +43,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kafka_lab" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("kafka")
         wanted = dict(marker.kwargs) if marker else {}
-        if marker and (marker.args or set(wanted) - {"preset", "version"}):
-            raise pytest.UsageError("pytest.mark.kafka takes preset=… and version=…")
-        kind = (wanted.get("preset", "homework"), wanted.get("version"))
-        label = kind[0] if kind[1] is None else f"{kind[0]}-{kind[1]}"
+        if marker and (marker.args or set(wanted) - {"preset", "version", "faults"}):
+            raise pytest.UsageError("pytest.mark.kafka takes preset=…, version=… and faults=True")
+        kind = (wanted.get("preset", "homework"), wanted.get("version"), bool(wanted.get("faults")))
+        label = "-".join(filter(None, (kind[0], kind[1], "faults" if kind[2] else "")))
         metafunc.parametrize("kafka_lab", [kind], indirect=True, ids=[label], scope="session")
 
 
@@ -62,7 +63,7 @@ def kafka_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     from labctl.system.processes import ProcessId
     from labctl.testing import Lab
 
-    preset, version = request.param
+    preset, version, faults = request.param
     store = LabStore()
     with contextlib.suppress(LabError):  # if labs of another run can't be removed, this run is not affected
         list(gc(store, NullReporter()))
@@ -70,8 +71,9 @@ def kafka_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     shared = worker is not None and request.config.getoption("--kafka-labs") == "shared"
     owner = ProcessId.of(os.getppid() if shared else os.getpid())
     place = f"{os.getppid()}" if shared else f"{os.getpid()}"
-    name = "-".join(filter(None, (PREFIX, place, preset, version and version.replace(".", "-"))))
-    lab = Lab(preset, kafka=version, name=name, owner=owner, checks="none" if store.load(name) else "quick")
+    name = "-".join(filter(None, (PREFIX, place, preset, version and version.replace(".", "-"), faults and "faults")))
+    checks = "none" if store.load(name) else "quick"
+    lab = Lab(preset, kafka=version, name=name, owner=owner, checks=checks, faults=faults)
     lab.__enter__()
     yield lab
     if not shared:

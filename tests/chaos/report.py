@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.chaos.accounts import Balance, total
+from labctl.drills.accounts import Balance, total
 from tests.chaos.attacks import Outcome
 
 NOTHING = Balance(0, 0, 0, 0, 0)

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
-from tests.chaos.accounts import Balance, balance, total
+from labctl.drills.accounts import Balance, balance, total
 
 TOPIC = "accounted"
 PARTITIONS = 3

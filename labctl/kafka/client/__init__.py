@@ -8,6 +8,7 @@ from labctl.kafka.client.cluster_state import ClusterState
 from labctl.kafka.client.connection import REQUEST_SECONDS
 from labctl.kafka.client.group_consumer import GroupConsumer
 from labctl.kafka.client.records import Records
+from labctl.kafka.client.streams import RecordReader, RecordWriter, Streams
 from labctl.kafka.client.types import Group, Quorum, Quota, Record, Voter
 from labctl.kafka.client.unpacking import LARGEST_BATCH, Oversized
 
@@ -21,13 +22,15 @@ __all__ = [
     "Quorum",
     "Quota",
     "Record",
+    "RecordReader",
+    "RecordWriter",
     "Voter",
     "connection_error",
     "load_library",
 ]
 
 
-class KafkaClient(Records, AdminWrite, ClusterState):
+class KafkaClient(Records, AdminWrite, ClusterState, Streams):
     """One client of one Kafka, for all threads. `bootstrap` is HOST:PORT[,HOST:PORT…]; `settings` are kafka-python's.
 
     Each method raises KafkaFailed where Kafka refuses or does not respond within `seconds`, and where the client can't

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -55,6 +57,20 @@ class AdminRead(Connection):
         return found
 
     @with_timeout
+    def features(self) -> dict[str, tuple[int, int]]:
+        """Return the feature levels of the cluster: {name: (finalized, highest that the broker supports)}.
+
+        A feature that is not finalized has level 0.
+        """
+        with map_errors("features"):
+            found = self._connected().describe_features()
+        return {
+            name: (levels.get("finalized", (0, 0))[1], levels["supported"][1])
+            for name, levels in found.items()
+            if "supported" in levels
+        }
+
+    @with_timeout
     def topics(self, names: Sequence[str] | None = None) -> dict[str, tuple[Partition, ...]]:
         """Return the partitions of the topics `names` (all where None), without topics that do not exist."""
         from kafka.protocol.metadata import MetadataRequest
@@ -62,15 +78,19 @@ class AdminRead(Connection):
         if names is not None and not names:
             return {}
         wanted = None if names is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
-        response = self._request(MetadataRequest(topics=wanted, allow_auto_topic_creation=False), "describe topics")
-        return {
-            topic.name: tuple(
-                Partition(found.partition_index, found.leader_id, tuple(found.replica_nodes), tuple(found.isr_nodes))
-                for found in sorted(topic.partitions, key=lambda found: int(found.partition_index))
-            )
-            for topic in response.topics
-            if not topic.error_code
-        }
+        request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
+        return _partitions(self._request(request, "describe topics"))
+
+    @with_timeout
+    def topic_views(self) -> list[dict[str, tuple[Partition, ...]]]:
+        """Return the partitions of all topics as each broker that responds reports them.
+
+        A broker that has just started reports what it knew before it ended, until it has the newer metadata.
+        """
+        from kafka.protocol.metadata import MetadataRequest
+
+        request = MetadataRequest(topics=None, allow_auto_topic_creation=False)
+        return [_partitions(response) for response in self._request_each(request, "describe topics")]
 
     @with_timeout
     def topic_ids(self) -> dict[str, str]:
@@ -166,6 +186,17 @@ class AdminRead(Connection):
         }
 
 
+def _partitions(response: Any) -> dict[str, tuple[Partition, ...]]:
+    return {
+        topic.name: tuple(
+            Partition(found.partition_index, found.leader_id, tuple(found.replica_nodes), tuple(found.isr_nodes))
+            for found in sorted(topic.partitions, key=lambda found: int(found.partition_index))
+        )
+        for topic in response.topics
+        if not topic.error_code
+    }
+
+
 def _describe_quorum() -> Any:
     from kafka.protocol.admin import DescribeQuorumRequest
 
@@ -183,17 +214,25 @@ def _quorum(response: Any) -> Quorum:
     if not found:
         raise KafkaFailed("metadata quorum: the response has no partition")
     partition = found[0]
-    voters = partition.current_voters
-    end = max((voter.log_end_offset for voter in voters), default=0)
-    now = max((voter.last_caught_up_timestamp for voter in voters), default=0)
+    replicas = [*partition.current_voters, *partition.observers]
+    end = max((replica.log_end_offset for replica in replicas), default=0)
+    now = max((replica.last_caught_up_timestamp for replica in replicas), default=0)
+
+    def described(replica: Any) -> Voter:
+        return Voter(
+            replica.replica_id,
+            end - replica.log_end_offset,
+            now - replica.last_caught_up_timestamp <= LAGGING_MILLISECONDS,
+            _directory(getattr(replica, "replica_directory_id", None)),
+        )
+
     return Quorum(
         partition.leader_id,
-        tuple(
-            Voter(
-                voter.replica_id,
-                end - voter.log_end_offset,
-                now - voter.last_caught_up_timestamp <= LAGGING_MILLISECONDS,
-            )
-            for voter in voters
-        ),
+        tuple(map(described, partition.current_voters)),
+        tuple(map(described, partition.observers)),
     )
+
+
+def _directory(value: uuid.UUID | None) -> str:
+    """The id of a data folder as Kafka writes it; "" where it is not known."""
+    return base64.urlsafe_b64encode(value.bytes).decode().rstrip("=") if value and value.int else ""

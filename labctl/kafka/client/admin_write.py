@@ -32,7 +32,7 @@ class AdminWrite(Connection):
         for batch in _batches(topics):
             new = [NewTopic(name, *topics[name][:2], topic_configs=dict(topics[name][2])) for name in batch]
             with map_errors("create topics"):
-                response = self._call_controller("create_topics", new)
+                response = self._call_controller("create_topics", new, raise_errors=False)
             for topic in response["topics"]:
                 if topic["error_code"] == TopicAlreadyExistsError.errno:
                     continue
@@ -48,9 +48,9 @@ class AdminWrite(Connection):
         with map_errors("delete topics"):
             if not names:
                 return
-            self._call_controller("delete_topics", list(names))
+            self._call_controller("delete_topics", list(names), raise_errors=False)
 
-    def _call_controller(self, method: str, what: list[Any]) -> Any:
+    def _call_controller(self, method: str, *what: Any, **options: Any) -> Any:
         """Return the response to a request that kafka-python sends to the controller.
 
         kafka-python may not know the broker that is the controller, if it registered after the client connected: then
@@ -60,11 +60,28 @@ class AdminWrite(Connection):
 
         admin = self._connected()
         try:
-            return getattr(admin, method)(what, raise_errors=False)
+            return getattr(admin, method)(*what, **options)
         except UnknownBrokerIdError:
             manager = admin._manager  # noqa: SLF001 - kafka-python's admin has no method for it
             manager.run(manager.cluster.refresh_metadata)
-            return getattr(admin, method)(what, raise_errors=False)
+            return getattr(admin, method)(*what, **options)
+
+    @with_timeout
+    def elect_preferred_leaders(self, partitions: Mapping[str, Sequence[int]]) -> None:
+        """Make the first replica of {topic: partitions} their leader, where it is in the ISR; elsewhere nothing."""
+        from kafka.protocol.admin import ElectionType
+
+        with map_errors("elect leaders"):
+            wanted = {topic: list(numbers) for topic, numbers in partitions.items()}
+            self._call_controller("elect_leaders", ElectionType.PREFERRED, wanted, raise_errors=False)
+
+    @with_timeout
+    def update_features(self, levels: Mapping[str, int]) -> None:
+        """Finalize these levels of the cluster's features, all or none."""
+        with map_errors("update features"):
+            outcome = self._call_controller("update_features", dict(levels)) if levels else {}
+        if refused := [f"{name}: {why}" for name, why in outcome.items() if why != "OK"]:
+            raise KafkaFailed(f"update features: {refused[0]}")
 
     @with_timeout
     def delete_groups(self, groups: Sequence[str]) -> dict[str, str]:

@@ -37,19 +37,25 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """A voter as the quorum's leader reports it: how many records it is behind, and whether it is caught up."""
+    """A voter or observer as the quorum's leader reports it.
+
+    How many records it is behind, and whether it is caught up. `directory` is the id of its data folder, "" where this
+    Kafka does not report it.
+    """
 
     id: int
     behind: int
     caught_up: bool
+    directory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """The metadata quorum. The leader's id is -1 where there is none."""
+    """The metadata quorum. The leader's id is -1 where there is none; observers follow, and have no vote."""
 
     leader: int
     voters: tuple[Voter, ...]
+    observers: tuple[Voter, ...] = ()
 
     def problem(self, voters: set[int]) -> str:
         """Return what is wrong where `voters` are the expected ids, or ""."""

@@ -30,6 +30,7 @@ DOWN_SECONDS = 60
 IN_USE_SECONDS = 2  # what still exists then has another reason than docker being slow
 RELEASE = {"network": "docker network disconnect -f {name} {user}", "volume": "docker rm -f {user}"}
 PAUSE_SECONDS = 0.1
+FROZEN, ISOLATED = "frozen: ", "isolated: "  # why a running container does not work
 
 
 class ComposeRuntime:
@@ -70,13 +71,18 @@ class ComposeRuntime:
             if not present or self._plan.pull == "always":
                 self._pull(image)
 
-    def up(self) -> None:
-        """Create and start the containers that don't run; one that is about to end is waited for."""
+    def up(self, names: Sequence[str] = ()) -> None:
+        """Create and start the containers of the nodes called `names` (all where there are none) that don't run.
+
+        One that is about to end is waited for.
+        """
+        for name in names:
+            self._container(name)
         if self._found and not self._examined:
             self._found -= self._await_ending()
         self._examined = True
         load_library()  # while docker works
-        self._engine.compose_up(self._file)
+        self._engine.compose_up(self._file, names)
 
     def start_again(self, node: str) -> bool:
         """Start a node that ended, once, where `up` found it running; return whether it was started."""
@@ -90,12 +96,40 @@ class ComposeRuntime:
     def stop(self, names: Sequence[str] = ()) -> None:
         """Stop the containers in parallel; their volumes stay."""
         self._found -= set(names or self._found)
-        wanted = {self._container(name) for name in names} or set(self._containers.values())
-        states = {self._containers[node.name]: node.state for node in self.nodes()}
-        running = [container for container, state in states.items() if container in wanted and state == "running"]
+        running = self._running_containers(names)
         running += [] if names else list(self._engine.containers(self._page))
         if running:
             self._engine.stop(running, STOP_SECONDS)
+
+    def kill(self, names: Sequence[str]) -> None:
+        """Send SIGKILL to the containers."""
+        self._found -= set(names)
+        self._engine.kill(self._running_containers(names))
+
+    def pause(self, names: Sequence[str]) -> None:
+        """Pause the containers."""
+        working = [
+            state.name
+            for state in self._states(names)
+            if state.state == "running" and not state.reason.startswith(FROZEN)
+        ]
+        self._engine.pause([self._containers[name] for name in working])
+
+    def isolate(self, names: Sequence[str]) -> None:
+        """Disconnect the containers from the lab's network."""
+        for state in self._states(names):
+            if state.state == "running" and not state.reason.startswith(ISOLATED):
+                self._engine.disconnect(self._plan.network, self._containers[state.name])
+
+    def resume(self, names: Sequence[str]) -> None:
+        """Unpause the containers, and connect them to the lab's network again."""
+        self._running_containers(names)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove the containers and their volumes."""
+        containers = [self._container(name) for name in names]
+        volumes = [f"{project_name(self._plan)}_{name}-data" for name in names]
+        self._engine.remove({"container": containers, "volume": volumes})
 
     def down(self) -> list[str]:
         """Remove containers, volumes and network at once, and return what was removed.
@@ -158,6 +192,20 @@ class ComposeRuntime:
         return Container(self._engine, self._container(node)).exec_interactive(argv, tty=tty)
 
     # -- parts -------------------------------------------------------------
+
+    def _states(self, names: Sequence[str]) -> list[NodeState]:
+        """The states of the nodes called `names`, of all where there are none. Raises SpecError for an unknown node."""
+        wanted = {self._container(name) for name in names}
+        return [state for state in self.nodes() if not wanted or self._containers[state.name] in wanted]
+
+    def _running_containers(self, names: Sequence[str]) -> list[str]:
+        """The containers that run, first unpaused and connected again: Docker neither stops nor kills a frozen one."""
+        running = [state for state in self._states(names) if state.state == "running"]
+        self._engine.unpause([self._containers[state.name] for state in running if state.reason.startswith(FROZEN)])
+        for state in running:
+            if state.reason.startswith(ISOLATED):
+                self._engine.connect(self._plan.network, self._containers[state.name], state.name)
+        return [self._containers[state.name] for state in running]
 
     def _running(self) -> set[str]:
         return {state.name for state in self.nodes() if state.state == "running"}
@@ -258,7 +306,7 @@ def _state(name: str, inspected: dict[str, Any] | None, plan: LabPlan) -> NodeSt
         return NodeState(name, "missing")
     state = inspected["State"]
     if state["Status"] in {"running", "paused", "restarting"}:
-        return NodeState(name, "running", reason="frozen: docker paused it" if state["Status"] == "paused" else "")
+        return NodeState(name, "running", reason=_why_idle(inspected, plan))
     code = int(state["ExitCode"])
     if state.get("OOMKilled"):
         limit = int(inspected["HostConfig"].get("Memory", 0)) // MEBIBYTE
@@ -266,6 +314,15 @@ def _state(name: str, inspected: dict[str, Any] | None, plan: LabPlan) -> NodeSt
     else:
         reason = str(state.get("Error") or "") or f"exit code {code}"
     return NodeState(name, "exited", code, reason, ended=_seconds(state.get("FinishedAt", "")))
+
+
+def _why_idle(inspected: dict[str, Any], plan: LabPlan) -> str:
+    """Why a running container does not work, or ""."""
+    if inspected["State"]["Status"] == "paused":
+        return f"{FROZEN}docker paused it"
+    if plan.network not in inspected.get("NetworkSettings", {}).get("Networks", {plan.network: {}}):
+        return f"{ISOLATED}not connected to the network {plan.network}"
+    return ""
 
 
 def _seconds(text: str) -> float | None:

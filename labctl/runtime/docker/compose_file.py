@@ -5,6 +5,7 @@ from __future__ import annotations
 from labctl.constants import TOOLS_FOLDER
 from labctl.engine_kinds import ENGINE_KINDS
 from labctl.kafka.broker_settings import COMMENTS, environment_name, node_settings
+from labctl.kafka.console_tools import format_options
 from labctl.kafka.security_settings import host_secrets
 from labctl.plan.model import LabPlan, NodePlan
 from labctl.plan.sizes import MEBIBYTE, heap_bytes
@@ -21,12 +22,17 @@ JAVA_OPTIONS = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 # keeps the address of a name for 30 s: a node that kept running would send its requests to the wrong node, for ever.
 FRESH_ADDRESSES = ["-Dsun.net.inetaddr.ttl=0", "-Dsun.net.inetaddr.negative.ttl=0"]
 LAUNCHER = "/etc/kafka/docker/run"
+# images of earlier versions of labctl have only the second
+START = (
+    f"start={TOOLS_FOLDER}/kafka-server-start.sh; "
+    f'[ -x $start ] || start="{TOOLS_FOLDER}/kafka-run-class.sh kafka.Kafka"'
+)
 
 
 def render_compose(plan: LabPlan) -> dict[str, str]:
     """Return the rendered files: {path in the lab's folder: text}."""
     memory = (2 * heap_bytes(plan.heap)) // MEBIBYTE + TOOLS_MEMORY
-    properties = {_properties_path(node): _properties(plan, node) for node in plan.nodes if plan.security}
+    properties = {_properties_path(node): _properties(plan, node) for node in plan.nodes if _is_mounted(plan)}
     return properties | {
         COMPOSE_FILE: render_template(
             "compose/docker-compose.yml.j2",
@@ -54,23 +60,33 @@ def _service(plan: LabPlan, node: NodePlan) -> dict[str, object]:
         "environment": _environment(plan, node),
         "mounts": _mounts(plan, node),
         "in_memory": [MOUNTED_CONFIG] if plan.security else [MOUNTED_CONFIG, secrets],
-        "command": _format_first(secrets) if plan.security else None,
+        "command": _format_first(plan, node) if _is_mounted(plan) else None,
         "published": [listener for listener in node.listeners if listener.name == "EXTERNAL"],
         "health_port": node.listeners[0].port,
     }
 
 
-def _format_first(secrets: str) -> str:
-    """The image's own launcher formats without users; it skips that where the storage is formatted already."""
+def _is_mounted(plan: LabPlan) -> bool:
+    """Whether the settings are a file: the format tool needs it before the node starts, with more options."""
+    return plan.security is not None or plan.dynamic_quorum
+
+
+def _format_first(plan: LabPlan, node: NodePlan) -> str:
+    """The image's own launcher formats without these options, and skips that where the storage is formatted already.
+
+    Its tool refuses the settings of a dynamic quorum even then: such a node starts without the launcher.
+    """
+    options = [*format_options(plan, node), *([f"@{node.secrets_folder}/format.args"] if plan.security else [])]
+    start = f"{START}; exec $start {MOUNTED_PROPERTIES}" if plan.dynamic_quorum else f"exec {LAUNCHER}"
     return (
         f'{TOOLS_FOLDER}/kafka-storage.sh format --cluster-id="$CLUSTER_ID" -g -c {MOUNTED_PROPERTIES} '
-        f"@{secrets}/format.args >/dev/null; exec {LAUNCHER}"
+        f"{' '.join(options)} >/dev/null; {start}"
     )
 
 
 def _environment(plan: LabPlan, node: NodePlan) -> list[tuple[str, str, str]]:
     """(variable, value, comment) of each setting; none where they are mounted as a file."""
-    if plan.security:
+    if _is_mounted(plan):
         return []
     settings = node_settings(plan, node)
     return [(environment_name(key), value, COMMENTS.get(key, "")) for key, value in settings.items()]
@@ -78,12 +94,8 @@ def _environment(plan: LabPlan, node: NodePlan) -> list[tuple[str, str, str]]:
 
 def _mounts(plan: LabPlan, node: NodePlan) -> list[tuple[str, str]]:
     """(path here, path in the container) of what a secure node reads."""
-    if not plan.security:
-        return []
-    return [
-        (f"./{_properties_path(node)}", MOUNTED_PROPERTIES),
-        (str(host_secrets(plan, node)), node.secrets_folder),
-    ]
+    mounts = [(f"./{_properties_path(node)}", MOUNTED_PROPERTIES)] if _is_mounted(plan) else []
+    return mounts + ([(str(host_secrets(plan, node)), node.secrets_folder)] if plan.security else [])
 
 
 def _properties_path(node: NodePlan) -> str:

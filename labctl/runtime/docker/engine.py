@@ -138,10 +138,10 @@ class Engine:
 
     # -- containers --------------------------------------------------------
 
-    def compose_up(self, file: Path) -> None:
-        """Create and start the services of docker-compose.yml."""
+    def compose_up(self, file: Path, services: Sequence[str] = ()) -> None:
+        """Create and start the services of docker-compose.yml, all where none is named."""
         with self._docker(CHANGE_SECONDS, mark=CREATOR_MARK, compose_files=[file]) as docker:
-            docker.compose.up(detach=True, quiet=True, pull="never")
+            docker.compose.up(list(services) or None, detach=True, quiet=True, pull="never")
 
     def containers(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what `docker inspect` prints of the containers `names`, without those that do not exist."""
@@ -223,6 +223,30 @@ class Engine:
         """Send SIGTERM to all, SIGKILL after `seconds`."""
         with self._docker(CHANGE_SECONDS) as docker:
             docker.container.stop(list(names), time=seconds)
+
+    def kill(self, names: Sequence[str]) -> None:
+        """Send SIGKILL to all."""
+        self._each("kill", names)
+
+    def pause(self, names: Sequence[str]) -> None:
+        """Freeze the processes of all."""
+        self._each("pause", names)
+
+    def unpause(self, names: Sequence[str]) -> None:
+        """Let the processes of all work again."""
+        self._each("unpause", names)
+
+    def disconnect(self, network: str, container: str) -> None:
+        """Disconnect a container from a network."""
+        self._output(["network", "disconnect", network, container], CHANGE_SECONDS)
+
+    def connect(self, network: str, container: str, alias: str) -> None:
+        """Connect a container to a network, where the others know it as `alias`."""
+        self._output(["network", "connect", "--alias", alias, network, container], CHANGE_SECONDS)
+
+    def _each(self, verb: str, names: Sequence[str]) -> None:
+        if names:
+            self._output(["container", verb, *names], CHANGE_SECONDS)
 
     def rss_bytes(self, container: str) -> int | None:
         """Return the resident memory of a container's processes in bytes; None where it just ended."""

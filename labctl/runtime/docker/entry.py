@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl.plan.model import LabPlan
+from labctl.plan.model import LabPlan, NodePlan
 from labctl.runtime.base import Progress, Runtime
 from labctl.spec.model import LabSpec
 
@@ -21,6 +21,13 @@ def render(plan: LabPlan) -> dict[str, str]:
     from labctl.runtime.docker.compose_file import render_compose
 
     return render_compose(plan)
+
+
+def settings_file(_plan: LabPlan, _node: NodePlan) -> str:
+    """Return the server.properties of a node, as a program inside it sees it, where it is a file."""
+    from labctl.runtime.docker.compose_file import MOUNTED_PROPERTIES
+
+    return MOUNTED_PROPERTIES
 
 
 def validate(_spec: LabSpec) -> None:

@@ -22,6 +22,7 @@ from labctl.version_lock import VersionLock, load_lock
 DEFAULT_BASE = "debian:bookworm-slim"
 REPOSITORY = "labctl/kafka"
 NO_BASE = {"no-registry", "no-such-image", "pull-limit"}
+STARTERS = ("kafka-run-class.sh", "kafka-server-start.sh")
 DOCKER_FILES = ("run", "train", "server.properties")
 # Kafka's wrapper reads and writes these files, even if nothing uses them; slf4j-simple logs here, not log4j2
 UNUSED_FILES = ("log4j2.yaml", "tools-log4j2.yaml")
@@ -83,7 +84,8 @@ def _write_context(folder: Path, lock: VersionLock, base: str) -> None:
     (folder / "Dockerfile").write_text(render_template("image/Dockerfile.j2", **values), encoding="utf-8")
     for name in ("bin", "docker"):
         (folder / name).mkdir()
-    _write_program(folder / "bin" / "kafka-run-class.sh", render_template("image/kafka-run-class.sh.j2", **values))
+    for name in STARTERS:
+        _write_program(folder / "bin" / name, render_template(f"image/{name}.j2", **values))
     for script, main_class in lock.scripts.items():
         use = CACHED_SCRIPTS.get(script, "consumer")
         text = render_template("image/tool.sh.j2", version=lock.kafka, script=script, use=use, main_class=main_class)

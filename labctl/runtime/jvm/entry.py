@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl.plan.model import LabPlan
+from labctl.plan.model import LabPlan, NodePlan
 from labctl.runtime.base import Progress, Runtime
 from labctl.spec.model import LabSpec
 
@@ -21,6 +21,11 @@ def render(plan: LabPlan) -> dict[str, str]:
     from labctl.runtime.jvm.node_files import render_nodes
 
     return render_nodes(plan)
+
+
+def settings_file(plan: LabPlan, node: NodePlan) -> str:
+    """Return the server.properties of a node, as a program inside it sees it."""
+    return str(Path(plan.state) / "files" / node.name / "server.properties")
 
 
 def validate(spec: LabSpec) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -58,11 +59,11 @@ class LocalRuntime:
         require_usable(self._plan.state)
         self._kafka = prepare(self._plan.kafka_version, self._progress)
 
-    def up(self) -> None:
-        """Start the nodes that don't run; one that is about to end is waited for.
+    def up(self, names: Sequence[str] = ()) -> None:
+        """Start the nodes called `names` (all where there are none) that don't run.
 
-        Raises LabError: HostError where a file can't be written or a program can't be started, RuntimeFailed where
-        Kafka's own tool can't format the storage, and what `prepare` raises.
+        One that is about to end is waited for. Raises LabError: HostError where a file can't be written or a program
+        can't be started, RuntimeFailed where Kafka's own tool can't format the storage, and what `prepare` raises.
         """
         if self._kafka is None:
             self.prepare()
@@ -71,9 +72,9 @@ class LocalRuntime:
             raise LabError("Kafka was not prepared")
         if self._found is None:
             self._await_ending()
-        stopped = [node for node in self._plan.nodes if self._process(node) is None]
+        stopped = [node for node in self._nodes(names) if self._process(node) is None]
         if self._found is None:
-            self._found = set(self._plan.node_names) - {node.name for node in stopped}
+            self._found = {node.name for node in self._plan.nodes if self._process(node)}
         with file_errors(self._plan.state, REMEDY):
             for node in stopped:
                 jvm_node.set_up(kafka, self._plan, node, self._files / node.name)
@@ -108,9 +109,40 @@ class LocalRuntime:
     def stop(self, names: Sequence[str] = ()) -> None:
         """Send SIGTERM to the nodes in parallel, SIGKILL to those that don't end."""
         self._found = (self._found or set()) - set(names) if names else set()
-        processes.kill(processes.terminate(self._running(names), STOP_SECONDS))
+        running = self._running(names)
+        processes.resume(running)  # a frozen one would never act on SIGTERM
+        processes.kill(processes.terminate(running, STOP_SECONDS))
         if not names:
             processes.kill(processes.nodes_of_lab(self._plan.state))
+
+    def kill(self, names: Sequence[str]) -> None:
+        """Send SIGKILL to the nodes."""
+        self._found = (self._found or set()) - set(names)
+        processes.kill(self._running(names))
+
+    def pause(self, names: Sequence[str]) -> None:
+        """Send SIGSTOP to the nodes."""
+        processes.suspend(self._running(names))
+
+    def isolate(self, names: Sequence[str]) -> None:
+        """Raise SpecError: the nodes share the network of this machine."""
+        nodes = ", ".join(node.name for node in self._nodes(names))
+        raise SpecError(
+            [f"{nodes} can't be isolated: the nodes of the local runtime share the network of this machine"],
+            "labctl node pause freezes a node, or use a lab in Docker: --runtime compose",
+        )
+
+    def resume(self, names: Sequence[str]) -> None:
+        """Send SIGCONT to the nodes."""
+        processes.resume(self._running(names))
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Kill the nodes, and delete their folders. Raises HostError where a file can't be deleted."""
+        self.kill(names)
+        for name in names:
+            self._children.pop(name, None)
+            with file_errors(self._folder(name), REMEDY), contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self._folder(name))
 
     def down(self) -> list[str]:
         """Kill every process of the lab, and return what was killed.
@@ -194,6 +226,10 @@ class LocalRuntime:
                 return node
         raise SpecError([f"there is no node {name}; there are {', '.join(self._plan.node_names)}"])
 
+    def _nodes(self, names: Sequence[str]) -> Sequence[NodePlan]:
+        """The nodes called `names`, all where there are none."""
+        return [self._node(name) for name in names] or self._plan.nodes
+
     def _folder(self, node: str) -> Path:
         return jvm_node.node_folder(self._plan, self._node(node))
 
@@ -247,8 +283,7 @@ class LocalRuntime:
         processes.kill(list(ending.values()))
 
     def _running(self, names: Sequence[str]) -> list[psutil.Process]:
-        nodes = [self._node(name) for name in names] or self._plan.nodes
-        return [process for node in nodes if (process := self._process(node))]
+        return [process for node in self._nodes(names) if (process := self._process(node))]
 
     def _crashed(self, node: str, code: int | None) -> bool:
         """Whether its JVM crashed, or ended with an error before Kafka logged a line."""

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 from labctl.errors import RuntimeFailed
+from labctl.kafka.console_tools import format_options
 from labctl.kafka.security_settings import host_secrets
 from labctl.kafka_ids import encoded_id
 from labctl.plan.model import CONTROLLER, LabPlan, NodePlan
@@ -36,13 +37,41 @@ def make_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) 
     data = node_folder(plan, node) / "data"
     if (data / IDS).exists():
         return
+    if plan.dynamic_quorum:
+        _make_dynamic_storage(kafka, plan, node, files)
+        return
     if CONTROLLER in node.roles or not has(kafka.version, "bootstrap snapshot"):
         template = _formatted(kafka, plan) if plan.security else kafka.storage
         if template is None:
             format_storage(kafka, plan, node, files)
             return
         copy_records(kafka.version, Path(template), data)
-    ids = {"cluster.id": plan.cluster_id, "directory.id": encoded_id(uuid.uuid4()), "node.id": node.id, "version": 1}
+    _write_ids(plan, node, data)
+
+
+def _make_dynamic_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path) -> None:
+    """The storage of a node whose quorum can change: only the voters of the beginning know each other from it."""
+    data = node_folder(plan, node) / "data"
+    others = [node_folder(plan, other) / "data" for other in plan.nodes if other.directory_id and other is not node]
+    formatted = next((folder for folder in others if (folder / IDS).exists() and _has_begun(folder) is False), None)
+    if node.directory_id and formatted:
+        for checkpoint in formatted.rglob("*.checkpoint"):
+            target = data / checkpoint.relative_to(formatted)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(checkpoint, target)
+        _write_ids(plan, node, data)
+    else:
+        format_storage(kafka, plan, node, files)
+
+
+def _has_begun(data: Path) -> bool:
+    """Whether a node has run on its storage."""
+    return any((data / "__cluster_metadata-0").glob("*.log"))
+
+
+def _write_ids(plan: LabPlan, node: NodePlan, data: Path) -> None:
+    directory = node.directory_id or encoded_id(uuid.uuid4())
+    ids = {"cluster.id": plan.cluster_id, "directory.id": directory, "node.id": node.id, "version": 1}
     (data / IDS).write_text("".join(f"{key}={value}\n" for key, value in ids.items()))
 
 
@@ -63,6 +92,7 @@ def format_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, files: Path
         kafka.scripts["kafka-storage.sh"],
     ]
     command = [*java, "format", "-t", plan.cluster_id, "-c", str(files / "server.properties")]
+    command += format_options(plan, node)
     if plan.security:
         command.append(f"@{host_secrets(plan, node) / 'format.args'}")
     try:

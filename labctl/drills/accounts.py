@@ -1,5 +1,7 @@
 """The accounts of a writer and a reader: which acknowledged records are lost, duplicated or out of order."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +19,7 @@ class Balance:
 
     @property
     def faulty(self) -> bool:
-        """Whether Kafka, or labctl, broke a promise."""
+        """Whether a promise was broken."""
         return bool(self.lost or self.duplicated or self.out_of_order)
 
 

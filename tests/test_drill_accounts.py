@@ -1,8 +1,8 @@
-"""The accounts of `make chaos`: they can find a fault."""
+"""The accounts of a drill and of `make chaos`: they can find a fault."""
 
 import pytest
 
-from tests.chaos.accounts import Balance, balance, total
+from labctl.drills.accounts import Balance, balance, total
 
 
 @pytest.mark.parametrize(

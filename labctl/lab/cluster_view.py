@@ -1,0 +1,127 @@
+"""What a lab's Kafka reports of itself at one moment: its brokers, its quorum, the leader and ISR of each partition."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from labctl.errors import KafkaFailed
+from labctl.kafka.client import KafkaClient, Quorum, Voter, connection_error
+from labctl.lab.existing import connect
+from labctl.plan.model import LabPlan
+from labctl.results import Partition
+from labctl.runtime.base import NodeState
+
+CONNECT_SECONDS = 2.0
+LATE = ("RequestTimedOutError", "no response within")
+ANSWER_SECONDS = 3.0  # without a majority of the voters nobody responds for the quorum
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What Kafka reports. `brokers` are the registered and unfenced ones.
+
+    `problem` is why it reports nothing, or, where the quorum alone is missing, why that is.
+    """
+
+    brokers: frozenset[int] = frozenset()
+    topics: Mapping[str, tuple[Partition, ...]] = field(default_factory=dict)
+    quorum: Quorum | None = None
+    problem: str = ""
+
+    @property
+    def partitions(self) -> dict[str, Partition]:
+        """Every partition by its name, TOPIC-NUMBER."""
+        return {f"{topic}-{each.number}": each for topic, partitions in self.topics.items() for each in partitions}
+
+    @property
+    def without_leader(self) -> list[str]:
+        """The partitions that can't be written or read now."""
+        return [name for name, partition in self.partitions.items() if partition.leader < 0]
+
+    @property
+    def isr_not_full(self) -> list[str]:
+        """The partitions with fewer replicas in the ISR than there are."""
+        return [name for name, each in self.partitions.items() if set(each.in_sync) != set(each.replicas)]
+
+    def led_by(self, broker: int) -> int:
+        """Return the number of partitions that `broker` leads."""
+        return sum(partition.leader == broker for partition in self.partitions.values())
+
+
+def view_of(plan: LabPlan, states: Sequence[NodeState]) -> ClusterView:
+    """Return what Kafka reports, asked where its nodes work. Raises HostError where its password can't be read."""
+    addresses = dict(zip([node.id for node in plan.brokers], plan.host_addresses, strict=True))
+    problems = {broker: connection_error(addresses[broker]) for broker in working_brokers(plan, states)}
+    responding = [broker for broker, problem in problems.items() if not problem]
+    if not responding:
+        return ClusterView(problem=next(iter(problems.values()), None) or "no broker runs")
+    with connect_to(plan, responding) as client:
+        return read_view(client)
+
+
+def working_brokers(plan: LabPlan, states: Sequence[NodeState]) -> list[int]:
+    """Return the ids of the brokers whose nodes run and are not frozen."""
+    working = {state.name for state in states if works(state)}
+    return [node.id for node in plan.brokers if node.name in working]
+
+
+def works(state: NodeState) -> bool:
+    """Return whether a node runs and is not frozen."""
+    return state.state == "running" and not state.reason
+
+
+def connect_to(plan: LabPlan, brokers: Collection[int], answer: float = ANSWER_SECONDS) -> KafkaClient:
+    """Return a client that asks only `brokers`: one that is frozen would accept the connection, and never respond.
+
+    Raises HostError where the lab's password can't be read.
+    """
+    return connect(plan, CONNECT_SECONDS, answer, brokers)
+
+
+def read_view(client: KafkaClient) -> ClusterView:
+    """Return what Kafka reports now. Raises nothing: where Kafka does not respond, `problem` says why."""
+    return with_quorum(read_brokers(client), client)
+
+
+def read_brokers(client: KafkaClient) -> ClusterView:
+    """Return what the brokers report, without the quorum, which may take long. Raises nothing."""
+    try:
+        return ClusterView(frozenset(client.broker_endpoints()), client.topics())
+    except KafkaFailed as error:
+        return ClusterView(problem=error.message)
+
+
+def with_quorum(view: ClusterView, client: KafkaClient) -> ClusterView:
+    """Return the view with the quorum. Raises nothing.
+
+    Where the leader of the quorum is frozen, brokers go on waiting for its response for 30 s
+    (controller.socket.timeout.ms), also when another voter leads.
+    """
+    if view.problem:
+        return view
+    try:
+        return replace(view, quorum=client.quorum())
+    except KafkaFailed as error:
+        late = any(words in error.message for words in LATE)
+        problem = f"no broker reports the quorum within {ANSWER_SECONDS:.0f} s" if late else error.message
+        return replace(view, problem=problem)
+
+
+def quorum_document(quorum: Quorum) -> dict[str, Any]:
+    """Return the quorum for JSON."""
+
+    def listed(replicas: Sequence[Voter]) -> list[dict[str, Any]]:
+        return [{"id": each.id, "behind": each.behind, "caught_up": each.caught_up} for each in replicas]
+
+    return {"leader": quorum.leader, "voters": listed(quorum.voters), "observers": listed(quorum.observers)}
+
+
+def partitions_document(view: ClusterView) -> dict[str, Any]:
+    """Return the numbers of the partitions for JSON."""
+    return {
+        "total": len(view.partitions),
+        "without_leader": len(view.without_leader),
+        "isr_not_full": len(view.isr_not_full),
+    }

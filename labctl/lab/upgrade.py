@@ -1,0 +1,157 @@
+"""A lab on a newer Kafka without an interruption: one node after another, then the feature levels of the cluster."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from labctl.constants import ADMIN
+from labctl.errors import KafkaFailed, LabStopped, RuntimeFailed, SpecError
+from labctl.kafka.client import KafkaClient
+from labctl.kafka.console_tools import feature_levels
+from labctl.kafka.whole_cluster import require_whole
+from labctl.lab.cluster_view import works
+from labctl.lab.existing import LOCK_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
+from labctl.lab.rendered_files import write_rendered_files
+from labctl.plan.model import LabPlan
+from labctl.runtime.access import validate
+from labctl.runtime.base import Progress
+from labctl.spec.loader import with_overrides
+from labctl.state.store import LabStore
+from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.versions import version_tuple
+
+ANSWER_SECONDS = 20.0  # a response about the quorum waits for the election of its leader
+FINALIZE_SECONDS = 60.0
+FEATURE_LEVEL = re.compile(r"^([a-z.]+\.version)=(\d+)", re.MULTILINE)
+OTHER_FEATURES = {"kraft.version"}  # voters that are named in the settings have level 0 (KIP-853)
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What an upgrade did. `nodes` has the seconds of each node, until it had its place in the cluster again.
+
+    `before` and `after` are the feature levels of the cluster; `finalized`: the lab can't go back any more.
+    """
+
+    lab: str
+    before_version: str
+    version: str
+    nodes: Mapping[str, float]
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    finalized: bool
+
+
+def upgrade(name: str, version: str, store: LabStore, progress: Progress, *, finalize: bool = True) -> Upgrade:
+    """Upgrade a running lab to a newer Kafka, and return what was done.
+
+    Repeated after an interruption, it goes on. Raises SpecError for a version that can't be upgraded to, LabStopped
+    where not all nodes work; HostError, RuntimeFailed where the new Kafka can't be prepared, before any node is
+    stopped; ReadinessTimeout with the node that does not come back, LabError.
+    """
+    with store.locked(name, doing="upgrade", seconds=LOCK_SECONDS, note=progress.note):
+        old = open_lab(name, store, progress)
+        new = prepare_upgrade(old, version, progress)
+        with connect(old.plan) as client:
+            before = _levels(client)
+        nodes = dict(upgrade_nodes(old, new, store, progress.note, finalize=finalize))
+        with connect(new.plan) as client:
+            after = _levels(client)
+        return Upgrade(name, old.plan.kafka_version, version, nodes, before, after, finalize)
+
+
+def upgrade_nodes(
+    old: ExistingLab, new: ExistingLab, store: LabStore, note: Callable[[str], None], *, finalize: bool
+) -> Iterator[tuple[str, float]]:
+    """Upgrade the nodes of a lab that `prepare_upgrade` prepared; yield the name of each, and its seconds.
+
+    At the end the features are finalized. Raises ReadinessTimeout with the node that does not come back, LabError.
+    """
+    record = store.save(replace(old.record, spec=new.record.spec))
+    yield from roll(old, new, note)
+    if finalize:
+        finalize_kafka(new, note)
+        store.save(replace(record, identity=replace(record.identity, kafka_version=new.plan.kafka_version)))
+
+
+def prepare_upgrade(lab: ExistingLab, version: str, progress: Progress) -> ExistingLab:
+    """Return the lab as it will be, with the new Kafka downloaded or pulled.
+
+    Raises SpecError for a version that can't be upgraded to, LabStopped where not all nodes work; HostError,
+    RuntimeFailed where the new Kafka can't be prepared.
+    """
+    plan = lab.plan
+    if version_tuple(version) < version_tuple(plan.kafka_version):
+        raise SpecError(
+            [f"the lab {plan.name} runs Kafka {plan.kafka_version}: an upgrade leads to a newer one, not {version}"],
+            f"before an upgrade is finalized: labctl stop --name {plan.name}, then labctl up --kafka {version}",
+        )
+    if away := [state.name for state in lab.runtime.nodes() if not works(state)]:
+        raise LabStopped(f"not all nodes of the lab {plan.name} work: {', '.join(away)}", "labctl up starts them")
+    spec = with_overrides(recorded_spec(lab.record), kafka=version, trusted=True)
+    validate(spec, lab.record.runtime)
+    new = with_spec(replace(lab.record, spec=spec.model_dump(mode="json")), spec, progress)
+    new.runtime.prepare()
+    return new
+
+
+def roll(old: ExistingLab, new: ExistingLab, note: Callable[[str], None]) -> Iterator[tuple[str, float]]:
+    """Stop each node, and start it with the new Kafka when the others have a full ISR; yield its name and seconds.
+
+    Isolated controllers come first. Raises ReadinessTimeout with the node that does not come back, LabError.
+    """
+    write_rendered_files(new)
+    brokers = {node.name for node in new.plan.brokers}
+    for node in sorted(new.plan.nodes, key=lambda node: node.name in brokers):
+        await_whole(old.plan, node.name)
+        began = time.monotonic()
+        old.runtime.stop([node.name])
+        new.runtime.up([node.name])
+        await_whole(new.plan, node.name)
+        seconds = round(time.monotonic() - began, 2)
+        note(f"{node.name} runs Kafka {new.plan.kafka_version} ({seconds:.1f} s)")
+        yield node.name, seconds
+
+
+def await_whole(plan: LabPlan, node: str) -> None:
+    """Wait until every broker is registered, each ISR full, each voter caught up, and each preferred leader leads.
+
+    Raises ReadinessTimeout with what is missing.
+    """
+    with connect(plan, 2, ANSWER_SECONDS) as client:
+
+        def probe() -> None:
+            try:
+                require_whole(client, [node.id for node in plan.brokers], [voter.id for voter in plan.voters])
+            except KafkaFailed as error:
+                client.close()
+                raise NotReady(error.message) from error
+
+        wait_until(probe, what=f"expected {node} in its place", deadline=Deadline.after(plan.timeout))
+
+
+def finalize_kafka(lab: ExistingLab, note: Callable[[str], None]) -> None:
+    """Set the feature levels of the cluster to those of its Kafka.
+
+    Raises RuntimeFailed with the output of the tool that knows them, KafkaFailed where the cluster refuses.
+    """
+    plan = lab.plan
+    node = plan.brokers[0]
+    config = f"{node.secrets_folder}/{ADMIN}.properties" if plan.security else None
+    command = feature_levels(plan.internal_bootstrap, plan.kafka_version, config)
+    done = lab.runtime.exec(node.name, command, None, FINALIZE_SECONDS)
+    output = (done.stdout + done.stderr).decode(errors="replace")
+    if done.exit_code != 0:
+        raise RuntimeFailed(done.command, done.exit_code, output, "labctl upgrade tries it again")
+    wanted = {name: int(level) for name, level in FEATURE_LEVEL.findall(output) if name not in OTHER_FEATURES}
+    with connect(plan, answer=ANSWER_SECONDS) as client:
+        now = _levels(client)
+        client.update_features({name: level for name, level in wanted.items() if level > now.get(name, 0)})
+    note(f"the features of Kafka {plan.kafka_version} are finalized")
+
+
+def _levels(client: KafkaClient) -> dict[str, int]:
+    return {name: finalized for name, (finalized, _highest) in sorted(client.features().items())}

@@ -1,0 +1,1 @@
+"""A TCP proxy before the brokers' external listeners, which makes the network's faults on purpose."""

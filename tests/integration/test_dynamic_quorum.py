@@ -1,0 +1,115 @@
+"""`labctl controller` in both runtimes: voters come and go while a program writes."""
+
+import threading
+
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from tests.integration.labs import compose_lab
+
+pytestmark = [pytest.mark.timeout(400)]
+
+LOCAL = "kafka: {brokers: 1, controllers: 3, quorum: dynamic}\nlisteners: {external: {port: auto}}\nui: {kind: none}\n"
+COMPOSE = compose_lab("voters", ", brokers: 1, controllers: 3, quorum: dynamic")
+TOPIC = "orders"
+RUNTIMES = [pytest.param("local", marks=pytest.mark.local), pytest.param("compose", marks=pytest.mark.docker)]
+
+
+class Writer(threading.Thread):
+    """Writes numbers until it ends; `acknowledged` has those that Kafka acknowledged."""
+
+    def __init__(self, bootstrap):
+        super().__init__(daemon=True)
+        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5})
+        self._ending = threading.Event()
+        self.acknowledged, self.errors = [], []
+
+    def run(self):
+        number = 0
+        while not self._ending.wait(0.01):
+            self._producer.produce(TOPIC, str(number), partition=0, on_delivery=self._delivered)
+            self._producer.poll(0)
+            number += 1
+        self._producer.flush(60)
+
+    def _delivered(self, error, message):
+        (self.errors if error else self.acknowledged).append(error or int(message.value()))
+
+    def end(self):
+        self._ending.set()
+        self.join(90)
+
+
+def numbers(bootstrap):
+    """Return all numbers in the topic, in their order."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "numbers", "auto.offset.reset": "earliest"})
+    consumer.subscribe([TOPIC])
+    found, empty = [], 0
+    while empty < 3:
+        messages = consumer.consume(1000, 3.0)
+        empty = 0 if messages else empty + (1 if found else 0)
+        values = [message.value() or b"" for message in messages if not message.error()]
+        found += [int(value) for value in values if value.isdigit()]
+    consumer.close()
+    return found
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_voters_come_and_go_while_a_program_writes(request, runtime):
+    """Nothing is lost or written twice; afterwards the lab stops, resumes and passes its checks with other voters."""
+    labctl = request.getfixturevalue("labctl" if runtime == "local" else "engine_labctl")
+    labctl.spec(LOCAL if runtime == "local" else COMPOSE)
+    labctl.run("up", check=True)
+    bootstrap = labctl.json("status")["endpoints"]["external"]
+    writer = Writer(bootstrap)
+    writer.start()
+    try:
+        added = labctl.json("controller", "add")
+        assert (added["node"], len(added["quorum"]["voters"])) == ("controller-4", 4)
+        labctl.run("node", "kill", "controller-1", check=True)
+        removed = labctl.json("controller", "remove", "controller-1")
+        assert sorted(voter["id"] for voter in removed["quorum"]["voters"]) == [102, 103, 104]
+        leader = removed["quorum"]["leader"]
+        labctl.run("controller", "add", check=True)
+        labctl.run("controller", "remove", f"controller-{leader - 100}", check=True)
+    finally:
+        writer.end()
+    assert writer.errors == []
+    assert len(writer.acknowledged) > 100
+    assert numbers(bootstrap) == writer.acknowledged
+    labctl.run("stop", check=True)
+    labctl.run("up", check=True)
+    labctl.run("check", check=True)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_without_a_majority_nothing_is_decided_and_up_is_the_way_back(request, runtime):
+    """`controller` refuses at once, `status` says what does not respond."""
+    labctl = request.getfixturevalue("labctl" if runtime == "local" else "engine_labctl")
+    labctl.spec(LOCAL if runtime == "local" else COMPOSE)
+    labctl.run("up", check=True)
+    labctl.run("node", "kill", "controller-1", check=True)
+    away = labctl.json("node", "kill", "controller-2")
+    assert away["detail"] == "1 of 3 voters run: without a majority the quorum has no leader"
+    labctl.run("up", check=True)
+    assert len(labctl.json("status")["quorum"]["voters"]) == 3
+
+
+@pytest.mark.local
+def test_a_secure_dynamic_quorum(labctl):
+    """Controllers authenticate each other by certificate, and the key that signs these is not kept."""
+    labctl.spec(LOCAL + "security: {protocol: sasl_ssl}\n")
+    labctl.run("up", check=True)
+    done = labctl.run("controller", "add")
+    assert (done.returncode, "a CA whose key is not kept" in done.stderr) == (2, True)
+    labctl.run("controller", "remove", "controller-2", check=True)
+    labctl.run("check", check=True)
+
+
+@pytest.mark.local
+def test_combined_nodes_may_have_a_dynamic_quorum(labctl):
+    """Its voters stay, and the lab passes its checks on the oldest Kafka that has one."""
+    labctl.spec('kafka: {brokers: 3, quorum: dynamic, version: "4.1.2"}\nlisteners: {external: {port: auto}}\n')
+    labctl.run("up", check=True, timeout=300)
+    done = labctl.run("controller", "add")
+    assert (done.returncode, "combined nodes" in done.stderr) == (2, True)
