@@ -24,7 +24,7 @@ from labctl.spec.model import default_spec
 RECORDS, RECORD_BYTES, RECORDS_PER_SECOND = 50_000, 1000, 10_000  # 10 MB a second
 REQUESTS = 500
 LIMIT = 120  # seconds
-SENT = re.compile(r"50000 records sent, ([\d.]+) records/sec")
+SENT = re.compile(rf"{RECORDS} records sent, ([\d.]+) records/sec")
 STRAIGHT, PROXIED = "straight", "through labctl's proxy"
 LATENCY_GOAL = 0.001  # seconds more for a request and its response
 RATIO_GOAL = 1.05

@@ -167,7 +167,6 @@ class DrillRun:
     failed: Mapping[str, int] = field(default_factory=dict)
     events: tuple[DrillEvent, ...] = ()
     rates: tuple[tuple[float, int, int], ...] = ()
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,16 @@ import json
 import pytest
 
 from labctl.cli.node_output import change_document, change_text
+from labctl.cli.status_output import quorum_line
 from labctl.errors import LabStopped, SpecError
+from labctl.kafka.client import Quorum, Voter
 from labctl.kafka.preferred_leaders import not_preferred, restore_preferred_leaders
 from labctl.lab import lifecycle
+from labctl.lab.cluster_view import quorum_document
 from labctl.lab.nodes import NODE_ACTIONS, change_node
 from labctl.lab.reporter import NullReporter
 from labctl.results import Partition
+from labctl.runtime.base import NodeState
 from labctl.system.waiting import NotReady
 from tests.fake_lab import TEXT
 
@@ -128,3 +132,31 @@ def test_preferred_leaders_are_elected_until_they_lead():
     with pytest.raises(NotReady, match="other leaders than the preferred ones: a-0"):
         restore_preferred_leaders(kafka)  # type: ignore[arg-type]
     assert kafka.elected == {"a": [0]}
+
+
+@pytest.mark.parametrize(
+    ("state", "hindrance"),
+    [
+        (NodeState("broker", "running"), ""),
+        (NodeState("broker", "running", reason="frozen: docker paused it"), "frozen"),
+        (NodeState("broker", "running", reason="isolated: not connected to the network lab"), "isolated"),
+        (NodeState("broker", "exited", 137, "exit code 137"), ""),
+    ],
+)
+def test_why_a_running_node_does_not_work(state, hindrance):
+    """A node that ended has its reason, and is neither frozen nor isolated."""
+    assert state.hindrance == hindrance
+
+
+@pytest.mark.parametrize(
+    ("quorum", "line"),
+    [
+        ((2, (0, 0, 0)), "quorum: leader 2, 3 of 3 voters caught up"),
+        ((-1, (0, 30, 0)), "quorum: leader none, 2 of 3 voters caught up (voter 2 is 30 records behind)"),
+    ],
+)
+def test_the_quorum_is_one_line(quorum, line):
+    """The same of `status`, `node` and `controller`."""
+    leader, behind = quorum
+    voters = tuple(Voter(number, records, records == 0) for number, records in enumerate(behind, 1))
+    assert quorum_line(quorum_document(Quorum(leader, voters))) == line

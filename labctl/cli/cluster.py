@@ -1,4 +1,4 @@
-"""Commands that break a cluster on purpose, or change it while it runs: node, drill, upgrade."""
+"""Commands that break a cluster on purpose, or change it while it runs: node, drill, upgrade, controller."""
 
 from __future__ import annotations
 

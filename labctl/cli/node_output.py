@@ -1,12 +1,12 @@
-"""The output of `labctl node`, for people and for programs."""
+"""The output of `labctl node`, `upgrade` and `controller`, for people and for programs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from labctl.cli.output import print_json, print_text
-from labctl.cli.status_output import partitions_line
-from labctl.lab.cluster_view import ClusterView, partitions_document, quorum_document
+from labctl.cli.status_output import partitions_line, quorum_line
+from labctl.lab.cluster_view import partitions_document, quorum_document
 from labctl.lab.controllers import QuorumChange
 from labctl.lab.nodes import NODE_ACTIONS, NodeChange
 from labctl.lab.upgrade import Upgrade
@@ -25,7 +25,10 @@ def change_text(change: NodeChange) -> str:
     else:
         lines = [f"{past} {node}; Kafka reports it after {change.noticed:.1f} s"]
     lines += [f"  {state.name}: {state.state} {state.reason}".rstrip() for state in change.nodes]
-    lines += _quorum_lines(change.after)
+    if change.after.quorum:
+        lines.append(f"  {quorum_line(quorum_document(change.after.quorum))}")
+    elif change.after.problem:
+        lines.append(f"  quorum: not known: {change.after.problem}")
     if not change.after.topics:
         return "\n".join(lines) + "\n"
     lines.append(f"  {partitions_line(partitions_document(change.after))}")
@@ -54,7 +57,7 @@ def show_quorum(change: QuorumChange, as_json: bool) -> None:
         document = {"lab": change.lab, "node": change.node, "action": change.action}
         print_json(document | {"quorum": quorum_document(change.quorum)})
         return
-    lines = [f"{change.action} {change.node}", *_quorum_lines(ClusterView(quorum=change.quorum))]
+    lines = [f"{change.action} {change.node}", f"  {quorum_line(quorum_document(change.quorum))}"]
     lines.append(f"  set kafka.controllers to {len(change.quorum.voters)} in lab.yaml, if the lab has one")
     print_text("\n".join(lines) + "\n")
 
@@ -82,16 +85,6 @@ def change_document(change: NodeChange) -> dict[str, Any]:
             if name in before and _differs(before[name], now)
         ],
     }
-
-
-def _quorum_lines(view: ClusterView) -> list[str]:
-    if view.quorum is None:
-        return [f"  quorum: not known: {view.problem}"] if view.problem else []
-    behind = [f"voter {voter.id} is {voter.behind} records behind" for voter in view.quorum.voters if voter.behind]
-    leader = view.quorum.leader if view.quorum.leader >= 0 else "none"
-    caught_up = sum(voter.caught_up for voter in view.quorum.voters)
-    line = f"  quorum: leader {leader}, {caught_up} of {len(view.quorum.voters)} voters caught up"
-    return [f"{line} ({', '.join(behind)})" if behind else line]
 
 
 def _changed(change: NodeChange) -> list[str]:

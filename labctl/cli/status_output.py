@@ -37,10 +37,10 @@ def status_text(document: dict[str, Any]) -> str:
         lines.append(f"  {UI_NAMES[page['kind']]}: {page['url']}; {state}")
     if proxy := document["proxy"]:
         state = " ".join(filter(None, (proxy["state"], memory(proxy["memory"]))))
-        lines.append(f"  proxy: {state}; {'; '.join(proxy['faults']) or 'no fault'}")
+        faults = "; ".join(proxy["faults"]) or "no fault"
+        lines.append(f"  proxy: {state}; {faults}" if proxy["state"] == "running" else f"  proxy: {state}")
     if quorum := document["quorum"]:
-        caught_up = sum(voter["caught_up"] for voter in quorum["voters"])
-        lines.append(f"  quorum: leader {quorum['leader']}, {caught_up} of {len(quorum['voters'])} voters caught up")
+        lines.append(f"  {quorum_line(quorum)}")
     if partitions := document["partitions"]:
         lines.append(f"  {partitions_line(partitions)}")
     return "\n".join(lines) + "\n"
@@ -52,6 +52,17 @@ def partitions_line(partitions: Mapping[str, int]) -> str:
     if not without and not short:
         return f"partitions: {total:,}, each with a leader and a full ISR"
     return f"partitions: {total:,}, {without:,} without a leader, {short:,} without a full ISR"
+
+
+def quorum_line(quorum: Mapping[str, Any]) -> str:
+    """Return who leads the quorum, and which voters are behind, in one line; `quorum` as in the JSON document."""
+    voters = quorum["voters"]
+    leader = quorum["leader"] if quorum["leader"] >= 0 else "none"
+    behind = ", ".join(
+        f"voter {voter['id']} is {voter['behind']} records behind" for voter in voters if voter["behind"]
+    )
+    line = f"quorum: leader {leader}, {sum(voter['caught_up'] for voter in voters)} of {len(voters)} voters caught up"
+    return f"{line} ({behind})" if behind else line
 
 
 def _leads(node: Mapping[str, Any]) -> str:

@@ -10,13 +10,14 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from labctl.drills.traffic import Traffic
-from labctl.errors import KafkaFailed, LabError
+from labctl.errors import LabError
 from labctl.kafka.client import KafkaClient
+from labctl.kafka.waiting import wait_for_kafka
 from labctl.kafka.whole_cluster import require_whole
 from labctl.plan.sizes import MEBIBYTE
 from labctl.results import DrillEvent, Partition
 from labctl.system.parallel import BackgroundJob
-from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.system.waiting import Deadline, NotReady
 
 T = TypeVar("T")
 
@@ -251,11 +252,4 @@ class Scene:
         return described
 
     def _await(self, probe: Callable[[], T], what: str, seconds: float = STEP_SECONDS) -> T:
-        def attempt() -> T:
-            try:
-                return probe()
-            except KafkaFailed as error:
-                self._client.close()
-                raise NotReady(error.message) from error
-
-        return wait_until(attempt, what=f"expected {what}", deadline=Deadline.after(seconds)).result
+        return wait_for_kafka(self._client, probe, what=f"expected {what}", deadline=Deadline.after(seconds))

@@ -14,55 +14,33 @@ from labctl.errors import SpecError
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A drill; `about` says what it does, for people."""
+    """A drill: its name, the function that makes its faults, and whether the lab has another Kafka afterwards."""
 
     name: str
-    about: str
     run: Callable[[Scene], str]
-    upgrades: bool = False  # the lab has another Kafka afterwards
+    upgrades: bool = False
 
 
 def leader(scene: Scene) -> str:
     """Kill the leader of a partition, and return its name."""
-    target = scene.leader_of()
-    scene.kill(target)
-    scene.await_leaders()
-    scene.await_flow()
-    _bring_back(scene, target)
-    return scene.nodes.name(target)
+    return _without(scene, scene.leader_of(), scene.kill)
 
 
 def controller(scene: Scene) -> str:
     """Kill the leader of the metadata quorum, and return its name."""
-    target = scene.quorum_leader()
-    scene.kill(target)
-    scene.await_quorum()
-    scene.await_leaders()
-    scene.await_flow()
-    _bring_back(scene, target)
-    return scene.nodes.name(target)
+    return _without(scene, scene.quorum_leader(), scene.kill, votes=True)
 
 
 def broker(scene: Scene) -> str:
     """Stop a broker as an operator does, and return its name: it hands its partitions over before it ends."""
-    target = scene.leader_of()
-    scene.stop(target)
-    scene.await_leaders()
-    scene.await_flow()
-    _bring_back(scene, target)
-    return scene.nodes.name(target)
+    return _without(scene, scene.leader_of(), scene.stop)
 
 
 def rolling(scene: Scene) -> str:
     """Stop and start each node, one after another, and return how many."""
     names = {**scene.nodes.voters, **scene.nodes.brokers}
     for node in sorted(names, reverse=True):  # isolated controllers first
-        scene.stop(node)
-        if node in scene.nodes.voters:
-            scene.await_quorum()
-        scene.await_leaders()
-        scene.await_flow()
-        _bring_back(scene, node)
+        _without(scene, node, scene.stop, votes=node in scene.nodes.voters)
     return f"{len(names)} nodes"
 
 
@@ -84,13 +62,9 @@ def partitions(scene: Scene) -> str:
     scene.note_memory()
     scene.create_partitions()
     scene.note_memory()
-    target = scene.leader_of()
-    scene.kill(target)
-    scene.await_leaders()
-    scene.await_flow()
-    _bring_back(scene, target)
+    target = _without(scene, scene.leader_of(), scene.kill)
     scene.delete_partitions()
-    return scene.nodes.name(target)
+    return target
 
 
 def upgrade(scene: Scene) -> str:
@@ -100,22 +74,29 @@ def upgrade(scene: Scene) -> str:
     return f"{len({**scene.nodes.voters, **scene.nodes.brokers})} nodes"
 
 
-def _bring_back(scene: Scene, node: int) -> None:
+def _without(scene: Scene, node: int, end: Callable[[int], None], *, votes: bool = False) -> str:
+    """End a node, wait until the others do its work, start it again, and return its name."""
+    end(node)
+    if votes:
+        scene.await_quorum()
+    scene.await_leaders()
+    scene.await_flow()
     scene.start(node)
     scene.await_whole()
     scene.await_flow()
+    return scene.nodes.name(node)
 
 
 DRILLS = {
     drill.name: drill
     for drill in (
-        Drill("leader", "kill the leader of a partition", leader),
-        Drill("controller", "kill the leader of the metadata quorum", controller),
-        Drill("broker", "stop a broker, which hands its partitions over first", broker),
-        Drill("rolling", "stop and start each node, one after another", rolling),
-        Drill("upgrade", "upgrade each node to a newer Kafka (--to), one after another", upgrade, upgrades=True),
-        Drill("partitions", "create many partitions (--partitions), then kill a leader", partitions),
-        Drill("isolate", "cut a leader off from clients and from the other nodes, until it is fenced", isolate),
+        Drill("leader", leader),
+        Drill("controller", controller),
+        Drill("broker", broker),
+        Drill("rolling", rolling),
+        Drill("upgrade", upgrade, upgrades=True),
+        Drill("partitions", partitions),
+        Drill("isolate", isolate),
     )
 }
 

@@ -18,7 +18,7 @@ COMMENTS = {
     "listener.security.protocol.map": "the security protocol of each listener; PLAINTEXT: no encryption, no login",
     "inter.broker.listener.name": "the listener that brokers use among themselves",
     "controller.quorum.voters": "id@host:port of every controller that votes",
-    "controller.quorum.bootstrap.servers": "host:port of controllers: each tells which of them vote",
+    "controller.quorum.bootstrap.servers": "host:port of controllers, where a node asks for the voters",
     "controller.listener.names": "the listener that controllers use",
     "offsets.topic.replication.factor": "replicas of the topic with the offsets of consumer groups",
     "transaction.state.log.replication.factor": "replicas of the topic with the state of transactions",

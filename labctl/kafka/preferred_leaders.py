@@ -12,8 +12,9 @@ from functools import partial
 
 from labctl.errors import ReadinessTimeout
 from labctl.kafka.client import KafkaClient
+from labctl.kafka.waiting import wait_for_kafka
 from labctl.results import Partition
-from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.system.waiting import Deadline, NotReady
 from labctl.wording import first_few
 
 
@@ -29,12 +30,9 @@ def restore_preferred_leaders(client: KafkaClient) -> None:
 
 
 def await_preferred_leaders(client: KafkaClient, deadline: Deadline) -> None:
-    """Elect the preferred leaders, and wait until they lead, or until the deadline: a cluster works without them.
-
-    Raises KafkaFailed.
-    """
+    """Elect the preferred leaders, and wait until they lead, or until the deadline: a cluster works without them."""
     with contextlib.suppress(ReadinessTimeout):
-        wait_until(partial(restore_preferred_leaders, client), what="preferred leaders", deadline=deadline)
+        wait_for_kafka(client, partial(restore_preferred_leaders, client), what="preferred leaders", deadline=deadline)
 
 
 def not_preferred(topics: Mapping[str, Sequence[Partition]]) -> dict[str, list[int]]:

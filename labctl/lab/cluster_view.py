@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labctl.errors import KafkaFailed
+from labctl.errors import KafkaFailed, LabStopped
 from labctl.kafka.client import KafkaClient, Quorum, Voter, connection_error
-from labctl.lab.existing import connect
+from labctl.lab.existing import ExistingLab, connect
 from labctl.plan.model import LabPlan
 from labctl.results import Partition
-from labctl.runtime.base import NodeState
+from labctl.runtime.base import NodeState, Runtime
 
 CONNECT_SECONDS = 2.0
 LATE = ("RequestTimedOutError", "no response within")
@@ -72,12 +72,23 @@ def works(state: NodeState) -> bool:
     return state.state == "running" and not state.reason
 
 
-def connect_to(plan: LabPlan, brokers: Collection[int], answer: float = ANSWER_SECONDS) -> KafkaClient:
+def idle_nodes(runtime: Runtime) -> list[str]:
+    """Return the names of the nodes that don't work. Raises LabError."""
+    return [state.name for state in runtime.nodes() if not works(state)]
+
+
+def require_all_work(lab: ExistingLab) -> None:
+    """Raise LabStopped where not all nodes of the lab work. Raises LabError."""
+    if away := idle_nodes(lab.runtime):
+        raise LabStopped(f"not all nodes of the lab {lab.plan.name} work: {', '.join(away)}", "labctl up starts them")
+
+
+def connect_to(plan: LabPlan, brokers: Collection[int]) -> KafkaClient:
     """Return a client that asks only `brokers`: one that is frozen would accept the connection, and never respond.
 
     Raises HostError where the lab's password can't be read.
     """
-    return connect(plan, CONNECT_SECONDS, answer, brokers)
+    return connect(plan, CONNECT_SECONDS, ANSWER_SECONDS, brokers)
 
 
 def read_view(client: KafkaClient) -> ClusterView:

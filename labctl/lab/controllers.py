@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from labctl.constants import ADMIN
-from labctl.errors import KafkaFailed, LabStopped, ReadinessTimeout, RuntimeFailed, SpecError
-from labctl.kafka.client import KafkaClient, Quorum, Voter
+from labctl.errors import LabStopped, ReadinessTimeout, RuntimeFailed, SpecError
+from labctl.kafka.client import Quorum, Voter
 from labctl.kafka.console_tools import add_controller, remove_controller
+from labctl.kafka.waiting import wait_for_kafka
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
 from labctl.lab.rendered_files import write_rendered_files
 from labctl.plan.model import Identity, LabPlan, NodePlan
@@ -17,7 +18,7 @@ from labctl.runtime.access import settings_file
 from labctl.runtime.base import Progress
 from labctl.spec.model import MOST_CONTROLLERS
 from labctl.state.store import LabStore
-from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.system.waiting import Deadline, NotReady
 
 ANSWER_SECONDS = 20.0
 TOOL_SECONDS = 60.0
@@ -101,7 +102,7 @@ def _voters_without(plan: LabPlan, target: NodePlan) -> dict[int, Voter]:
 
     def probe() -> None:
         nonlocal voters
-        voters = {voter.id: voter for voter in _ask(client).voters}
+        voters = {voter.id: voter for voter in client.quorum().voters}
         others = [voter for voter in voters.values() if voter.id != target.id]
         working = [voter for voter in others if voter.caught_up]
         if target.id in voters and len(working) <= len(others) // 2:
@@ -110,7 +111,7 @@ def _voters_without(plan: LabPlan, target: NodePlan) -> dict[int, Voter]:
     with connect(plan, answer=ANSWER_SECONDS) as client:
         try:
             # a leader that was just elected has not heard of its followers yet
-            wait_until(probe, what="", deadline=Deadline.after(SETTLE_SECONDS))
+            wait_for_kafka(client, probe, what="", deadline=Deadline.after(SETTLE_SECONDS))
         except ReadinessTimeout as error:
             names = {voter.id: voter.name for voter in plan.voters}
             away = ", ".join(names[each.id] for each in voters.values() if not each.caught_up and each.id != target.id)
@@ -188,16 +189,8 @@ def _await(plan: LabPlan, what: str, require: Callable[[Quorum], None]) -> Quoru
     with connect(plan, answer=ANSWER_SECONDS) as client:
 
         def probe() -> Quorum:
-            quorum = _ask(client)
+            quorum = client.quorum()
             require(quorum)
             return quorum
 
-        return wait_until(probe, what=f"expected {what}", deadline=Deadline.after(plan.timeout)).result
-
-
-def _ask(client: KafkaClient) -> Quorum:
-    try:
-        return client.quorum()
-    except KafkaFailed as error:
-        client.close()
-        raise NotReady(error.message) from error
+        return wait_for_kafka(client, probe, what=f"expected {what}", deadline=Deadline.after(plan.timeout))

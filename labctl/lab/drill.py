@@ -16,10 +16,11 @@ from labctl.drills.scene import Nodes, Scene
 from labctl.drills.table import Drill, drill_named
 from labctl.drills.timeline import longest_gap, rates
 from labctl.drills.traffic import Traffic
-from labctl.errors import KafkaFailed, LabError, LabStopped, ReadinessTimeout, SpecError
+from labctl.errors import KafkaFailed, LabError, SpecError
 from labctl.kafka.client import KafkaClient
-from labctl.kafka.preferred_leaders import restore_preferred_leaders
-from labctl.lab.cluster_view import works
+from labctl.kafka.preferred_leaders import await_preferred_leaders
+from labctl.kafka.waiting import wait_for_kafka
+from labctl.lab.cluster_view import idle_nodes, require_all_work
 from labctl.lab.existing import (
     LOCK_SECONDS,
     ExistingLab,
@@ -39,13 +40,14 @@ from labctl.replication import min_isr
 from labctl.results import DrillResult, DrillRun, RunResult, Status
 from labctl.runtime_traits import RUNTIMES
 from labctl.state.store import LabStore
-from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.system.waiting import Deadline, NotReady
 
 FEWEST_BROKERS = 3
 TOPIC_PREFIX = "labctl-drill-"
 QUIET_SECONDS = 1.0  # with records and without a fault, before and after each
 ANSWER_SECONDS = 20.0  # a response about the quorum waits for the election of its leader
 REPAIR_SECONDS = 120.0
+TOPIC_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,7 @@ def drill(name: str, kind: str, options: DrillOptions, store: LabStore, reporter
                 [f"a drill needs {FEWEST_BROKERS} brokers, and the lab {name} has {len(lab.plan.brokers)}"],
                 "labctl up --preset cluster --name drills --ports auto",
             )
-        if away := [state.name for state in lab.runtime.nodes() if not works(state)]:
-            raise LabStopped(f"not all nodes of the lab {name} work: {', '.join(away)}", "labctl up starts them")
+        require_all_work(lab)
         new = _upgraded(lab, chosen, options, reporter)
         spec = recorded_spec(lab.record)
         log = RunLog("drill", name, reporter)
@@ -124,7 +125,8 @@ def _run(lab: ExistingLab, chosen: Drill, options: DrillOptions, nodes: Nodes) -
     partitions = len(lab.plan.brokers)
     with _repaired(lab), connect(lab.plan) as client:
         client.create_topics({topic: (partitions, lab.plan.internal_replication_factor, _topic_config(lab.plan))})
-        wait_until(partial(_require_leaders, client, topic, partitions), what=topic, deadline=Deadline.after(30))
+        probe = partial(_require_leaders, client, topic, partitions)
+        wait_for_kafka(client, probe, what=f"expected the topic {topic}", deadline=Deadline.after(TOPIC_SECONDS))
         traffic = Traffic(client, topic, partitions, f"{topic}-group", options.acks)
         with traffic:
             scene = Scene(nodes, topic, traffic, options.partitions)
@@ -226,22 +228,10 @@ def _repaired(lab: ExistingLab) -> Iterator[None]:
     try:
         yield
     finally:
-        away = [state.name for state in lab.runtime.nodes() if not works(state)]
-        if away:
+        if away := idle_nodes(lab.runtime):
             lab.runtime.resume(away)
             with contextlib.suppress(LabError):
                 unregister_killed_brokers(lab, Deadline.after(ANSWER_SECONDS))
             lab.runtime.up(away)
-            _lead_again(lab)
-
-
-def _lead_again(lab: ExistingLab) -> None:
-    with contextlib.suppress(ReadinessTimeout), connect(lab.plan, 1) as client:
-
-        def probe() -> None:
-            try:
-                restore_preferred_leaders(client)
-            except KafkaFailed as error:
-                raise NotReady(error.message) from error
-
-        wait_until(probe, what="", deadline=Deadline.after(REPAIR_SECONDS))
+            with connect(lab.plan, 1) as client:
+                await_preferred_leaders(client, Deadline.after(REPAIR_SECONDS))

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from labctl.errors import LabError, SpecError
+from labctl.errors import LabError
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, open_lab
 from labctl.proxy.faults import Faults
 from labctl.proxy.process import BrokerFaults, current_faults
 from labctl.proxy.process import change_faults as change_in_proxy
-from labctl.runtime.base import Progress
+from labctl.runtime.base import ISOLATED, Progress
 from labctl.runtime_traits import RUNTIMES
 from labctl.state.store import LabStore
 
@@ -41,12 +41,12 @@ def clear(name: str, node: str | None, store: LabStore, progress: Progress) -> l
     """
     with store.locked(name, doing="fault clear", seconds=LOCK_SECONDS, note=progress.note):
         lab = open_lab(name, store, progress)
-        if node not in {None, *lab.plan.node_names}:
-            raise SpecError([f"there is no node {node}; there are {', '.join(lab.plan.node_names)}"])
+        if node is not None:
+            lab.plan.node(node)  # raises SpecError where there is none
         isolated = [each for each in isolated_nodes(lab) if node in {None, each}]
         if isolated:
             lab.runtime.resume(isolated)
-        ended = [f"{each}: isolated" for each in isolated]
+        ended = [f"{each}: {ISOLATED}" for each in isolated]
         brokers = {broker.name for broker in lab.plan.brokers}
         if lab.plan.proxied and node in {None, *brokers}:
             now = current_faults(lab.plan)
@@ -69,4 +69,4 @@ def isolated_nodes(lab: ExistingLab) -> list[str]:
     """Return the names of the nodes that are cut off from the lab's network. Raises LabError."""
     if not RUNTIMES[lab.plan.runtime.name].isolates:
         return []
-    return [state.name for state in lab.runtime.nodes() if state.reason.startswith("isolated")]
+    return [state.name for state in lab.runtime.nodes() if state.hindrance == ISOLATED]

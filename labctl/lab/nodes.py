@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from labctl.errors import KafkaFailed, LabStopped, ReadinessTimeout, SpecError
+from labctl.errors import LabStopped, ReadinessTimeout
 from labctl.kafka.preferred_leaders import restore_preferred_leaders
+from labctl.kafka.waiting import wait_for_kafka
 from labctl.lab.cluster_view import (
     ClusterView,
     connect_to,
@@ -20,13 +21,12 @@ from labctl.lab.cluster_view import (
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, open_lab
 from labctl.lab.killed_brokers import unregister_killed_brokers
 from labctl.plan.model import BROKER, LabPlan, NodePlan
-from labctl.runtime.base import NodeState, Progress, Runtime
+from labctl.runtime.base import FROZEN, ISOLATED, NodeState, Progress, Runtime
 from labctl.state.store import LabStore
-from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.system.waiting import Deadline, NotReady
 
-NOTICE_SECONDS = (
-    20.0  # a broker's session ends after 9 s (broker.session.timeout.ms), the controller's own election later
-)
+# a broker's session ends after 9 s (broker.session.timeout.ms), where the controllers first elect a leader, later
+NOTICE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,18 @@ class NodeAction:
 
     past: str  # what it did, for messages
     apply: Callable[[Runtime, Sequence[str]], None]
-    from_states: frozenset[str]  # running, frozen, not running
+    from_states: frozenset[str]
     ends: bool
 
 
-RUNNING, FROZEN, NOT_RUNNING = "running", "frozen", "not running"
+RUNNING, NOT_RUNNING = "running", "not running"  # beside FROZEN and ISOLATED
+ALIVE = frozenset({RUNNING, FROZEN, ISOLATED})
 NODE_ACTIONS = {
-    "stop": NodeAction("stopped", lambda runtime, names: runtime.stop(names), frozenset({RUNNING, FROZEN}), True),
+    "stop": NodeAction("stopped", lambda runtime, names: runtime.stop(names), ALIVE, True),
     "start": NodeAction("started", lambda runtime, names: runtime.up(names), frozenset({NOT_RUNNING}), False),
-    "kill": NodeAction("killed", lambda runtime, names: runtime.kill(names), frozenset({RUNNING, FROZEN}), True),
+    "kill": NodeAction("killed", lambda runtime, names: runtime.kill(names), ALIVE, True),
     "pause": NodeAction("paused", lambda runtime, names: runtime.pause(names), frozenset({RUNNING}), True),
-    "resume": NodeAction("resumed", lambda runtime, names: runtime.resume(names), frozenset({FROZEN}), False),
+    "resume": NodeAction("resumed", lambda runtime, names: runtime.resume(names), ALIVE - {RUNNING}, False),
 }
 
 
@@ -80,7 +81,7 @@ def change_node(name: str, action: str, node: str, store: LabStore, progress: Pr
     """
     with store.locked(name, doing=f"node {action}", seconds=LOCK_SECONDS, note=progress.note):
         lab = open_lab(name, store, progress)
-        planned = _node(lab, node)
+        planned = lab.plan.node(node)
         verb = NODE_ACTIONS[action]
         states = lab.runtime.nodes()
         before, state = view_of(lab.plan, states), _state(states, node)
@@ -96,18 +97,11 @@ def change_node(name: str, action: str, node: str, store: LabStore, progress: Pr
         return NodeChange(name, planned, action, True, noticed, detail, tuple(lab.runtime.nodes()), before, after)
 
 
-def _node(lab: ExistingLab, name: str) -> NodePlan:
-    for node in lab.plan.nodes:
-        if node.name == name:
-            return node
-    raise SpecError([f"there is no node {name}; there are {', '.join(lab.plan.node_names)}"])
-
-
 def _state(states: Sequence[NodeState], node: str) -> str:
     (state,) = [state for state in states if state.name == node]
     if state.state != "running":
         return NOT_RUNNING
-    return FROZEN if state.reason else RUNNING
+    return state.hindrance or RUNNING
 
 
 def _await_notice(
@@ -138,22 +132,10 @@ def _await_notice(
 
         seconds = NOTICE_SECONDS if ends else lab.plan.timeout
         try:
-            wait_until(_kafka_errors(probe), what="", deadline=Deadline.after(seconds))
+            wait_for_kafka(client, probe, what="", deadline=Deadline.after(seconds))
         except ReadinessTimeout:
             return None, view.problem or f"not after {seconds:.0f} s", with_quorum(view, client)
         return round(time.monotonic() - began, 2), "", with_quorum(read_brokers(client), client)
-
-
-def _kafka_errors(probe: Callable[[], None]) -> Callable[[], None]:
-    """A probe that is repeated where Kafka refuses."""
-
-    def attempt() -> None:
-        try:
-            probe()
-        except KafkaFailed as error:
-            raise NotReady(error.message) from error
-
-    return attempt
 
 
 def _no_majority(plan: LabPlan, states: Sequence[NodeState]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from labctl.errors import LabError
+from labctl.errors import LabError, LabStopped
 from labctl.lab.cluster_view import ClusterView, partitions_document, quorum_document, view_of, works
 from labctl.lab.existing import open_lab, overall_state
 from labctl.lab.unrecorded import lost_labs
@@ -76,8 +77,9 @@ def _proxy(plan: LabPlan) -> dict[str, Any] | None:
     state = proxy_state(plan)
     if state is None:
         return None
-    faults = current_faults(plan) if state.state == "running" else {}
-    made = [f"{name}: {', '.join(each.texts)}" for name, each in faults.items() if each.texts]
+    made: list[str] = []
+    with contextlib.suppress(LabStopped):  # it makes none when it does not run
+        made = [f"{name}: {', '.join(each.texts)}" for name, each in current_faults(plan).items() if each.texts]
     return {"state": state.state, "memory": state.memory, "faults": made}
 
 

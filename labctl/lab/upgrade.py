@@ -6,13 +6,15 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from labctl.constants import ADMIN
-from labctl.errors import KafkaFailed, LabStopped, RuntimeFailed, SpecError
+from labctl.errors import RuntimeFailed, SpecError
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.console_tools import feature_levels
+from labctl.kafka.waiting import wait_for_kafka
 from labctl.kafka.whole_cluster import require_whole
-from labctl.lab.cluster_view import works
+from labctl.lab.cluster_view import require_all_work
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
 from labctl.lab.rendered_files import write_rendered_files
 from labctl.plan.model import LabPlan
@@ -20,7 +22,7 @@ from labctl.runtime.access import validate
 from labctl.runtime.base import Progress
 from labctl.spec.loader import with_overrides
 from labctl.state.store import LabStore
-from labctl.system.waiting import Deadline, NotReady, wait_until
+from labctl.system.waiting import Deadline
 from labctl.versions import version_tuple
 
 ANSWER_SECONDS = 20.0  # a response about the quorum waits for the election of its leader
@@ -84,14 +86,16 @@ def prepare_upgrade(lab: ExistingLab, version: str, progress: Progress) -> Exist
     RuntimeFailed where the new Kafka can't be prepared.
     """
     plan = lab.plan
+    try:
+        spec = with_overrides(recorded_spec(lab.record), kafka=version, trusted=True)
+    except SpecError as error:
+        raise SpecError([problem.replace("--kafka:", "--to:") for problem in error.problems], error.hint) from None
     if version_tuple(version) < version_tuple(plan.kafka_version):
         raise SpecError(
             [f"the lab {plan.name} runs Kafka {plan.kafka_version}: an upgrade leads to a newer one, not {version}"],
             f"before an upgrade is finalized: labctl stop --name {plan.name}, then labctl up --kafka {version}",
         )
-    if away := [state.name for state in lab.runtime.nodes() if not works(state)]:
-        raise LabStopped(f"not all nodes of the lab {plan.name} work: {', '.join(away)}", "labctl up starts them")
-    spec = with_overrides(recorded_spec(lab.record), kafka=version, trusted=True)
+    require_all_work(lab)
     validate(spec, lab.record.runtime)
     new = with_spec(replace(lab.record, spec=spec.model_dump(mode="json")), spec, progress)
     new.runtime.prepare()
@@ -121,16 +125,14 @@ def await_whole(plan: LabPlan, node: str) -> None:
 
     Raises ReadinessTimeout with what is missing.
     """
+    brokers, voters = [broker.id for broker in plan.brokers], [voter.id for voter in plan.voters]
     with connect(plan, 2, ANSWER_SECONDS) as client:
-
-        def probe() -> None:
-            try:
-                require_whole(client, [node.id for node in plan.brokers], [voter.id for voter in plan.voters])
-            except KafkaFailed as error:
-                client.close()
-                raise NotReady(error.message) from error
-
-        wait_until(probe, what=f"expected {node} in its place", deadline=Deadline.after(plan.timeout))
+        wait_for_kafka(
+            client,
+            partial(require_whole, client, brokers, voters),
+            what=f"expected {node} in its place",
+            deadline=Deadline.after(plan.timeout),
+        )
 
 
 def finalize_kafka(lab: ExistingLab, note: Callable[[str], None]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from labctl.constants import ADMIN, DEFAULT_NAME, HOMEWORK_TOPIC, INTER_BROKER
 from labctl.engine_kinds import DOCKER
+from labctl.errors import SpecError
 from labctl.replication import default_replication_factor
 from labctl.security_profiles import SecurityProfile
 
@@ -241,6 +242,13 @@ class LabPlan:
     def node_names(self) -> list[str]:
         """The names of all nodes."""
         return [node.name for node in self.nodes]
+
+    def node(self, name: str) -> NodePlan:
+        """Return the node called `name`. Raises SpecError, with the names that exist."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise SpecError([f"there is no node {name}; there are {', '.join(self.node_names)}"])
 
     @property
     def brokers(self) -> tuple[NodePlan, ...]:

@@ -1,4 +1,4 @@
-"""The proxy's process, and telling it which faults to make."""
+"""The proxy's process: its start, its end, and changes of its faults."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import contextlib
 import json
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -22,12 +20,11 @@ from labctl.plan.model import LabPlan
 from labctl.proxy.faults import Faults, Setting
 from labctl.proxy.server import APPLIED, BACKLOG, SETTING, Route, bound_socket, read_setting
 from labctl.runtime.base import NodeState
-from labctl.system import processes
+from labctl.runtime.lab_process import LabProcess
 from labctl.system.files import file_errors, write_private
-from labctl.system.processes import PROXY_ARGUMENT, ProcessId
+from labctl.system.processes import PROXY_ARGUMENT
 from labctl.system.waiting import Deadline, NotReady, wait_until
 
-PYTHON = (sys.executable, "-P", "-X", "utf8")  # without the current folder; UTF-8 in any locale
 APPLY_SECONDS = 10.0
 REMEDY = "free some space, or name another folder in XDG_STATE_HOME"
 
@@ -44,55 +41,33 @@ class BrokerFaults:
 
 def start_proxy(plan: LabPlan) -> None:
     """Start the lab's proxy, unless it runs or the lab has none. Raises HostError where a port is in use."""
-    if not plan.proxied or _running(plan):
+    proxy = _process(plan)
+    if not plan.proxied or proxy.running:
         return
-    folder = _folder(plan)
-    with file_errors(folder, REMEDY), contextlib.ExitStack() as sockets:
-        folder.mkdir(parents=True, exist_ok=True)
+    with file_errors(proxy.folder, REMEDY), contextlib.ExitStack() as sockets:
+        proxy.folder.mkdir(parents=True, exist_ok=True)
         routes = [(route, sockets.enter_context(_bound(route))) for route in _routes(plan)]
         document = [{"route": asdict(route), "socket": bound.fileno()} for route, bound in routes]
-        with (folder / "proxy.log").open("wb") as log, tempfile.TemporaryFile("w+", dir=folder) as given:
-            json.dump(document, given)
-            given.seek(0)
-            process = subprocess.Popen(
-                # by its last argument `down` finds what a killed labctl left
-                [*PYTHON, "-m", "labctl.proxy", str(folder), f"{PROXY_ARGUMENT}{plan.state}"],
-                stdin=given,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[bound.fileno() for _route, bound in routes],
-                start_new_session=True,
-            )
-        if identity := ProcessId.of(process.pid):
-            identity.save(folder / "pid.json")
+        given = sockets.enter_context(tempfile.TemporaryFile("w+", dir=proxy.folder))
+        json.dump(document, given)
+        inherited = [bound.fileno() for _route, bound in routes]
+        proxy.start("labctl.proxy", str(proxy.folder), stdin=given, sockets=inherited)
 
 
 def stop_proxy(plan: LabPlan) -> list[str]:
     """End the proxy, forget its faults, and return what was ended. Raises HostError where a file can't be deleted."""
-    found = {process.pid: process for process in processes.proxies_of_lab(plan.state)}
-    if running := _running(plan):
-        found[running.pid] = running
-    processes.kill(list(found.values()))
-    for name in ("pid.json", SETTING, APPLIED):
-        with file_errors(_folder(plan) / name, "fix the folder, then run the command again"):
-            (_folder(plan) / name).unlink(missing_ok=True)
-    return [f"proxy (pid {pid})" for pid in found]
+    return _process(plan).stop(SETTING, APPLIED)
 
 
 def proxy_state(plan: LabPlan) -> NodeState | None:
     """Return the proxy with its memory in bytes; None where the lab has none."""
-    if not plan.proxied:
-        return None
-    with contextlib.suppress(psutil.Error):  # it may end at any moment
-        if running := _running(plan):
-            return NodeState("proxy", "running", memory=running.memory_info().rss)
-    return NodeState("proxy", "missing")
+    return _process(plan).state() if plan.proxied else None
 
 
 def current_faults(plan: LabPlan) -> Mapping[str, Faults]:
     """Return the faults of each broker by the name of its node. Raises LabStopped where the proxy does not run."""
     _require_running(plan)
-    nodes = read_setting(_folder(plan)).nodes
+    nodes = read_setting(_process(plan).folder).nodes
     return {node.name: nodes.get(node.name, Faults()) for node in plan.brokers}
 
 
@@ -115,7 +90,7 @@ def change_faults(plan: LabPlan, change: Callable[[Faults], Faults], node: str |
 
 def _set_faults(plan: LabPlan, faults: Mapping[str, Faults]) -> dict[str, Any]:
     process = _require_running(plan)
-    folder = _folder(plan)
+    folder = _process(plan).folder
     setting = Setting(read_setting(folder).number + 1, faults)
     with file_errors(folder / SETTING, REMEDY):
         write_private(folder / SETTING, json.dumps(setting.to_json()))
@@ -163,7 +138,7 @@ def _bound(route: Route) -> socket.socket:
 
 
 def _require_running(plan: LabPlan) -> psutil.Process:
-    running = _running(plan)
+    running = _process(plan).running
     if not plan.proxied:
         raise LabStopped(
             f"the lab {plan.name} has no proxy that could make faults",
@@ -174,10 +149,5 @@ def _require_running(plan: LabPlan) -> psutil.Process:
     return running
 
 
-def _running(plan: LabPlan) -> psutil.Process | None:
-    known = ProcessId.load(_folder(plan) / "pid.json")
-    return known.process() if known else None
-
-
-def _folder(plan: LabPlan) -> Path:
-    return Path(plan.state) / "proxy"
+def _process(plan: LabPlan) -> LabProcess:
+    return LabProcess("proxy", PROXY_ARGUMENT, plan.state)

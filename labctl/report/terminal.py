@@ -37,17 +37,12 @@ def drill_lines(drill: DrillResult) -> list[str]:
     table = [COLUMNS, *rows(drill)]
     widths = [max(len(row[column]) for row in table) for column in range(len(COLUMNS))]
     for row in table:
-        cells = [
-            f"{cell:<{width}}" if place < LEFT else f"{cell:>{width}}" for place, (cell, width) in _sized(row, widths)
-        ]
+        cells = [cell.ljust(width) for cell, width in zip(row[:LEFT], widths[:LEFT], strict=True)]
+        cells += [cell.rjust(width) for cell, width in zip(row[LEFT:], widths[LEFT:], strict=True)]
         lines.append(("    " + "  ".join(cells)).rstrip())
     failed = failed_requests(drill)
     lines += [f"    {count:,} requests failed: {name}" for name, count in failed.items()]
     return lines
-
-
-def _sized(row: tuple[str, ...], widths: list[int]) -> enumerate[tuple[str, int]]:
-    return enumerate(zip(row, widths, strict=True))
 
 
 def check_line(check: CheckResult) -> str:

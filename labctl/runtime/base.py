@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 State = Literal["running", "exited", "missing"]
+FROZEN, ISOLATED = "frozen", "isolated"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
     """A node as its runtime observes it. Memory in bytes; `ended` in seconds since 1970, where the runtime knows it.
 
-    A running node with a `reason` does not work: `frozen: …`, `isolated: …`.
+    A running node with a `reason` does not work; it is `frozen: …` or `isolated: …`.
     """
 
     name: str
@@ -23,6 +24,11 @@ class NodeState:
     reason: str = ""
     memory: int | None = None
     ended: float | None = None
+
+    @property
+    def hindrance(self) -> str:
+        """Why a running node does not work: FROZEN or ISOLATED; "" where it works, or does not run."""
+        return self.reason.partition(":")[0] if self.state == "running" else ""
 
 
 @dataclass(frozen=True, slots=True)

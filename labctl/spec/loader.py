@@ -48,7 +48,7 @@ def with_overrides(
     data |= {key: value for key, value in given.items() if value is not None}
     if ports:
         data["listeners"]["external"]["port"] = data["ui"]["port"] = ports
-    if kafka:
+    if kafka is not None:
         data["kafka"]["version"] = kafka
     try:
         changed = LabSpec.model_validate(data)

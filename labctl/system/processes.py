@@ -142,16 +142,6 @@ def nodes_of_lab(state: str) -> list[psutil.Process]:
     return with_argument(f"{NODE_ARGUMENT}{state}")
 
 
-def pages_of_lab(state: str) -> list[psutil.Process]:
-    """Return the processes of the page of the lab with the state folder `state`."""
-    return with_argument(f"{PAGE_ARGUMENT}{state}")
-
-
-def proxies_of_lab(state: str) -> list[psutil.Process]:
-    """Return the processes of the proxy of the lab with the state folder `state`."""
-    return with_argument(f"{PROXY_ARGUMENT}{state}")
-
-
 def with_argument(*arguments: str) -> list[psutil.Process]:
     """Return this user's processes that have exactly one of these arguments, those of a killed labctl too."""
     return [process for process, command in _own() if not set(arguments).isdisjoint(command)]

@@ -15,7 +15,8 @@ class NetworkFaults:
     """What `labctl fault` does. Each method returns when the fault is in force; `node` None means all brokers.
 
     Each raises LabStopped where the lab has no proxy (lab.yaml: `listeners: {external: {faults: true}}`) or it does not
-    run, SpecError for an unknown broker, HostError and ReadinessTimeout where the proxy can't be told.
+    run, SpecError for an unknown broker, HostError where a file can't be written, ReadinessTimeout where the proxy does
+    not respond.
     """
 
     plan: LabPlan

@@ -8,7 +8,7 @@ from labctl.kafka.client.cluster_state import ClusterState
 from labctl.kafka.client.connection import REQUEST_SECONDS
 from labctl.kafka.client.group_consumer import GroupConsumer
 from labctl.kafka.client.records import Records
-from labctl.kafka.client.streams import RecordReader, RecordWriter, Streams
+from labctl.kafka.client.streams import Streams
 from labctl.kafka.client.types import Group, Quorum, Quota, Record, Voter
 from labctl.kafka.client.unpacking import LARGEST_BATCH, Oversized
 
@@ -22,8 +22,6 @@ __all__ = [
     "Quorum",
     "Quota",
     "Record",
-    "RecordReader",
-    "RecordWriter",
     "Voter",
     "connection_error",
     "load_library",

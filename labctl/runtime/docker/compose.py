@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from labctl.engine_kinds import ENGINE_KINDS
-from labctl.errors import HostError, RuntimeFailed, SpecError
+from labctl.errors import HostError, RuntimeFailed
 from labctl.kafka.client import load_library
 from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan
 from labctl.plan.sizes import MEBIBYTE
-from labctl.runtime.base import Completed, NodeState, Progress
+from labctl.runtime.base import FROZEN, ISOLATED, Completed, NodeState, Progress
 from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, project_name
 from labctl.runtime.docker.container import Container
 from labctl.runtime.docker.engine import UNNAMED, Engine, load_client, parse_time
@@ -30,7 +30,6 @@ DOWN_SECONDS = 60
 IN_USE_SECONDS = 2  # what still exists then has another reason than docker being slow
 RELEASE = {"network": "docker network disconnect -f {name} {user}", "volume": "docker rm -f {user}"}
 PAUSE_SECONDS = 0.1
-FROZEN, ISOLATED = "frozen: ", "isolated: "  # why a running container does not work
 
 
 class ComposeRuntime:
@@ -108,22 +107,18 @@ class ComposeRuntime:
 
     def pause(self, names: Sequence[str]) -> None:
         """Pause the containers."""
-        working = [
-            state.name
-            for state in self._states(names)
-            if state.state == "running" and not state.reason.startswith(FROZEN)
-        ]
-        self._engine.pause([self._containers[name] for name in working])
+        running = [state for state in self._states(names) if state.state == "running" and state.hindrance != FROZEN]
+        self._engine.pause([self._containers[state.name] for state in running])
 
     def isolate(self, names: Sequence[str]) -> None:
         """Disconnect the containers from the lab's network."""
         for state in self._states(names):
-            if state.state == "running" and not state.reason.startswith(ISOLATED):
+            if state.state == "running" and state.hindrance != ISOLATED:
                 self._engine.disconnect(self._plan.network, self._containers[state.name])
 
     def resume(self, names: Sequence[str]) -> None:
         """Unpause the containers, and connect them to the lab's network again."""
-        self._running_containers(names)
+        self._wake(self._states(names))
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove the containers and their volumes."""
@@ -200,12 +195,15 @@ class ComposeRuntime:
 
     def _running_containers(self, names: Sequence[str]) -> list[str]:
         """The containers that run, first unpaused and connected again: Docker neither stops nor kills a frozen one."""
-        running = [state for state in self._states(names) if state.state == "running"]
-        self._engine.unpause([self._containers[state.name] for state in running if state.reason.startswith(FROZEN)])
-        for state in running:
-            if state.reason.startswith(ISOLATED):
+        states = self._states(names)
+        self._wake(states)
+        return [self._containers[state.name] for state in states if state.state == "running"]
+
+    def _wake(self, states: Sequence[NodeState]) -> None:
+        self._engine.unpause([self._containers[state.name] for state in states if state.hindrance == FROZEN])
+        for state in states:
+            if state.hindrance == ISOLATED:
                 self._engine.connect(self._plan.network, self._containers[state.name], state.name)
-        return [self._containers[state.name] for state in running]
 
     def _running(self) -> set[str]:
         return {state.name for state in self.nodes() if state.state == "running"}
@@ -295,9 +293,7 @@ class ComposeRuntime:
             )
 
     def _container(self, node: str) -> str:
-        if node not in self._containers:
-            raise SpecError([f"there is no node {node}; there are {', '.join(self._containers)}"])
-        return self._containers[node]
+        return self._containers[self._plan.node(node).name]
 
 
 def _state(name: str, inspected: dict[str, Any] | None, plan: LabPlan) -> NodeState:
@@ -319,9 +315,9 @@ def _state(name: str, inspected: dict[str, Any] | None, plan: LabPlan) -> NodeSt
 def _why_idle(inspected: dict[str, Any], plan: LabPlan) -> str:
     """Why a running container does not work, or ""."""
     if inspected["State"]["Status"] == "paused":
-        return f"{FROZEN}docker paused it"
+        return f"{FROZEN}: docker paused it"
     if plan.network not in inspected.get("NetworkSettings", {}).get("Networks", {plan.network: {}}):
-        return f"{ISOLATED}not connected to the network {plan.network}"
+        return f"{ISOLATED}: not connected to the network {plan.network}"
     return ""
 
 

@@ -19,7 +19,7 @@ from labctl.errors import LabError, SpecError
 from labctl.kafka.security_settings import host_secrets
 from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan, NodePlan
-from labctl.runtime.base import Completed, NodeState, Progress
+from labctl.runtime.base import FROZEN, Completed, NodeState, Progress
 from labctl.runtime.jvm import node as jvm_node
 from labctl.runtime.jvm.cache import prepare, sweep
 from labctl.runtime.jvm.folder_names import require_usable
@@ -99,11 +99,11 @@ class LocalRuntime:
         if child is None or self._kafka is None or not self._crashed(node, child.poll()):
             return False
         with file_errors(self._plan.state, REMEDY):
-            if not jvm_node.drop_caches(self._plan, self._node(node), corrupt=child.returncode in CRASHES):
+            if not jvm_node.drop_caches(self._plan, self._plan.node(node), corrupt=child.returncode in CRASHES):
                 return False
             reason = _end_reason(child.returncode)
             self._progress.note(f"the JVM of {node} crashed ({reason}): starting it again without its cache")
-            self._children[node] = jvm_node.start(self._kafka, self._plan, self._node(node), self._files / node)
+            self._children[node] = jvm_node.start(self._kafka, self._plan, self._plan.node(node), self._files / node)
         return True
 
     def stop(self, names: Sequence[str] = ()) -> None:
@@ -175,8 +175,8 @@ class LocalRuntime:
 
     def inspect(self, node: str) -> str:
         """Return what the system knows of the node's process."""
-        process = self._process(self._node(node))
-        state = self._state(self._node(node))
+        process = self._process(self._plan.node(node))
+        state = self._state(self._plan.node(node))
         facts = {"name": state.name, "state": state.state, "reason": state.reason, "exit_code": state.exit_code}
         if process:
             with contextlib.suppress(psutil.Error):
@@ -204,7 +204,7 @@ class LocalRuntime:
             done = run()
             if done.exit_code not in CRASHES or not command[0].startswith(f"{self._folder(node)}/"):
                 return done
-            if jvm_node.drop_caches(self._plan, self._node(node), corrupt=True):  # else a tool in parallel did
+            if jvm_node.drop_caches(self._plan, self._plan.node(node), corrupt=True):  # else a tool in parallel did
                 self._progress.note(f"the JVM of {Path(command[0]).name} crashed: running it again without its cache")
             return run()
         except OSError as error:
@@ -220,25 +220,19 @@ class LocalRuntime:
 
     # -- parts -------------------------------------------------------------
 
-    def _node(self, name: str) -> NodePlan:
-        for node in self._plan.nodes:
-            if node.name == name:
-                return node
-        raise SpecError([f"there is no node {name}; there are {', '.join(self._plan.node_names)}"])
-
     def _nodes(self, names: Sequence[str]) -> Sequence[NodePlan]:
         """The nodes called `names`, all where there are none."""
-        return [self._node(name) for name in names] or self._plan.nodes
+        return [self._plan.node(name) for name in names] or self._plan.nodes
 
     def _folder(self, node: str) -> Path:
-        return jvm_node.node_folder(self._plan, self._node(node))
+        return jvm_node.node_folder(self._plan, self._plan.node(node))
 
     def _log(self, node: str) -> NodeLog:
         return NodeLog(self._folder(node) / "logs")
 
     def _inside(self, node: str, argv: list[str]) -> tuple[list[str], dict[str, str]]:
         """The command and environment of a program in the node: a person types the same paths in every runtime."""
-        secrets = f"{host_secrets(self._plan, self._node(node))}/"
+        secrets = f"{host_secrets(self._plan, self._plan.node(node))}/"
         argv = [argv[0], *(argument.replace(f"{SECRETS_FOLDER}/", secrets) for argument in argv[1:])]
         scripts = self._folder(node) / "bin"
         program = argv[0].removeprefix(f"{TOOLS_FOLDER}/")
@@ -246,7 +240,7 @@ class LocalRuntime:
             program = str(scripts / program)
         elif argv[0].startswith(f"{TOOLS_FOLDER}/"):
             raise SpecError([f"Kafka {self._plan.kafka_version} has no {program}"])
-        return [program, *argv[1:]], dict(jvm_node.script_environment(self._plan, self._node(node)))
+        return [program, *argv[1:]], dict(jvm_node.script_environment(self._plan, self._plan.node(node)))
 
     def _process(self, node: NodePlan) -> psutil.Process | None:
         known = ProcessId.load(jvm_node.node_folder(self._plan, node) / "pid.json")
@@ -307,7 +301,7 @@ class LocalRuntime:
         memory, reason = None, ""
         with contextlib.suppress(psutil.Error):
             memory = process.memory_info().rss
-            reason = "frozen: stopped by a signal (SIGSTOP)" if process.status() == psutil.STATUS_STOPPED else ""
+            reason = f"{FROZEN}: stopped by a signal (SIGSTOP)" if process.status() == psutil.STATUS_STOPPED else ""
         return NodeState(node.name, "running", reason=reason, memory=memory)
 
 

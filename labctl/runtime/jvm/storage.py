@@ -53,7 +53,7 @@ def _make_dynamic_storage(kafka: LocalKafka, plan: LabPlan, node: NodePlan, file
     """The storage of a node whose quorum can change: only the voters of the beginning know each other from it."""
     data = node_folder(plan, node) / "data"
     others = [node_folder(plan, other) / "data" for other in plan.nodes if other.directory_id and other is not node]
-    formatted = next((folder for folder in others if (folder / IDS).exists() and _has_begun(folder) is False), None)
+    formatted = next((folder for folder in others if (folder / IDS).exists() and not _has_begun(folder)), None)
     if node.directory_id and formatted:
         for checkpoint in formatted.rglob("*.checkpoint"):
             target = data / checkpoint.relative_to(formatted)
