@@ -227,10 +227,11 @@ STATE_FAULTS = (
 LOG_FAULTS = (
     _node(
         "disk-full",
-        r"No space left on device|Disk quota exceeded",
+        r"No space left on device|Disk quota exceeded"
+        r"|InternalError: a fault occurred in an unsafe memory access operation",
         "the disk that holds the lab's data is full",
         OTHER_STATE_FOLDER,
-        "ENOSPC and EDQUOT, as Java prints them",
+        "ENOSPC and EDQUOT, as Java prints them; SIGBUS in a mapped file, as HotSpot does",
     ),
     _node(
         "too-many-files",

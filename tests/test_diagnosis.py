@@ -66,6 +66,13 @@ def test_settings_in_the_log_are_no_fault():
     assert diagnose([NodeTrace("broker", "running", "", log)]) is None
 
 
+def test_a_full_disk_under_a_mapped_file():
+    """Java gets no error number there: a signal ends the access, and Java has one sentence for all of them."""
+    error = "java.lang.InternalError: a fault occurred in an unsafe memory access operation"
+    log = f"[x] ERROR Encountered fatal fault: Error starting LogManager\n{error}\n\tat kafka.Kafka\n"
+    assert diagnose([NodeTrace("broker", "exited", "exit code 1", log)]).fault == "disk-full"
+
+
 def test_a_healthy_log_names_no_fault():
     """A log without errors leads to no diagnosis."""
     log = "[x] INFO Kafka Server started (kafka.server.KafkaRaftServer)\n"

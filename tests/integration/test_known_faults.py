@@ -18,6 +18,7 @@ from labctl.diagnostics.diagnosis import NodeTrace, diagnose
 from labctl.known_faults import KNOWN_FAULTS
 from labctl.runtime.docker.errors import docker_error
 from labctl.spec.model import default_spec
+from labctl.system.ports import free_ports
 from labctl.version_lock import load_lock
 from tests.integration import docker_known_faults as faults
 from tests.integration.docker_command import a_docker_on_path, docker, docker_as_nobody
@@ -103,11 +104,10 @@ def port_taken(kit):
     return kit.up(text=with_port(kit.take_port("127.0.0.1")))
 
 
-def port_taken_of_the_internal_listener(kit):
-    kit.stopped()
-    identity = json.loads(next(kit.labctl.state.glob("labs/*/lab.json")).read_text())["identity"]
-    kit.take_port(f"{identity['loopback']}.1", identity["internal_port"])
-    return kit.up()
+def port_taken_while_starting(kit):
+    """Another program takes the port after labctl has looked at it."""
+    port = free_ports("127.0.0.1", 1)
+    return kit.while_starting(lambda _pid: kit.take_port("127.0.0.1", port), text=with_port(port))
 
 
 def bad_setting(kit):
@@ -233,13 +233,22 @@ def other_node_in_a_cluster(kit):
 
 
 def newer_data(kit):
-    kit.stopped()
+    unrecorded_version(kit)
     return kit.up("--kafka", "3.9.2")
 
 
 def newer_data_by_one(kit):
-    kit.stopped()
+    unrecorded_version(kit)
     return kit.up("--kafka", "4.1.2")
+
+
+def unrecorded_version(kit):
+    """Stop a lab, and leave its record as older labctls wrote it: without the Kafka that created the data."""
+    kit.stopped()
+    path = next(kit.labctl.state.glob("labs/*/lab.json"))
+    record = json.loads(path.read_text())
+    del record["identity"]["kafka_version"]
+    path.write_text(json.dumps(record))
 
 
 def data_in_use(kit):
@@ -332,7 +341,7 @@ def too_many_threads_for_three(kit):
 
 
 LOCAL = {
-    "port-taken": (port_taken, port_taken_of_the_internal_listener),
+    "port-taken": (port_taken, port_taken_while_starting),
     "bad-setting": (bad_setting, bad_setting_value),
     "class-not-found": (class_not_found, class_not_found_authorizer),
     "heap-too-small": (heap_too_small, heap_too_small_for_buffers),
