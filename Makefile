@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden constraints docs bench soak chaos clean
+.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden constraints docs bench soak chaos drills clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,11 @@ soak: $(BIN)/.dev ## kill labctl 208 times at any moment; writes docs/soak.md (n
 
 chaos: $(BIN)/.dev ## attack labs for an hour at random moments, with a writer and a reader on them; writes docs/chaos.md (needs a Docker Engine)
 	$(BIN)/python -m tests.chaos -o docs/chaos.md
+
+drills: $(BIN)/.dev ## run all drills in both runtimes; writes docs/drills.md and two pages more (needs a Docker Engine)
+	$(BIN)/python -m scripts.partitions_page
+	$(BIN)/python -m scripts.upgrades_page
+	$(BIN)/python -m scripts.drills_page
 
 clean: ## delete the virtual environment and the caches of the development tools
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .import-linter.txt dist site

@@ -21,7 +21,7 @@ from bench.local import local_cases
 from bench.picture import draw
 from bench.proxy import proxy_cases
 from bench.scale import measure_sizes, sizes_table
-from bench.timing import Case, table, time_cases
+from bench.timing import Case, Measured, table, time_cases
 from labctl.errors import LabError
 from labctl.runtime.docker.engine import Engine
 
@@ -57,6 +57,8 @@ of the rounds' ratios.
 
 """
 CASE_GROUPS = {"compose": compose_cases, "local": local_cases, "cluster": cluster_cases, "proxy": proxy_cases}
+# the labs of `proxy` run while its cases do: no other case runs beside them
+TURNS = (("compose", "local", "cluster"), ("proxy",))
 JAVAS = "javas"
 
 
@@ -70,15 +72,19 @@ def main() -> None:
         help=f"some cases; nothing is written then, except docs/images.md by {JAVAS}",
     )
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder, contextlib.ExitStack() as at_end:
-        selected = [arguments.only] if arguments.only else [*CASE_GROUPS]
-        cases = {name: _cases(name, Path(folder), at_end) for name in selected}
-        measured = time_cases([case for group in cases.values() for case in group], arguments.rounds, _print_progress)
+    with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder:
+        measured: dict[str, Measured] = {}
+        skipped = False
+        for names in ((arguments.only,),) if arguments.only else TURNS:
+            with contextlib.ExitStack() as at_end:
+                cases = [_cases(name, Path(folder), at_end) for name in names]
+                skipped = skipped or not all(cases)
+                measured |= time_cases([case for group in cases for case in group], arguments.rounds, _print_progress)
         print(table(measured))
         if arguments.only == JAVAS and measured:
             text = IMAGES.format(rounds=arguments.rounds, **_machine())
             (DOCS / "images.md").write_text(f"{text}{table(measured)}\n", encoding="utf-8")
-        if selected != [*CASE_GROUPS] or not all(cases.values()):
+        if arguments.only or skipped:
             return
         by_size = measure_sizes(Path(folder), min(3, arguments.rounds), _print_progress)
     head, sizes = HEAD.format(rounds=arguments.rounds, **_machine()), SIZES.format(rounds=min(3, arguments.rounds))

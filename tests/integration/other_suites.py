@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,27 +37,29 @@ Outcomes = dict[str, str]  # {test: pass, fail or skip}
 
 @dataclass(frozen=True)
 class Suite:
-    """The tests of a project. `run(folder, bootstrap, brokers)` returns their outcomes; `folder` is empty at first."""
+    """The tests of a project. `run(folder, bootstrap, brokers, only)` returns their outcomes.
+
+    `folder` is empty at first. `only`: the names of tests; with those that must run before them, and all without names.
+    """
 
     project: str
-    run: Callable[[Path, str, int], Outcomes]
+    run: Callable[[Path, str, int, Collection[str]], Outcomes]
 
 
-def franz_go(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
+def franz_go(folder: Path, bootstrap: str, brokers: int, only: Collection[str]) -> Outcomes:
     """Run the tests of kgo, a client in Go alone."""
     environment = {"KGO_SEEDS": bootstrap, "KGO_TEST_RF": str(min(3, brokers)), "KGO_TEST_RECORDS": "20000"}
-    return _go_test(_module(FRANZ_GO, folder), ["./pkg/kgo"], environment)
+    return _go_test(_module(FRANZ_GO, folder), ["./pkg/kgo", "-run", _pattern(only, "")], environment)
 
 
-def kafka_go(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
+def kafka_go(folder: Path, bootstrap: str, brokers: int, only: Collection[str]) -> Outcomes:
     """Run the tests of kafka-go about topics and connections, which have localhost:9092 built in."""
     assert bootstrap.startswith("localhost:9092")
-    return _go_test(
-        _module(KAFKA_GO, folder), [".", "-run", "^(TestConn|TestDial|TestClient)"], {"KAFKA_VERSION": "2.0"}
-    )
+    pattern = _pattern(only, "^(TestConn|TestDial|TestClient)")
+    return _go_test(_module(KAFKA_GO, folder), [".", "-run", pattern], {"KAFKA_VERSION": "2.0"})
 
 
-def confluent_go(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
+def confluent_go(folder: Path, bootstrap: str, brokers: int, only: Collection[str]) -> Outcomes:
     """Run the tests of confluent-kafka-go: librdkafka, the client of C, Python, .NET and others."""
     source = _module(CONFLUENT_GO, folder)
     configuration = {
@@ -70,10 +73,18 @@ def confluent_go(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
     (source / "kafka" / "testconf.json").write_text(json.dumps(configuration))
     # three tests wait minutes for a login that neither Kafka has
     login = "^TestIntegration$/^TestAdminClient_Describe(Cluster|ConsumerGroupsAuthorizedOperations|Topics)$"
-    return _go_test(source, ["./kafka", "-run", "^TestIntegration$", "-skip", login, "-docker.exists"], {})
+    pattern = _pattern(only, "^TestIntegration$")
+    return _go_test(source, ["./kafka", "-run", pattern, "-skip", login, "-docker.exists"], {})
 
 
-def kafka_python(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
+def _pattern(only: Collection[str], every: str) -> str:
+    """What `go test -run` matches: `every`, or tests by name, to the second level of TEST/TEST/TEST."""
+    levels = [name.split("/") for name in only]
+    chosen = [sorted({level[depth] for level in levels if len(level) > depth}) for depth in (0, 1)]
+    return "/".join(f"^({'|'.join(map(re.escape, names))})$" for names in chosen if names) or every
+
+
+def kafka_python(folder: Path, bootstrap: str, brokers: int, only: Collection[str]) -> Outcomes:
     """Run the tests of kafka-python, a client in Python alone."""
     source = folder / "kafka-python"
     if not source.exists():
@@ -85,8 +96,9 @@ def kafka_python(folder: Path, bootstrap: str, brokers: int) -> Outcomes:
     results.unlink(missing_ok=True)
     first = bootstrap.split(",", 1)[0]
     variables = {"KAFKA_URI": f"kafka://{first}", "KAFKA_VERSION": DEFAULT, "KAFKA_ROOT": str(source / "kafka-bin")}
+    names = " or ".join(name.rpartition(".")[2].partition("[")[0] for name in only)
     subprocess.run(
-        [sys.executable, "-m", "pytest", *plugins, *options, "test/integration"],
+        [sys.executable, "-m", "pytest", *plugins, *options, "-k", names, "test/integration"],
         cwd=source,
         env=os.environ | variables,
         capture_output=True,

@@ -16,6 +16,15 @@ pytestmark = [pytest.mark.timeout(480)]
 
 LOCAL = "listeners: {external: {port: auto, faults: true}}\nui: {kind: none}\nchecks: none\n"
 CLUSTER = LOCAL + "kafka: {brokers: 3}\n"
+LOSSY = """\
+kafka:
+  brokers: 3
+  config:
+    min.insync.replicas: 1
+    unclean.leader.election.enable: true
+    replica.fetch.min.bytes: 1000000
+    replica.fetch.wait.max.ms: 500
+"""
 COMPOSE = compose_lab("broken", ", brokers: 3").replace("port: auto", "port: auto, faults: true")
 RUNTIMES = [pytest.param("local", marks=pytest.mark.local), pytest.param("compose", marks=pytest.mark.docker)]
 
@@ -79,6 +88,20 @@ def test_a_drill_loses_nothing_and_leaves_the_lab_as_it_was(cluster, kind):
     assert sum(written for _at, written, _read in run["rates"]) > 1000
     assert leads(cluster) == before
     assert "labctl-drill" not in cluster.tool("kafka-topics.sh", *BOOTSTRAP, "--list", node="broker-1").stdout
+
+
+@pytest.mark.local
+def test_a_lossy_cluster_reports_its_losses(labctl):
+    """Followers that fetch every half second: a leader's kill loses what it alone had and acknowledged."""
+    labctl.spec(LOCAL + LOSSY)
+    labctl.run("up", check=True)
+    done = labctl.run("drill", "leader", "--acks", "1", "--times", "3", "--json", timeout=240)
+    assert done.returncode == 1, done.stderr
+    (drill,) = json.loads(done.stdout)["drills"]
+    assert drill["status"] == "failed"
+    assert sum(run["lost"] for run in drill["runs"]) > 0, drill
+    (careful,) = labctl.json("drill", "leader", timeout=240)["drills"]  # acks=all
+    assert (careful["status"], careful["runs"][0]["lost"]) == ("passed", 0), careful
 
 
 def test_faults_of_the_network(cluster):
