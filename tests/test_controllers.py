@@ -115,6 +115,14 @@ def test_a_quorum_of_another_kind(fake_lab, kafka, why):
     assert "quorum: dynamic" in refused.value.hint
 
 
+def test_up_with_the_number_of_before_says_the_number(lab):
+    """lab.yaml still has the controllers of before `controller add`."""
+    add(lab)
+    with pytest.raises(SpecError, match="would have broker, controller-1, controller-2, controller-3") as caught:
+        lab.up(DYNAMIC)
+    assert caught.value.hint.startswith("set kafka.controllers: 4 in lab.yaml; or labctl down ")
+
+
 def test_the_output_has_the_quorum(lab, capsys):
     """As text and as JSON."""
     change = add(lab)
