@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,18 +65,18 @@ class Labctl:
         """Reset the lab as `labctl.testing.Lab.reset` does between two tests."""
         lifecycle.reset("homework", LabStore(self._state / "labctl"), NullReporter())
 
-    def __call__(self, *arguments: str) -> str:
-        """Run labctl to its end, and return its output. Raises RuntimeError where it fails."""
+    def __call__(self, *arguments: str, codes: Collection[int] = (0,), seconds: float = LIMIT) -> str:
+        """Run labctl to its end, and return its output. Raises RuntimeError where its exit code is none of `codes`."""
         done = subprocess.run(
             [sys.executable, "-m", "labctl", *arguments],
             cwd=self._work,
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=seconds,
             check=False,
         )
-        if done.returncode:
+        if done.returncode not in codes:
             raise RuntimeError(f"labctl {' '.join(arguments)}: {done.stderr}{done.stdout}")
         return done.stdout
 

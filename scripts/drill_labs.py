@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import Consumer
 from pydantic import TypeAdapter
 
+from bench.labctl import Labctl
 from labctl.results import DrillResult
 
 TOPICS = "^labctl-drill-[0-9a-f]+$"
 RUNTIMES = ("local", "compose")
 MEMBER_SECONDS = 30
+DRILL_SECONDS = 3600
 
 
 class SecondReader(threading.Thread):
@@ -60,52 +59,36 @@ class SecondReader(threading.Thread):
 
 
 @contextmanager
-def a_lab(runtime: str, kafka: str, more: str = "") -> Iterator[Path]:
+def a_lab(runtime: str, kafka: str, more: str = "") -> Iterator[Labctl]:
     """Bring up a lab with these settings of Kafka in a folder of its own. It is removed after the block."""
-    with tempfile.TemporaryDirectory(prefix="labctl-drills-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="labctl-drills-") as folder:
+        labctl = Labctl(Path(folder))
         image = ", image: labctl/kafka" if runtime == "compose" else ""
-        (folder / "lab.yaml").write_text(
+        labctl.spec(
             f"name: drills\nruntime: {runtime}\nkafka: {{{kafka}{image}}}\n"
-            f"listeners: {{external: {{port: auto}}}}\nui: {{kind: none}}\nchecks: quick\n{more}",
-            encoding="utf-8",
+            f"listeners: {{external: {{port: auto}}}}\nui: {{kind: none}}\nchecks: quick\n{more}"
         )
         try:
-            labctl(folder, "up")
-            yield folder
+            labctl("up")
+            yield labctl
         finally:
-            labctl(folder, "down")
+            labctl("down", "--all")
 
 
-def drilled(folder: Path, kind: str, *options: str) -> tuple[DrillResult, str, list[int]]:
-    """Run a drill in the lab of a folder.
+def drilled(labctl: Labctl, kind: str, *options: str) -> tuple[DrillResult, str, list[int]]:
+    """Run a drill in a lab.
 
     Returns its result, Kafka's version, and the records that the second reader counted in each run.
     """
-    reader = SecondReader(status(folder)["endpoints"]["external"])
+    reader = SecondReader(labctl.status()["endpoints"]["external"])
     reader.start()
     try:
-        report = json.loads(labctl(folder, "drill", kind, *options, "--json"))
+        # exit code 1: records were lost
+        report = json.loads(labctl("drill", kind, *options, "--json", codes=(0, 1), seconds=DRILL_SECONDS))
     finally:
         counted = reader.end()
     (result,) = TypeAdapter(list[DrillResult]).validate_python(report["drills"])
     return result, report["kafka_version"], counted
-
-
-def status(folder: Path) -> dict[str, Any]:
-    """Return what `labctl status` reports of the lab of a folder."""
-    found: dict[str, Any] = json.loads(labctl(folder, "status", "--json"))
-    return found
-
-
-def labctl(folder: Path, *arguments: str) -> str:
-    """Run labctl in a folder, with its state there, and return what it printed. Raises CalledProcessError."""
-    environment = os.environ | {"XDG_STATE_HOME": str(folder / "state")}
-    command = [sys.executable, "-m", "labctl", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode and not (arguments[0] == "drill" and done.returncode == 1):  # 1: records were lost
-        done.check_returncode()
-    return done.stdout
 
 
 def again(result: DrillResult, counted: list[int]) -> str:

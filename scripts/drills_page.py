@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from xml.sax.saxutils import escape
 
+from labctl.rendering.templates import render_template
 from labctl.report.drills import HEIGHT, WIDTH, DrawnRun, drawn_runs
 from labctl.results import DrillResult
 from scripts.drill_labs import RUNTIMES, a_lab, again, drilled
@@ -54,8 +55,8 @@ STYLE = """
 svg { background: #fff; font: 14px system-ui, sans-serif; } text { fill: #4d5663; text-anchor: middle; }
 polyline { fill: none; stroke-width: 2; } .written { stroke: #2f6fb7; }
 .read { stroke: #0f7a4a; stroke-dasharray: 4 3; } .tick { stroke: #c9ced6; }
-.fault { stroke: #b3261e; stroke-width: 2; } .effect { stroke: #7a4d00; stroke-dasharray: 6 4; }
-.repair { stroke: #0b6b34; } .list { text-anchor: start; stroke: none; fill: #1b1f24; }
+line.fault { stroke: #b3261e; stroke-width: 2; } line.effect { stroke: #7a4d00; stroke-dasharray: 6 4; }
+line.repair { stroke: #0b6b34; } .list { text-anchor: start; fill: #1b1f24; }
 """
 
 
@@ -68,16 +69,16 @@ def main() -> None:
     (DOCS / "drills").mkdir(exist_ok=True)
     for runtime in RUNTIMES:
         for layout, nodes in LAYOUTS.items():
-            with a_lab(runtime, nodes) as folder:
+            with a_lab(runtime, nodes) as labctl:
                 for kind, runs in RUNS.items():
-                    result, version, counted = drilled(folder, kind, "--times", str(max(1, round(runs * scale))))
+                    result, version, counted = drilled(labctl, kind, "--times", str(max(1, round(runs * scale))))
                     rows.append(_row(runtime, layout, result, counted))
                     print(rows[-1], end="", flush=True)
                     if runtime == "local":
                         pictures.append(_draw(f"{kind}, {layout}", result))
-        with a_lab(runtime, LOSSY_KAFKA) as folder:
+        with a_lab(runtime, LOSSY_KAFKA) as labctl:
             times = str(max(1, round(RUNS["leader"] * scale)))
-            result, version, counted = drilled(folder, "leader", "--times", times, "--acks", "1")
+            result, version, counted = drilled(labctl, "leader", "--times", times, "--acks", "1")
             rows.append(_row(runtime, LOSSY, result, counted))
             print(rows[-1], end="", flush=True)
     head = INTRODUCTION.format(date=datetime.now(UTC).date(), cpus=os.cpu_count(), version=version)
@@ -110,18 +111,11 @@ def _draw(title: str, result: DrillResult) -> str:
 def picture(drawn: DrawnRun) -> str:
     """Return a run as an SVG of its own."""
     size = f"{WIDTH + 40} {HEIGHT + 70 + 22 * len(drawn.marks)}"
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-20 -30 {size}">', f"<style>{STYLE}</style>"]
-    for x, text in drawn.ticks:
-        lines.append(f'<line class="tick" x1="{x}" x2="{x}" y1="0" y2="{HEIGHT}"/>')
-        lines.append(f'<text x="{x}" y="{HEIGHT + 20}">{text}</text>')
-    lines.append(f'<polyline class="written" points="{drawn.written}"/>')
-    lines.append(f'<polyline class="read" points="{drawn.read}"/>')
+    drawing = render_template("report/drill.svg.j2", drawn=drawn, size=(WIDTH, HEIGHT))
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-20 -30 {size}">', f"<style>{STYLE}</style>", drawing]
     for mark in drawn.marks:
-        kind, number = mark.event.kind, mark.number
-        lines.append(f'<line class="{kind}" x1="{mark.x}" x2="{mark.x}" y1="0" y2="{HEIGHT}"/>')
-        lines.append(f'<text x="{mark.x}" y="-8">{number}</text>')
-        text = escape(f"{number}.  {mark.event.at:.2f} s  {mark.event.text}")
-        lines.append(f'<text class="list" x="0" y="{HEIGHT + 30 + 22 * number}">{text}</text>')
+        text = escape(f"{mark.number}.  {mark.event.at:.2f} s  {mark.event.text}")
+        lines.append(f'<text class="list" x="0" y="{HEIGHT + 30 + 22 * mark.number}">{text}</text>')
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 

@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.drill_labs import a_lab, again, drilled, labctl, status
+from scripts.drill_labs import a_lab, again, drilled
 
 PAGE = Path(__file__).parent.parent / "docs/many-partitions.md"
 SIZES = (1000, 10_000)
@@ -42,9 +42,11 @@ The memory is that of one node with all partitions; in brackets without them.
 def main() -> None:
     """Measure all sizes, and write the page."""
     rows, version = [], ""
+    with a_lab("local", "brokers: 1") as labctl:
+        before = labctl.memory() // MEBIBYTE
     for size in SIZES:
         row, version = _three_nodes(size)
-        rows += [row, _one_node(size)]
+        rows += [row, _one_node(size, before)]
         print(*rows[-2:], sep="", end="", flush=True)
     head = INTRODUCTION.format(date=datetime.now(UTC).date(), cpus=os.cpu_count(), version=version)
     PAGE.write_text(head + "".join(rows), encoding="utf-8")
@@ -52,8 +54,8 @@ def main() -> None:
 
 def _three_nodes(size: int) -> tuple[str, str]:
     """A row, and Kafka's version."""
-    with a_lab("local", "brokers: 3") as folder:
-        result, version, counted = drilled(folder, "partitions", "--partitions", str(size))
+    with a_lab("local", "brokers: 3") as labctl:
+        result, version, counted = drilled(labctl, "partitions", "--partitions", str(size))
     (run,) = result.runs
     texts = [event.text for event in run.events]
     created = next(float(found[1]) for text in texts if (found := CREATED.search(text)))
@@ -71,28 +73,21 @@ def _three_nodes(size: int) -> tuple[str, str]:
     return f"| {' | '.join(cells)} |\n", version
 
 
-def _one_node(size: int) -> str:
+def _one_node(size: int, before: int) -> str:
     topics = "".join(
         f"  - {{name: topic-{number:03}, partitions: {PARTITIONS_PER_TOPIC}}}\n"
         for number in range(size // PARTITIONS_PER_TOPIC)
     )
-    with a_lab("local", "brokers: 1") as folder:
-        before = _memory(folder)
     started = time.perf_counter()
-    with a_lab("local", "brokers: 1", f"topics:\n{topics}") as folder:
+    with a_lab("local", "brokers: 1", f"topics:\n{topics}") as labctl:
         created = time.perf_counter() - started
-        after = _memory(folder)
-        labctl(folder, "node", "kill", "broker")
+        after = labctl.memory() // MEBIBYTE
+        labctl("node", "kill", "broker")
         started = time.perf_counter()
-        labctl(folder, "node", "start", "broker")
+        labctl("node", "start", "broker")
         led = time.perf_counter() - started
     memory = f"{after} MiB ({before})"
     return f"| {size:,} | 1 | {created:.1f} s, with `up` | {led:.1f} s, with the start | {memory} | | |\n"
-
-
-def _memory(folder: Path) -> int:
-    """The memory of the lab's only node, in MiB."""
-    return int(status(folder)["nodes"][0]["memory"]) // MEBIBYTE
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer
 
+from bench.labctl import Labctl
 from labctl.version_lock import locked_versions
 from labctl.versions import version_tuple
-from scripts.drill_labs import RUNTIMES, a_lab, again, drilled, labctl, status
+from scripts.drill_labs import RUNTIMES, a_lab, again, drilled
 
 PAGE = Path(__file__).parent.parent / "docs/upgrades.md"
 RECORDS = 1000  # written on the oldest Kafka
@@ -44,11 +45,11 @@ def main() -> None:
     versions = sorted(locked_versions(), key=version_tuple)
     rows, read = [], []
     for runtime in RUNTIMES:
-        with a_lab(runtime, f"brokers: 3, version: {versions[0]}") as folder:
-            bootstrap = status(folder)["endpoints"]["external"]
+        with a_lab(runtime, f"brokers: 3, version: {versions[0]}") as labctl:
+            bootstrap = labctl.status()["endpoints"]["external"]
             _write(bootstrap)
             for old, new in itertools.pairwise(versions):
-                rows.append(_row(folder, runtime, old, new))
+                rows.append(_row(labctl, runtime, old, new))
                 print(rows[-1], end="", flush=True)
             read.append(f"{runtime}: {_read(bootstrap):,}")
     line = " --- |" * 11
@@ -60,12 +61,12 @@ def main() -> None:
     PAGE.write_text(f"{head}\n{''.join(rows)}{last}", encoding="utf-8")
 
 
-def _row(folder: Path, runtime: str, old: str, new: str) -> str:
-    before = _metadata_version(folder)
-    result, _, counted = drilled(folder, "upgrade", "--to", new)
+def _row(labctl: Labctl, runtime: str, old: str, new: str) -> str:
+    before = _metadata_version(labctl)
+    result, _, counted = drilled(labctl, "upgrade", "--to", new)
     (run,) = result.runs
     cells = (
-        *(runtime, old, new, f"{before} → {_metadata_version(folder)}"),
+        *(runtime, old, new, f"{before} → {_metadata_version(labctl)}"),
         *(f"{value:,}" for value in (run.acknowledged, run.lost, run.duplicated, run.out_of_order)),
         *(f"{gap:.2f} s" for gap in (run.write_gap, run.commit_gap)),
         again(result, counted),
@@ -73,9 +74,9 @@ def _row(folder: Path, runtime: str, old: str, new: str) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def _metadata_version(folder: Path) -> str:
+def _metadata_version(labctl: Labctl) -> str:
     tool = ("kafka-features.sh", "--bootstrap-server", "broker-1:9092", "describe")
-    printed = labctl(folder, "exec", "broker-1", "--", *tool)
+    printed = labctl("exec", "broker-1", "--", *tool)
     found = LEVEL.search(printed)
     if found is None:
         raise RuntimeError(f"kafka-features.sh printed no metadata.version: {printed}")

@@ -120,7 +120,7 @@ def test_up_with_the_number_of_before_says_the_number(lab):
     add(lab)
     with pytest.raises(SpecError, match="would have broker, controller-1, controller-2, controller-3") as caught:
         lab.up(DYNAMIC)
-    assert caught.value.hint.startswith("set kafka.controllers: 4 in lab.yaml; or labctl down ")
+    assert caught.value.hint.startswith("set kafka: {brokers: 1, controllers: 4} in lab.yaml to keep it; ")
 
 
 def test_the_output_has_the_quorum(lab, capsys):

@@ -23,7 +23,7 @@ def wait_until_ready(client, probe, seconds):
 
 @pytest.mark.parametrize(("error", "closed"), [(KafkaFailed("no response"), 1), (NotReady("no leader"), 0)])
 def test_a_refusal_is_waited_out(monkeypatch, error, closed):
-    """After one of Kafka's the client connects anew: the broker may have ended."""
+    """After one of Kafka's the client connects again: the broker may have ended."""
     pass_time(monkeypatch)
     answers = [error, None]
     client = Client()

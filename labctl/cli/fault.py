@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,10 +11,10 @@ import click
 from labctl.cli.commands import Command, CommandGroup
 from labctl.cli.options import json_option, lab_name, lab_options, lab_store
 from labctl.cli.output import print_json, print_text
+from labctl.proxy import faults
 
 if TYPE_CHECKING:
     from labctl.cli.console import Console
-    from labctl.proxy.faults import Faults
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +40,7 @@ def _change(
     lab: tuple[Path | None, str | None],
     node: str | None,
     as_json: bool,
-    change: Callable[[Faults], Faults],
+    change: Callable[[faults.Faults], faults.Faults],
 ) -> None:
     """Change the faults of a broker, of all where `node` is None, and print those of each."""
     from labctl.lab.network_faults import change_faults
@@ -51,7 +50,6 @@ def _change(
 
 def _number(parse: str, value: str, option: str) -> Any:
     from labctl.errors import SpecError
-    from labctl.proxy import faults
 
     try:
         return getattr(faults, parse)(value)
@@ -68,7 +66,7 @@ def latency(
 ) -> None:
     """Add TIME to each response: 200ms, 1.5s."""
     seconds, spread = _number("duration", time, "TIME"), _number("duration", jitter, "--jitter")
-    _change(console, (file, name), node, as_json, lambda faults: replace(faults, latency=seconds, jitter=spread))
+    _change(console, (file, name), node, as_json, lambda now: faults.slow(now, seconds, spread))
 
 
 @fault.command(cls=Command)
@@ -79,28 +77,28 @@ def bandwidth(
 ) -> None:
     """Limit each connection to RATE in each direction: 64k, 2m (KiB or MiB a second)."""
     limit = _number("rate", rate, "RATE")
-    _change(console, (file, name), node, as_json, lambda faults: replace(faults, bandwidth=limit))
+    _change(console, (file, name), node, as_json, lambda now: faults.limit(now, limit))
 
 
 @fault.command(cls=Command)
 @fault_options
 def cut(console: Console, file: Path | None, name: str | None, node: str | None, as_json: bool) -> None:
     """Let connections stay open and nothing pass, as a pulled cable does: clients time out."""
-    _change(console, (file, name), node, as_json, lambda faults: replace(faults, cut=True, refuse=False))
+    _change(console, (file, name), node, as_json, faults.cut)
 
 
 @fault.command(cls=Command)
 @fault_options
 def refuse(console: Console, file: Path | None, name: str | None, node: str | None, as_json: bool) -> None:
     """End all connections, and refuse new ones: nothing listens there."""
-    _change(console, (file, name), node, as_json, lambda faults: replace(faults, refuse=True, cut=False))
+    _change(console, (file, name), node, as_json, faults.refuse)
 
 
 @fault.command(cls=Command)
 @fault_options
 def reset(console: Console, file: Path | None, name: str | None, node: str | None, as_json: bool) -> None:
     """End the connections that there are now, once: clients may connect again."""
-    _change(console, (file, name), node, as_json, lambda faults: replace(faults, resets=faults.resets + 1))
+    _change(console, (file, name), node, as_json, faults.reset)
 
 
 @fault.command(cls=Command)
@@ -135,7 +133,7 @@ def list_(console: Console, file: Path | None, name: str | None, as_json: bool) 
     """List the faults, connections and bytes of each broker."""
     from labctl.lab.network_faults import change_faults
 
-    _show(change_faults(lab_name(file, name), lambda faults: faults, None, lab_store(), console), as_json)
+    _show(change_faults(lab_name(file, name), lambda now: now, None, lab_store(), console), as_json)
 
 
 def _show(nodes: list[Any], as_json: bool) -> None:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 def wait_for_kafka(client: KafkaClient, probe: Callable[[], T], *, what: str, deadline: Deadline) -> T:
     """Return what `probe` returns, as soon as it raises neither NotReady nor KafkaFailed.
 
-    After KafkaFailed, `client` connects anew. Raises ReadinessTimeout with `what` was expected and what was last
+    After KafkaFailed, `client` connects again. Raises ReadinessTimeout with `what` was expected and what was last
     observed.
     """
 

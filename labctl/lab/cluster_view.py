@@ -47,7 +47,7 @@ class ClusterView:
 
     def led_by(self, broker: int) -> int:
         """Return the number of partitions that `broker` leads."""
-        return sum(partition.leader == broker for partition in self.partitions.values())
+        return sum(each.leader == broker for partitions in self.topics.values() for each in partitions)
 
 
 def view_of(plan: LabPlan, states: Sequence[NodeState]) -> ClusterView:
@@ -62,14 +62,14 @@ def view_of(plan: LabPlan, states: Sequence[NodeState]) -> ClusterView:
 
 
 def working_brokers(plan: LabPlan, states: Sequence[NodeState]) -> list[int]:
-    """Return the ids of the brokers whose nodes run and are not frozen."""
+    """Return the ids of the brokers whose nodes work."""
     working = {state.name for state in states if works(state)}
     return [node.id for node in plan.brokers if node.name in working]
 
 
 def works(state: NodeState) -> bool:
-    """Return whether a node runs and is not frozen."""
-    return state.state == "running" and not state.reason
+    """Return whether a node runs, and is neither frozen nor isolated."""
+    return state.state == "running" and not state.hindrance
 
 
 def idle_nodes(runtime: Runtime) -> list[str]:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from labctl.constants import ADMIN
-from labctl.errors import LabStopped, ReadinessTimeout, RuntimeFailed, SpecError
+from labctl.errors import LabStopped, ReadinessTimeout, SpecError
 from labctl.kafka.client import Quorum, Voter
 from labctl.kafka.console_tools import add_controller, remove_controller
+from labctl.kafka.security_settings import tool_config
 from labctl.kafka.waiting import wait_for_kafka
-from labctl.lab.existing import LOCK_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
+from labctl.lab.existing import LOCK_SECONDS, QUORUM_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
+from labctl.lab.kafka_tool import run_tool
 from labctl.lab.rendered_files import write_rendered_files
 from labctl.plan.model import Identity, LabPlan, NodePlan
 from labctl.plan.planner import CONTROLLER_IDS
@@ -20,8 +22,6 @@ from labctl.spec.model import MOST_CONTROLLERS
 from labctl.state.store import LabStore
 from labctl.system.waiting import Deadline, NotReady
 
-ANSWER_SECONDS = 20.0
-TOOL_SECONDS = 60.0
 SETTLE_SECONDS = 5.0
 CONTROLLERS = "labctl up with kafka: {controllers: 3, quorum: dynamic} in lab.yaml creates such a lab"
 
@@ -58,7 +58,7 @@ def add(name: str, store: LabStore, progress: Progress) -> QuorumChange:
         lab.runtime.prepare()
         lab.runtime.up([node.name])
         _await(lab.plan, f"{node.name} with all metadata", lambda quorum: _require_observer(quorum, node))
-        _run(lab, node, add_controller(lab.plan.internal_bootstrap, settings_file(lab.plan, node)))
+        run_tool(lab, node, add_controller(lab.plan.internal_bootstrap, settings_file(lab.plan, node)))
         return QuorumChange(name, node.name, "added", _await_voters(lab.plan))
 
 
@@ -74,10 +74,8 @@ def remove(name: str, node: str | None, store: LabStore, progress: Progress) -> 
         target = _controller(plan, node)
         voting = _voters_without(plan, target)
         if target.id in voting:
-            broker = plan.brokers[0]
-            config = f"{broker.secrets_folder}/{ADMIN}.properties" if plan.security else None
-            directory = voting[target.id].directory
-            _run(lab, broker, remove_controller(plan.internal_bootstrap, target.id, directory, config))
+            directory, config = voting[target.id].directory, tool_config(plan, ADMIN)
+            run_tool(lab, plan.brokers[0], remove_controller(plan.internal_bootstrap, target.id, directory, config))
         lab.runtime.stop([target.name])
         lab.runtime.remove([target.name])
         lab = _without_controller(lab, target, store, progress)
@@ -108,7 +106,7 @@ def _voters_without(plan: LabPlan, target: NodePlan) -> dict[int, Voter]:
         if target.id in voters and len(working) <= len(others) // 2:
             raise NotReady(f"without {target.name}, {len(working)} of {len(others)} voters would work: no majority")
 
-    with connect(plan, answer=ANSWER_SECONDS) as client:
+    with connect(plan, answer=QUORUM_SECONDS) as client:
         try:
             # a leader that was just elected has not heard of its followers yet
             wait_for_kafka(client, probe, what="", deadline=Deadline.after(SETTLE_SECONDS))
@@ -155,15 +153,8 @@ def _changed(lab: ExistingLab, count: int, identity: Identity, store: LabStore, 
     return with_spec(record, spec, progress)
 
 
-def _run(lab: ExistingLab, node: NodePlan, command: list[str]) -> None:
-    done = lab.runtime.exec(node.name, command, None, TOOL_SECONDS)
-    if done.exit_code != 0:
-        output = (done.stdout + done.stderr).decode(errors="replace")
-        raise RuntimeFailed(done.command, done.exit_code, output, "the same labctl command tries it again")
-
-
 def _quorum(plan: LabPlan) -> Quorum:
-    with connect(plan, answer=ANSWER_SECONDS) as client:
+    with connect(plan, answer=QUORUM_SECONDS) as client:
         return client.quorum()
 
 
@@ -186,7 +177,7 @@ def _require_observer(quorum: Quorum, node: NodePlan) -> None:
 
 
 def _await(plan: LabPlan, what: str, require: Callable[[Quorum], None]) -> Quorum:
-    with connect(plan, answer=ANSWER_SECONDS) as client:
+    with connect(plan, answer=QUORUM_SECONDS) as client:
 
         def probe() -> Quorum:
             quorum = client.quorum()

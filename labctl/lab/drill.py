@@ -23,6 +23,7 @@ from labctl.kafka.waiting import wait_for_kafka
 from labctl.lab.cluster_view import idle_nodes, require_all_work
 from labctl.lab.existing import (
     LOCK_SECONDS,
+    QUORUM_SECONDS,
     ExistingLab,
     connect,
     lab_secrets,
@@ -45,7 +46,6 @@ from labctl.system.waiting import Deadline, NotReady
 FEWEST_BROKERS = 3
 TOPIC_PREFIX = "labctl-drill-"
 QUIET_SECONDS = 1.0  # with records and without a fault, before and after each
-ANSWER_SECONDS = 20.0  # a response about the quorum waits for the election of its leader
 REPAIR_SECONDS = 120.0
 TOPIC_SECONDS = 30.0
 
@@ -203,7 +203,7 @@ def _nodes(lab: ExistingLab, new: ExistingLab | None, store: LabStore, log: RunL
     isolates = RUNTIMES[plan.runtime.name].isolates
 
     def start(name: str) -> None:
-        unregister_killed_brokers(lab, Deadline.after(ANSWER_SECONDS))
+        unregister_killed_brokers(lab, Deadline.after(QUORUM_SECONDS))
         runtime.up([name])
 
     return Nodes(
@@ -214,7 +214,7 @@ def _nodes(lab: ExistingLab, new: ExistingLab | None, store: LabStore, log: RunL
         isolate=lambda name: runtime.isolate([name]) if isolates else runtime.pause([name]),
         rejoin=lambda name: runtime.resume([name]),
         start=start,
-        connect=lambda brokers: connect(plan, 2, ANSWER_SECONDS, brokers),
+        connect=lambda brokers: connect(plan, 2, QUORUM_SECONDS, brokers),
         memory=lambda: {state.name: state.memory for state in runtime.nodes(memory=True) if state.memory},
         replication_factor=plan.internal_replication_factor,
         upgrade=lambda: upgrade_nodes(lab, new, store, log.note, finalize=True) if new else iter(()),
@@ -231,7 +231,7 @@ def _repaired(lab: ExistingLab) -> Iterator[None]:
         if away := idle_nodes(lab.runtime):
             lab.runtime.resume(away)
             with contextlib.suppress(LabError):
-                unregister_killed_brokers(lab, Deadline.after(ANSWER_SECONDS))
+                unregister_killed_brokers(lab, Deadline.after(QUORUM_SECONDS))
             lab.runtime.up(away)
             with connect(lab.plan, 1) as client:
                 await_preferred_leaders(client, Deadline.after(REPAIR_SECONDS))

@@ -22,6 +22,7 @@ from labctl.webui.page.access import page_key
 
 LOCK_SECONDS = 60  # to wait for another labctl at work on the same lab
 CONNECT_SECONDS = 10  # ten labs that start at the same time leave one client little of the machine
+QUORUM_SECONDS = 20.0  # a response about the quorum waits for the election of its leader
 ANSWER_SECONDS = 30.0  # for a response of Kafka; 10 s were too few on a machine with ten labs
 
 

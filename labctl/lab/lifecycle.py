@@ -276,7 +276,7 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> t
     lab.runtime.prepare()
     make_credentials(lab.plan, renew=state == "stopped")
     log.hide(lab_secrets(lab.plan))
-    return state, [node.name for node in states if node.state == "running" and node.reason]
+    return state, [node.name for node in states if node.hindrance]
 
 
 def _write_files(lab: ExistingLab, spec: LabSpec, store: LabStore) -> LabRecord:

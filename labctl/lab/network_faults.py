@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 
 from labctl.errors import LabError
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, open_lab
 from labctl.proxy.faults import Faults
+from labctl.proxy.faults import clear as without_faults
 from labctl.proxy.process import BrokerFaults, current_faults
 from labctl.proxy.process import change_faults as change_in_proxy
 from labctl.runtime.base import ISOLATED, Progress
@@ -53,7 +53,7 @@ def clear(name: str, node: str | None, store: LabStore, progress: Progress) -> l
             ended += [
                 f"{name}: {text}" for name, faults in now.items() if node in {None, name} for text in faults.texts
             ]
-            change_in_proxy(lab.plan, lambda faults: replace(Faults(), resets=faults.resets), node)
+            change_in_proxy(lab.plan, without_faults, node)
         return ended
 
 

@@ -25,12 +25,11 @@ def refuse_changes(lab: ExistingLab, state: str) -> None:
     created = planned(recorded_spec(record), record)
     if created.node_names != plan.node_names:
         had, wanted = ", ".join(created.node_names), ", ".join(plan.node_names)
-        removal = f"labctl down --name {plan.name} removes it with its data; then run labctl up again"
+        kafka = recorded_spec(record).kafka
         raise SpecError(
             [f"the lab {plan.name} has the nodes {had}, and would have {wanted}"],
-            f"set kafka.controllers: {len(created.voters)} in lab.yaml; or {removal}"
-            if created.dynamic_quorum and len(created.brokers) == len(plan.brokers)
-            else removal,
+            f"set kafka: {{brokers: {kafka.brokers}, controllers: {kafka.controllers}}} in lab.yaml to keep it; "
+            f"or remove it with its data: labctl down --name {plan.name}, then labctl up",
         )
     _refuse_older_kafka(lab)
     if record.phase != "up" or state == "stopped":

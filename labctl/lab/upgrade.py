@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from labctl.constants import ADMIN
-from labctl.errors import RuntimeFailed, SpecError
+from labctl.errors import SpecError
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.console_tools import feature_levels
+from labctl.kafka.security_settings import tool_config
 from labctl.kafka.waiting import wait_for_kafka
 from labctl.kafka.whole_cluster import require_whole
 from labctl.lab.cluster_view import require_all_work
-from labctl.lab.existing import LOCK_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
+from labctl.lab.existing import LOCK_SECONDS, QUORUM_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
+from labctl.lab.kafka_tool import run_tool
 from labctl.lab.rendered_files import write_rendered_files
 from labctl.plan.model import LabPlan
 from labctl.runtime.access import validate
@@ -25,8 +27,6 @@ from labctl.state.store import LabStore
 from labctl.system.waiting import Deadline
 from labctl.versions import version_tuple
 
-ANSWER_SECONDS = 20.0  # a response about the quorum waits for the election of its leader
-FINALIZE_SECONDS = 60.0
 FEATURE_LEVEL = re.compile(r"^([a-z.]+\.version)=(\d+)", re.MULTILINE)
 OTHER_FEATURES = {"kraft.version"}  # voters that are named in the settings have level 0 (KIP-853)
 
@@ -126,7 +126,7 @@ def await_whole(plan: LabPlan, node: str) -> None:
     Raises ReadinessTimeout with what is missing.
     """
     brokers, voters = [broker.id for broker in plan.brokers], [voter.id for voter in plan.voters]
-    with connect(plan, 2, ANSWER_SECONDS) as client:
+    with connect(plan, 2, QUORUM_SECONDS) as client:
         wait_for_kafka(
             client,
             partial(require_whole, client, brokers, voters),
@@ -141,15 +141,10 @@ def finalize_kafka(lab: ExistingLab, note: Callable[[str], None]) -> None:
     Raises RuntimeFailed with the output of the tool that knows them, KafkaFailed where the cluster refuses.
     """
     plan = lab.plan
-    node = plan.brokers[0]
-    config = f"{node.secrets_folder}/{ADMIN}.properties" if plan.security else None
-    command = feature_levels(plan.internal_bootstrap, plan.kafka_version, config)
-    done = lab.runtime.exec(node.name, command, None, FINALIZE_SECONDS)
-    output = (done.stdout + done.stderr).decode(errors="replace")
-    if done.exit_code != 0:
-        raise RuntimeFailed(done.command, done.exit_code, output, "labctl upgrade tries it again")
+    command = feature_levels(plan.internal_bootstrap, plan.kafka_version, tool_config(plan, ADMIN))
+    output = run_tool(lab, plan.brokers[0], command)
     wanted = {name: int(level) for name, level in FEATURE_LEVEL.findall(output) if name not in OTHER_FEATURES}
-    with connect(plan, answer=ANSWER_SECONDS) as client:
+    with connect(plan, answer=QUORUM_SECONDS) as client:
         now = _levels(client)
         client.update_features({name: level for name, level in wanted.items() if level > now.get(name, 0)})
     note(f"the features of Kafka {plan.kafka_version} are finalized")

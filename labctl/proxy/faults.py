@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s)")
@@ -38,6 +38,36 @@ class Faults:
         if self.bandwidth:
             found.append(f"bandwidth {self.bandwidth // UNITS['k']}k")
         return found + (["cut"] if self.cut else []) + (["refuse"] if self.refuse else [])
+
+
+def slow(faults: Faults, latency: float, jitter: float) -> Faults:
+    """Return the faults with other seconds of latency and jitter."""
+    return replace(faults, latency=latency, jitter=jitter)
+
+
+def limit(faults: Faults, bandwidth: int) -> Faults:
+    """Return the faults with another bandwidth, in bytes a second."""
+    return replace(faults, bandwidth=bandwidth)
+
+
+def cut(faults: Faults) -> Faults:
+    """Return the faults where connections stay and nothing passes."""
+    return replace(faults, cut=True, refuse=False)
+
+
+def refuse(faults: Faults) -> Faults:
+    """Return the faults where no connection is accepted."""
+    return replace(faults, refuse=True, cut=False)
+
+
+def reset(faults: Faults) -> Faults:
+    """Return the faults with one more reset of the connections."""
+    return replace(faults, resets=faults.resets + 1)
+
+
+def clear(faults: Faults) -> Faults:
+    """Return no faults. The number of resets stays: the connections are not reset again."""
+    return Faults(resets=faults.resets)
 
 
 @dataclass(frozen=True, slots=True)

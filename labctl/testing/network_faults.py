@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labctl.plan.model import LabPlan
-from labctl.proxy.faults import Faults
+from labctl.proxy import faults
 from labctl.proxy.process import change_faults
 
 
@@ -23,27 +23,27 @@ class NetworkFaults:
 
     def latency(self, seconds: float, *, jitter: float = 0.0, node: str | None = None) -> None:
         """Add `seconds` to each response, plus or minus up to `jitter` seconds."""
-        self._change(lambda faults: replace(faults, latency=seconds, jitter=jitter), node)
+        self._change(lambda now: faults.slow(now, seconds, jitter), node)
 
     def bandwidth(self, bytes_per_second: int, *, node: str | None = None) -> None:
         """Limit each connection to so many bytes a second in each direction."""
-        self._change(lambda faults: replace(faults, bandwidth=bytes_per_second), node)
+        self._change(lambda now: faults.limit(now, bytes_per_second), node)
 
     def cut(self, *, node: str | None = None) -> None:
         """Let connections stay open and nothing pass: clients time out."""
-        self._change(lambda faults: replace(faults, cut=True, refuse=False), node)
+        self._change(faults.cut, node)
 
     def refuse(self, *, node: str | None = None) -> None:
         """End all connections, and refuse new ones."""
-        self._change(lambda faults: replace(faults, refuse=True, cut=False), node)
+        self._change(faults.refuse, node)
 
     def reset(self, *, node: str | None = None) -> None:
         """End the connections that there are now, once."""
-        self._change(lambda faults: replace(faults, resets=faults.resets + 1), node)
+        self._change(faults.reset, node)
 
     def clear(self, *, node: str | None = None) -> None:
         """End all faults."""
-        self._change(lambda faults: Faults(resets=faults.resets), node)
+        self._change(faults.clear, node)
 
-    def _change(self, change: Callable[[Faults], Faults], node: str | None) -> None:
+    def _change(self, change: Callable[[faults.Faults], faults.Faults], node: str | None) -> None:
         change_faults(self.plan, change, node)

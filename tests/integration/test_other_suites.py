@@ -31,7 +31,7 @@ early, and is run again for its other tests, up to {GO_RUNS} times.
 A test that fails on one side alone is run {FURTHER} times more, on new labs and on new Kafkas in turn. In brackets: how
 often it passed then, on a lab and on plain Kafka. One that passed on plain Kafka each time and on no lab is a defect of
 labctl. With three brokers many of them pass by chance: they expect that broker 1 leads, or that each broker knows at
-once what another one was told.
+once what another one has stored.
 """
 
 
