@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from xml.sax.saxutils import escape
 
+from bench.labctl import Labctl
 from labctl.rendering.templates import render_template
 from labctl.report.drills import HEIGHT, WIDTH, DrawnRun, drawn_runs
 from labctl.results import DrillResult
@@ -65,26 +66,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=20, help="runs of the drills leader and controller")
     scale = parser.parse_args().times / RUNS["leader"]
-    rows, pictures, version = [], [], ""
+    page = Page()
     (DOCS / "drills").mkdir(exist_ok=True)
     for runtime in RUNTIMES:
         for layout, nodes in LAYOUTS.items():
             with a_lab(runtime, nodes) as labctl:
                 for kind, runs in RUNS.items():
-                    result, version, counted = drilled(labctl, kind, "--times", str(max(1, round(runs * scale))))
-                    rows.append(_row(runtime, layout, result, counted))
-                    print(rows[-1], end="", flush=True)
-                    if runtime == "local":
-                        pictures.append(_draw(f"{kind}, {layout}", result))
+                    page.add(labctl, runtime, layout, kind, "--times", str(max(1, round(runs * scale))))
         with a_lab(runtime, LOSSY_KAFKA) as labctl:
             times = str(max(1, round(RUNS["leader"] * scale)))
-            result, version, counted = drilled(labctl, "leader", "--times", times, "--acks", "1")
-            rows.append(_row(runtime, LOSSY, result, counted))
-            print(rows[-1], end="", flush=True)
-    head = INTRODUCTION.format(date=datetime.now(UTC).date(), cpus=os.cpu_count(), version=version)
-    table = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n{''.join(rows)}"
-    drawn = f"\n## Pictures\n\nThe first run of each drill, in the local runtime.\n{''.join(pictures)}"
-    (DOCS / "drills.md").write_text(head + table + drawn, encoding="utf-8")
+            page.add(labctl, runtime, LOSSY, "leader", "--times", times, "--acks", "1")
+
+
+class Page:
+    """docs/drills.md: it is written again after each drill, so that an interrupted run loses none."""
+
+    def __init__(self) -> None:
+        self._rows: list[str] = []
+        self._pictures: list[str] = []
+
+    def add(self, labctl: Labctl, runtime: str, layout: str, kind: str, *options: str) -> None:
+        """Run a drill, and write the page with it."""
+        result, version, counted = drilled(labctl, kind, *options)
+        self._rows.append(_row(runtime, layout, result, counted))
+        print(self._rows[-1], end="", flush=True)
+        if runtime == "local" and layout != LOSSY:
+            self._pictures.append(_draw(f"{kind}, {layout}", result))
+        head = INTRODUCTION.format(date=datetime.now(UTC).date(), cpus=os.cpu_count(), version=version)
+        table = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n{''.join(self._rows)}"
+        drawn = f"\n## Pictures\n\nThe first run of each drill, in the local runtime.\n{''.join(self._pictures)}"
+        (DOCS / "drills.md").write_text(head + table + drawn, encoding="utf-8")
 
 
 def _row(runtime: str, layout: str, result: DrillResult, counted: list[int]) -> str:
