@@ -166,6 +166,7 @@ class FakeKafka:
         self.settings = {}  # {(kind, name): keys}
         self.client_quotas = []
         self.absent = set()  # ids of brokers that are not registered
+        self.unregistered = []  # ids
         self.elected = {}  # {topic: partitions} whose preferred leader was elected
 
     def __call__(self, *_args, **_kwargs):
@@ -195,6 +196,10 @@ class FakeKafka:
         return {
             node.id: node.listener("EXTERNAL").advertised for node in self.plan.brokers if node.id not in self.absent
         }
+
+    def unregister_broker(self, broker):
+        self._require("unregister_broker")
+        self.unregistered.append(broker)
 
     def quorum(self):
         self._require("quorum")

@@ -6,7 +6,7 @@ import pytest
 
 from labctl.cli.node_output import change_document, change_text
 from labctl.cli.status_output import quorum_line
-from labctl.errors import LabStopped, SpecError
+from labctl.errors import KafkaFailed, LabStopped, SpecError
 from labctl.kafka.client import Quorum, Voter
 from labctl.kafka.preferred_leaders import not_preferred, restore_preferred_leaders
 from labctl.lab import lifecycle
@@ -63,6 +63,35 @@ def test_a_node_that_works_again_has_its_place_back(lab, ended, again):
     assert (done.changed, done.detail, done.after.isr_not_full) == (True, "", [])
     assert done.after.led_by(1) == 3
     assert "partitions: 3, each with a leader and a full ISR" in change_text(done)
+
+
+@pytest.mark.parametrize("action", ["stop", "kill"])
+def test_a_broker_that_ended_is_forgotten_before_it_starts(lab, action):
+    """The controller would refuse another broker with its id for 9 s."""
+    change(lab, action)
+    assert lab.kafka.unregistered == []
+    change(lab, "start")
+    assert lab.kafka.unregistered == [1]
+
+
+def test_a_stopped_broker_that_a_partition_needs_is_not_forgotten(lab):
+    """Kafka remembers that it has each record: another replica is not in the ISR, and it may have to lead."""
+    change(lab, "stop", "broker-3")
+    lab.kafka.created_topics["single"] = (1, 2, {})
+    change(lab, "start", "broker-3")
+    assert lab.kafka.unregistered == [3]  # the topic is not on it
+    change(lab, "stop", "broker-2")
+    change(lab, "start", "broker-2")
+    assert lab.kafka.unregistered == [3]
+
+
+def test_a_broker_that_is_not_forgotten_in_time_does_not_start(lab):
+    """A late request would remove the new one."""
+    change(lab, "kill")
+    lab.kafka.refuses["unregister_broker"] = "no response within 12 s"
+    with pytest.raises(KafkaFailed, match="no response"):
+        change(lab, "start")
+    assert "broker-1" not in lab.runtime.running
 
 
 @pytest.mark.parametrize(("action", "state"), [("start", "running"), ("resume", "running")])

@@ -65,11 +65,7 @@ def replication(context: CheckContext) -> CheckPass:
 
 
 def _target_broker(client: KafkaClient, topic: str) -> int:
-    """Return a leader of `topic`; the leader of the metadata quorum where it leads too, so that the quorum fails over.
-
-    That broker can register again at once: the next controller has no session of it. Any other broker stays registered
-    until its session ends (broker.session.timeout.ms, 9 s).
-    """
+    """Return a leader of `topic`; the leader of the metadata quorum where it leads too: then the quorum fails over."""
     leaders = {partition.leader for partition in _partitions(client, topic)}
     if -1 in leaders:
         raise NotReady("a partition has no leader")

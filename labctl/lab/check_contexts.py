@@ -21,9 +21,9 @@ from labctl.kafka.broker_settings import node_settings
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.credentials import library_settings, password
 from labctl.kafka.security_settings import ca_file
-from labctl.lab.existing import CONNECT_SECONDS, ExistingLab, answer_seconds
+from labctl.lab.ended_brokers import unregister_ended_brokers
+from labctl.lab.existing import CONNECT_SECONDS, QUORUM_SECONDS, ExistingLab, answer_seconds
 from labctl.plan.model import LabPlan
-from labctl.runtime.base import Runtime
 from labctl.system.waiting import Deadline
 from labctl.webui.page.access import page_key
 from labctl.webui.page.process import page_runs
@@ -37,7 +37,7 @@ def lab_context(
     Where nodes are `absent`, what the others are late with is not waited for until the deadline.
     """
     plan, runtime = lab.plan, lab.runtime
-    nodes = _Nodes(plan, runtime, absent)
+    nodes = _Nodes(lab, absent)
     timeout = answer_seconds(deadline)
     node = plan.brokers[0]
     secure = secure_lab(plan, timeout)
@@ -91,25 +91,26 @@ def secure_lab(plan: LabPlan, timeout: float) -> SecureLab | None:
 class _Nodes:
     """The nodes of a lab while checks run; `absent` are the names of those that don't work from the start."""
 
-    def __init__(self, plan: LabPlan, runtime: Runtime, absent: Collection[str]) -> None:
-        self._plan, self._runtime = plan, runtime
+    def __init__(self, lab: ExistingLab, absent: Collection[str]) -> None:
+        self._lab = lab
         self._away = set(absent)
 
     @contextlib.contextmanager
     def stopped_broker(self, broker: int) -> Iterator[None]:
         """The broker with the id `broker` is stopped in the block, and starts again in any case."""
-        names = [node.name for node in self._plan.nodes if node.id == broker]
+        names = [node.name for node in self._lab.plan.nodes if node.id == broker]
         self._away.update(names)
         try:
-            self._runtime.stop(names)
+            self._lab.runtime.stop(names)
             yield
+            unregister_ended_brokers(self._lab, Deadline.after(QUORUM_SECONDS))
         finally:
-            self._runtime.up()
+            self._lab.runtime.up()
             self._away.difference_update(names)
 
     def lost(self) -> str:
         """Return which node ended or froze meanwhile, as a sentence; "" where none did. Raises LabError."""
-        for state in self._runtime.nodes():
+        for state in self._lab.runtime.nodes():
             if state.name in self._away:
                 continue
             if state.state != "running":

@@ -21,6 +21,7 @@ from labctl.kafka.client import KafkaClient
 from labctl.kafka.preferred_leaders import await_preferred_leaders
 from labctl.kafka.waiting import wait_for_kafka
 from labctl.lab.cluster_view import idle_nodes, require_all_work
+from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import (
     LOCK_SECONDS,
     QUORUM_SECONDS,
@@ -30,7 +31,6 @@ from labctl.lab.existing import (
     open_lab,
     recorded_spec,
 )
-from labctl.lab.killed_brokers import unregister_killed_brokers
 from labctl.lab.readiness import wait_for_topics, wait_until_ready
 from labctl.lab.reporter import Reporter
 from labctl.lab.run_log import RunLog
@@ -203,7 +203,7 @@ def _nodes(lab: ExistingLab, new: ExistingLab | None, store: LabStore, log: RunL
     isolates = RUNTIMES[plan.runtime.name].isolates
 
     def start(name: str) -> None:
-        unregister_killed_brokers(lab, Deadline.after(QUORUM_SECONDS))
+        unregister_ended_brokers(lab, Deadline.after(QUORUM_SECONDS))
         runtime.up([name])
 
     return Nodes(
@@ -231,7 +231,7 @@ def _repaired(lab: ExistingLab) -> Iterator[None]:
         if away := idle_nodes(lab.runtime):
             lab.runtime.resume(away)
             with contextlib.suppress(LabError):
-                unregister_killed_brokers(lab, Deadline.after(QUORUM_SECONDS))
+                unregister_ended_brokers(lab, Deadline.after(QUORUM_SECONDS))
             lab.runtime.up(away)
             with connect(lab.plan, 1) as client:
                 await_preferred_leaders(client, Deadline.after(REPAIR_SECONDS))

@@ -19,6 +19,7 @@ from labctl.kafka.credentials import make_credentials
 from labctl.kafka.preferred_leaders import await_preferred_leaders
 from labctl.kafka.reset import KeptLogins, reset_kafka
 from labctl.lab.contents import add_users, create_topics, reset_users, write_seed_records
+from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import (
     LOCK_SECONDS,
     ExistingLab,
@@ -32,7 +33,6 @@ from labctl.lab.existing import (
     with_spec,
 )
 from labctl.lab.inner_address import with_free_address
-from labctl.lab.killed_brokers import unregister_killed_brokers
 from labctl.lab.network_faults import note_faults
 from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
 from labctl.lab.proxied_ports import with_proxied_ports
@@ -188,7 +188,7 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
                     log.note(f"{', '.join(idle)} did not work: connected and resumed")
                     lab.runtime.resume(idle)
                 if state == "partly running":
-                    unregister_killed_brokers(lab, deadline)
+                    unregister_ended_brokers(lab, deadline)
                 lab.runtime.up()
                 start_proxy(lab.plan)
                 start_page(lab.plan, lab.folder)

@@ -18,8 +18,8 @@ from labctl.lab.cluster_view import (
     working_brokers,
     works,
 )
+from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, open_lab
-from labctl.lab.killed_brokers import unregister_killed_brokers
 from labctl.plan.model import BROKER, LabPlan, NodePlan
 from labctl.runtime.base import FROZEN, ISOLATED, NodeState, Progress, Runtime
 from labctl.state.store import LabStore
@@ -90,7 +90,7 @@ def change_node(name: str, action: str, node: str, store: LabStore, progress: Pr
         if state not in verb.from_states:
             return NodeChange(name, planned, action, False, None, f"it is {state}", tuple(states), before, before)
         if not verb.ends:
-            unregister_killed_brokers(lab, Deadline.after(NOTICE_SECONDS))
+            unregister_ended_brokers(lab, Deadline.after(NOTICE_SECONDS))
         began = time.monotonic()
         verb.apply(lab.runtime, [node])
         noticed, detail, after = _await_notice(lab, planned, began, ends=verb.ends)

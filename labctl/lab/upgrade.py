@@ -16,6 +16,7 @@ from labctl.kafka.security_settings import tool_config
 from labctl.kafka.waiting import wait_for_kafka
 from labctl.kafka.whole_cluster import require_whole
 from labctl.lab.cluster_view import require_all_work
+from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import LOCK_SECONDS, QUORUM_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
 from labctl.lab.kafka_tool import run_tool
 from labctl.lab.rendered_files import write_rendered_files
@@ -113,6 +114,7 @@ def roll(old: ExistingLab, new: ExistingLab, note: Callable[[str], None]) -> Ite
         await_whole(old.plan, node.name)
         began = time.monotonic()
         old.runtime.stop([node.name])
+        unregister_ended_brokers(old, Deadline.after(QUORUM_SECONDS))
         new.runtime.up([node.name])
         await_whole(new.plan, node.name)
         seconds = round(time.monotonic() - began, 2)
