@@ -1,15 +1,17 @@
 """Run the drills in both runtimes and on two kinds of clusters, and write docs/drills.md with its pictures.
 
-    python -m scripts.drills_page [--times 20]
+    python -m scripts.drills_page [--times 20] [--runtime local]
 
-It takes an hour and a half, and needs a Docker Engine with the image of `labctl image build` for compose. A second
-reader, librdkafka's, counts the records of each run too.
+It takes an hour for each runtime, and needs a Docker Engine with the image of `labctl image build` for compose. A
+second reader, librdkafka's, counts the records of each run too.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -22,6 +24,8 @@ from labctl.results import DrillResult
 from scripts.drill_labs import RUNTIMES, a_lab, again, drilled
 
 DOCS = Path(__file__).parent.parent / "docs"
+PAGE, PICTURES = DOCS / "drills.md", DOCS / "drills"
+DRAWN = "local"  # the runtime with pictures
 LAYOUTS = {
     "three combined nodes": "brokers: 3",
     "three brokers, three controllers": "brokers: 3, controllers: 3",
@@ -64,38 +68,61 @@ line.repair { stroke: #0b6b34; } .list { text-anchor: start; fill: #1b1f24; }
 def main() -> None:
     """Run all drills, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=20, help="runs of the drills leader and controller")
-    scale = parser.parse_args().times / RUNS["leader"]
-    page = Page()
-    (DOCS / "drills").mkdir(exist_ok=True)
-    for runtime in RUNTIMES:
+    parser.add_argument("--times", type=int, default=RUNS["leader"], help="runs of the drills leader and controller")
+    parser.add_argument("--runtime", choices=RUNTIMES, help="only this one: the rows of the other stay")
+    options = parser.parse_args()
+    many = ("--times", str(options.times))
+    few = ("--times", str(max(1, options.times * RUNS["rolling"] // RUNS["leader"])))
+    page = Page([options.runtime] if options.runtime else RUNTIMES)
+    for runtime in page.runtimes:
         for layout, nodes in LAYOUTS.items():
             with a_lab(runtime, nodes) as labctl:
                 for kind, runs in RUNS.items():
-                    page.add(labctl, runtime, layout, kind, "--times", str(max(1, round(runs * scale))))
+                    page.add(labctl, runtime, layout, kind, *(many if runs == RUNS["leader"] else few))
         with a_lab(runtime, LOSSY_KAFKA) as labctl:
-            times = str(max(1, round(RUNS["leader"] * scale)))
-            page.add(labctl, runtime, LOSSY, "leader", "--times", times, "--acks", "1")
+            page.add(labctl, runtime, LOSSY, "leader", *many, "--acks", "1")
 
 
 class Page:
-    """docs/drills.md: it is written again after each drill, so that an interrupted run loses none."""
+    """docs/drills.md: written again after each drill, so that an interrupted run loses none."""
 
-    def __init__(self) -> None:
-        self._rows: list[str] = []
-        self._pictures: list[str] = []
+    def __init__(self, runtimes: Sequence[str]) -> None:
+        self.runtimes = runtimes
+        PICTURES.mkdir(exist_ok=True)
+        lines = PAGE.read_text(encoding="utf-8").splitlines(keepends=True) if PAGE.exists() else []
+        self._rows = {
+            runtime: [] if runtime in runtimes else [line for line in lines if line.startswith(f"| {runtime} |")]
+            for runtime in RUNTIMES
+        }
 
     def add(self, labctl: Labctl, runtime: str, layout: str, kind: str, *options: str) -> None:
         """Run a drill, and write the page with it."""
         result, version, counted = drilled(labctl, kind, *options)
-        self._rows.append(_row(runtime, layout, result, counted))
-        print(self._rows[-1], end="", flush=True)
-        if runtime == "local" and layout != LOSSY:
-            self._pictures.append(_draw(f"{kind}, {layout}", result))
+        row = _row(runtime, layout, result, counted)
+        print(row, end="", flush=True)
+        self._rows[runtime].append(row)
+        if runtime == DRAWN and layout != LOSSY:
+            text = picture(drawn_runs(result)[0])
+            (PICTURES / _picture_name(kind, layout)).write_text(text, encoding="utf-8")
         head = INTRODUCTION.format(date=datetime.now(UTC).date(), cpus=os.cpu_count(), version=version)
-        table = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n{''.join(self._rows)}"
-        drawn = f"\n## Pictures\n\nThe first run of each drill, in the local runtime.\n{''.join(self._pictures)}"
-        (DOCS / "drills.md").write_text(head + table + drawn, encoding="utf-8")
+        table = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
+        rows = "".join(row for rows in self._rows.values() for row in rows)
+        PAGE.write_text(f"{head}{table}{rows}\n{_pictures()}", encoding="utf-8")
+
+
+def _pictures() -> str:
+    """The section with the pictures that there are."""
+    text = f"## Pictures\n\nThe first run of each drill, in the runtime {DRAWN}.\n"
+    for layout, kind in itertools.product(LAYOUTS, RUNS):
+        name = _picture_name(kind, layout)
+        if (PICTURES / name).exists():
+            title = f"{kind}, {layout}"
+            text += f"\n### {title}\n\n![{title}: records and events](drills/{name})\n"
+    return text
+
+
+def _picture_name(kind: str, layout: str) -> str:
+    return f"{kind} {layout}".replace(",", "").replace(" ", "-") + ".svg"
 
 
 def _row(runtime: str, layout: str, result: DrillResult, counted: list[int]) -> str:
@@ -110,13 +137,6 @@ def _row(runtime: str, layout: str, result: DrillResult, counted: list[int]) -> 
         again(result, counted),
     ]
     return f"| {' | '.join(cells)} |\n"
-
-
-def _draw(title: str, result: DrillResult) -> str:
-    """Write the picture of the first run, and return its section of the page."""
-    name = f"{title.replace(',', '').replace(' ', '-')}.svg"
-    (DOCS / "drills" / name).write_text(picture(drawn_runs(result)[0]), encoding="utf-8")
-    return f"\n### {title}\n\n![{title}: records and events](drills/{name})\n"
 
 
 def picture(drawn: DrawnRun) -> str:

@@ -8,10 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from labctl.errors import KafkaFailed
-from labctl.kafka.client import Group, Record
+from labctl.kafka.client import Group, Quorum, Record, Voter
 from labctl.report import write
 from labctl.webui.page.app import make_app
 from labctl.webui.page.auth import CODE_SECONDS
+from labctl.webui.page.live_kafka import Responding
 from labctl.webui.page.request_parameters import LARGEST_FORM
 from labctl.webui.page.view_models import ShownText, shown_record, shown_text
 from tests.fakes import FakeKafka, a_plan
@@ -25,6 +26,12 @@ class Kafka(FakeKafka):
     """A Kafka whose records can be browsed."""
 
     leaderless = frozenset()
+    frozen = frozenset()
+
+    def look(self):
+        """As LiveKafka does."""
+        brokers = frozenset(node.id for node in self.plan.brokers)
+        return Responding(brokers - self.frozen, self, self)
 
     def topics(self, names=None):
         self._require("topics")
@@ -56,8 +63,8 @@ class Kafka(FakeKafka):
         chosen = found[-limit:] if offset is None else found[offset : offset + limit]
         return [view(record) for record in chosen], True
 
-    def groups(self):
-        return {"readers": Group("classic", "Empty")}
+    def groups(self, brokers):
+        return {"readers": Group("classic", "Empty")} if 1 in brokers else {}
 
     def committed_offsets(self, _group):
         return {("orders", 0): 1}
@@ -354,14 +361,74 @@ def test_records_that_were_not_read_in_time_are_reported(page, kafka):
 def test_a_partition_without_a_leader_is_not_read(page, kafka):
     """Its topic and its group are shown, with what is unknown about them."""
     kafka.leaderless = {0}
-    assert "ISR not full" in page.get("/").text
+    assert "1 of 3 without a leader" in page.get("/").text
     text = page.get("/topics/orders").text
-    assert "Without a leader, so not readable now: partition 0" in text
+    assert "Without a leader that responds, so not readable now: partition 0" in text
     assert "orderid" not in text
     assert page.get("/topics/orders?partition=0").status_code == 200
     text = page.get("/groups").text
     assert "no leader" in text
     assert "unknown" in text
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Return a Kafka of three brokers with isolated controllers, and its page."""
+    kafka = Kafka(a_plan("name: lab\nkafka: {brokers: 3, controllers: 3, quorum: dynamic}\n"))
+    kafka.create_topics({"orders": (3, 3, {})})
+    return kafka, TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME)
+
+
+def rows(page):
+    """Return the cells of the table of nodes."""
+    body = page.get("/").text.split('id="node-rows"')[1].split("</tbody>")[0]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in body.split("<tr>")[1:]]
+    return {row[0]: [re.sub("<[^>]+>", "", cell).strip() for cell in row[3:]] for row in cells}
+
+
+def test_a_broker_that_is_frozen_does_not_stop_the_page(cluster):
+    """Nobody asks it; Kafka still has it as registered, and leader of partitions that can't be read."""
+    kafka, page = cluster
+    kafka.frozen = {1}
+    assert rows(page)["broker-1"] == ["", "does not respond"]
+    assert rows(page)["broker-2"] == ["", "responds"]
+    assert "<dd>2 of 3</dd>" in page.get("/").text
+    text = page.get("/topics/orders").text
+    assert "Without a leader that responds, so not readable now: partition 0, 1, 2" in text
+    text = page.get("/groups").text
+    assert "readers" not in text
+    assert "Not shown: the groups of broker 1, which does not respond." in text
+
+
+def test_a_broker_that_kafka_has_fenced(cluster):
+    """It responds, and no client is sent to it."""
+    kafka, page = cluster
+    kafka.absent = {2}
+    assert rows(page)["broker-2"] == ["", "responds, but is fenced"]
+
+
+def test_voters_and_observers(cluster):
+    """A controller that follows the quorum without a vote is an observer; one that nobody knows has no part."""
+    kafka, page = cluster
+    first, second, _third = (voter.id for voter in kafka.plan.voters)
+    kafka.quorum = lambda: Quorum(first, (Voter(first, 0, True),), (Voter(second, 7, False), Voter(1, 0, True)))
+    parts = {name: cells[0] for name, cells in rows(page).items()}
+    assert [parts[f"controller-{number}"] for number in (1, 2, 3)] == [
+        "leader",
+        "observer, 7 records behind",
+        "none",
+    ]
+    assert parts["broker-1"] == ""
+
+
+def test_a_quorum_that_nobody_reports(cluster):
+    """The rest of the page is there, and says why."""
+    kafka, page = cluster
+    kafka.refuses["quorum"] = "metadata quorum: RequestTimedOutError"
+    assert rows(page)["controller-1"] == ["not known", ""]
+    text = page.get("/").text
+    assert "<dt>quorum leader</dt><dd>not known</dd>" in text
+    assert "The quorum is not known: no broker reports the quorum in time." in text
 
 
 def test_a_topic_that_is_deleted_meanwhile_is_no_failure(page, kafka):

@@ -224,12 +224,17 @@ def speaks_tls(host: str, port: int, seconds: float) -> bool:
 
 def speaks_plaintext(host: str, port: int, seconds: float) -> bool:
     """Return whether a Kafka responds without TLS."""
+    return not why_silent(host, port, Login({}), seconds)
+
+
+def why_silent(host: str, port: int, login: Login, seconds: float) -> str:
+    """Return why no Kafka responds to a client with this login; "" where one does. Its password is not verified."""
     try:
-        with open_link(host, port, Login({}), seconds) as link:
+        with open_link(host, port, login, seconds) as link:
             link.exchange(API_VERSIONS, 0)
-            return True
-    except LayerFailed:
-        return False
+    except LayerFailed as failed:
+        return failed.cause
+    return ""
 
 
 def _tcp(host: str, port: int, seconds: float) -> socket.socket:

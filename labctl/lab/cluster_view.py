@@ -8,13 +8,13 @@ from typing import Any
 
 from labctl.errors import KafkaFailed, LabStopped
 from labctl.kafka.client import KafkaClient, Quorum, Voter, connection_error
+from labctl.kafka.late_quorum import read_quorum
 from labctl.lab.existing import ExistingLab, connect
 from labctl.plan.model import LabPlan
 from labctl.results import Partition
 from labctl.runtime.base import NodeState, Runtime
 
 CONNECT_SECONDS = 2.0
-LATE = ("RequestTimedOutError", "no response within")
 ANSWER_SECONDS = 3.0  # without a majority of the voters nobody responds for the quorum
 
 
@@ -105,19 +105,11 @@ def read_brokers(client: KafkaClient) -> ClusterView:
 
 
 def with_quorum(view: ClusterView, client: KafkaClient) -> ClusterView:
-    """Return the view with the quorum. Raises nothing.
-
-    Where the leader of the quorum is frozen, brokers go on waiting for its response for 30 s
-    (controller.socket.timeout.ms), also when another voter leads.
-    """
+    """Return the view with the quorum. Raises nothing."""
     if view.problem:
         return view
-    try:
-        return replace(view, quorum=client.quorum())
-    except KafkaFailed as error:
-        late = any(words in error.message for words in LATE)
-        problem = f"no broker reports the quorum within {ANSWER_SECONDS:.0f} s" if late else error.message
-        return replace(view, problem=problem)
+    quorum, problem = read_quorum(client)
+    return replace(view, quorum=quorum, problem=problem)
 
 
 def quorum_document(quorum: Quorum) -> dict[str, Any]:

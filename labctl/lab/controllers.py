@@ -21,6 +21,7 @@ from labctl.runtime.base import Progress
 from labctl.spec.model import MOST_CONTROLLERS
 from labctl.state.store import LabStore
 from labctl.system.waiting import Deadline, NotReady
+from labctl.webui.page.process import restart_page
 
 SETTLE_SECONDS = 5.0
 CONTROLLERS = "labctl up with kafka: {controllers: 3, quorum: dynamic} in lab.yaml creates such a lab"
@@ -59,7 +60,9 @@ def add(name: str, store: LabStore, progress: Progress) -> QuorumChange:
         lab.runtime.up([node.name])
         _await(lab.plan, f"{node.name} with all metadata", lambda quorum: _require_observer(quorum, node))
         run_tool(lab, node, add_controller(lab.plan.internal_bootstrap, settings_file(lab.plan, node)))
-        return QuorumChange(name, node.name, "added", _await_voters(lab.plan))
+        quorum = _await_voters(lab.plan)
+        restart_page(lab.plan, lab.folder)
+        return QuorumChange(name, node.name, "added", quorum)
 
 
 def remove(name: str, node: str | None, store: LabStore, progress: Progress) -> QuorumChange:
@@ -80,7 +83,9 @@ def remove(name: str, node: str | None, store: LabStore, progress: Progress) -> 
         lab.runtime.remove([target.name])
         lab = _without_controller(lab, target, store, progress)
         write_rendered_files(lab)
-        return QuorumChange(name, target.name, "removed", _await_voters(lab.plan))
+        quorum = _await_voters(lab.plan)
+        restart_page(lab.plan, lab.folder)
+        return QuorumChange(name, target.name, "removed", quorum)
 
 
 def _controller(plan: LabPlan, name: str | None) -> NodePlan:

@@ -27,6 +27,7 @@ from labctl.spec.loader import with_overrides
 from labctl.state.store import LabStore
 from labctl.system.waiting import Deadline
 from labctl.versions import version_tuple
+from labctl.webui.page.process import restart_page
 
 FEATURE_LEVEL = re.compile(r"^([a-z.]+\.version)=(\d+)", re.MULTILINE)
 OTHER_FEATURES = {"kraft.version"}  # voters that are named in the settings have level 0 (KIP-853)
@@ -78,6 +79,7 @@ def upgrade_nodes(
     if finalize:
         finalize_kafka(new, note)
         store.save(replace(record, identity=replace(record.identity, kafka_version=new.plan.kafka_version)))
+    restart_page(new.plan, new.folder)
 
 
 def prepare_upgrade(lab: ExistingLab, version: str, progress: Progress) -> ExistingLab:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import urllib.request
 
 import psutil
 import pytest
@@ -62,6 +63,29 @@ def test_each_node_ends_and_works_again(cluster):
 
 
 BOOTSTRAP = ("--bootstrap-server", "broker-1:9092")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_lab_page_shows_what_works(request, runtime):
+    """A node that is frozen or gone does not stop it."""
+    labctl = request.getfixturevalue("labctl" if runtime == "local" else "engine_labctl")
+    labctl.spec((CLUSTER if runtime == "local" else COMPOSE).replace("ui: {kind: none}", "ui: {port: auto}"))
+    labctl.run("up", check=True)
+    page = labctl.json("status")["endpoints"]["ui"]
+    wait_for(lambda: "<dd>3 of 3</dd>" in shown(page), 30)
+    for ended, again in (("pause", "resume"), ("kill", "start")):
+        labctl.run("node", ended, "broker-1", check=True)
+        assert "<dd>2 of 3</dd>" in shown(page)
+        assert "does not respond" in shown(page)
+        for path in ("/topics/orders", "/groups"):
+            assert "not readable now" not in shown(page + path)
+        labctl.run("node", again, "broker-1", check=True)
+        wait_for(lambda: "<dd>3 of 3</dd>" in shown(page), 30)
+
+
+def shown(address):
+    with urllib.request.urlopen(address, timeout=60) as response:
+        return response.read().decode()
 
 
 def test_a_majority_that_is_away_is_reported_as_that(cluster):

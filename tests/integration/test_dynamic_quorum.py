@@ -1,6 +1,8 @@
 """`labctl controller` in both runtimes: voters come and go while a program writes."""
 
+import re
 import threading
+import urllib.request
 
 import pytest
 from confluent_kafka import Consumer, Producer
@@ -9,8 +11,8 @@ from tests.integration.labs import compose_lab
 
 pytestmark = [pytest.mark.timeout(400)]
 
-LOCAL = "kafka: {brokers: 1, controllers: 3, quorum: dynamic}\nlisteners: {external: {port: auto}}\nui: {kind: none}\n"
-COMPOSE = compose_lab("voters", ", brokers: 1, controllers: 3, quorum: dynamic")
+LOCAL = "kafka: {brokers: 1, controllers: 3, quorum: dynamic}\nlisteners: {external: {port: auto}}\nui: {port: auto}\n"
+COMPOSE = compose_lab("voters", ", brokers: 1, controllers: 3, quorum: dynamic").replace("kind: none", "port: auto")
 TOPIC = "orders"
 RUNTIMES = [pytest.param("local", marks=pytest.mark.local), pytest.param("compose", marks=pytest.mark.docker)]
 
@@ -54,6 +56,12 @@ def numbers(bootstrap):
     return found
 
 
+def page_of(labctl):
+    """Return the overview of the lab page."""
+    with urllib.request.urlopen(labctl.json("status")["endpoints"]["ui"], timeout=60) as response:
+        return response.read().decode()
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_voters_come_and_go_while_a_program_writes(request, runtime):
     """Nothing is lost or written twice; afterwards the lab stops, resumes and passes its checks with other voters."""
@@ -66,6 +74,7 @@ def test_voters_come_and_go_while_a_program_writes(request, runtime):
     try:
         added = labctl.json("controller", "add")
         assert (added["node"], len(added["quorum"]["voters"])) == ("controller-4", 4)
+        assert re.search(r"<td>controller-4</td>.*?>(voter|leader)<", page_of(labctl), re.DOTALL)
         labctl.run("node", "kill", "controller-1", check=True)
         removed = labctl.json("controller", "remove", "controller-1")
         assert sorted(voter["id"] for voter in removed["quorum"]["voters"]) == [102, 103, 104]

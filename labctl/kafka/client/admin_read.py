@@ -138,10 +138,10 @@ class AdminRead(Connection):
         return sorted({str(entry.transactional_id) for entries in listed.values() for entry in entries})
 
     @with_timeout
-    def groups(self) -> dict[str, Group]:
-        """Return all groups: {name: group}."""
+    def groups(self, brokers: Collection[int] | None = None) -> dict[str, Group]:
+        """Return the groups that the brokers with the ids `brokers` coordinate, all where None: {name: group}."""
         with map_errors("list groups"):
-            listed = self._connected().list_groups()
+            listed = self._connected().list_groups(broker_ids=None if brokers is None else sorted(brokers))
         return {
             str(entry["group_id"]): Group((entry.get("group_type") or "").lower(), entry.get("group_state") or "")
             for entry in listed

@@ -20,20 +20,23 @@ from starlette.routing import Route
 
 from labctl import report
 from labctl.errors import HostError, KafkaFailed
-from labctl.kafka.client import KafkaClient
+from labctl.kafka.late_quorum import read_quorum
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template, templates_folder
 from labctl.report.html import to_html
+from labctl.system.parallel import run_pair
 from labctl.webui.page.access import page_cookie
 from labctl.webui.page.auth import RequireKey, new_base
+from labctl.webui.page.live_kafka import LiveKafka
 from labctl.webui.page.request_parameters import MOST_RECORDS, read_form, read_number, read_query, read_written
 from labctl.webui.page.view_models import (
+    leader_name,
+    readable,
     shown_commands,
     shown_groups,
     shown_nodes,
     shown_record,
     shown_topics,
-    with_leader,
 )
 
 HOSTS = ["localhost", "127.0.0.1"]
@@ -58,7 +61,7 @@ class Page:
     """The page of one lab. `token` is in each form: a page of another site does not have it."""
 
     plan: LabPlan
-    client: KafkaClient
+    kafka: LiveKafka
     folder: Path
     base: str = ""  # the start of its addresses
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -77,29 +80,34 @@ class Page:
 
     def overview(self, request: Request) -> Response:
         """Return the page with nodes, quorum, endpoints, topics. Raises HTTPException for a wrong page, KafkaFailed."""
-        client, plan = self.client, self.plan
+        plan, kafka = self.plan, self.kafka.look()
         number = read_number(request.query_params.get("page") or "1", "page", 1, MOST_PAGES)
-        quorum, brokers, topics = client.quorum(), client.broker_endpoints(), shown_topics(client, number)
+        (registered, topics), (quorum, problem) = run_pair(
+            lambda: (kafka.client.broker_endpoints(), shown_topics(kafka.client, kafka.brokers, number)),
+            lambda: read_quorum(kafka.quorum_client),
+        )
+        nodes = shown_nodes(plan, quorum, registered, kafka.brokers)
         return self.shown(
             "overview",
-            brokers=brokers,
-            nodes=shown_nodes(plan, quorum, brokers),
-            leader=next((node.name for node in plan.nodes if node.id == quorum.leader), "none"),
+            nodes=nodes,
+            responding=sum(node.responds for node in nodes),
+            leader=leader_name(plan, quorum),
+            problem=problem,
             topics=topics,
             commands=shown_commands(plan, plan.main_topic),
         )
 
     def topic(self, request: Request) -> Response:
         """Return the page of a topic: partitions and records. Raises HTTPException where there is none, KafkaFailed."""
-        name = request.path_params["name"]
-        partitions = self.client.topics([name]).get(name)
+        name, kafka = request.path_params["name"], self.kafka.look()
+        partitions = kafka.client.topics([name]).get(name)
         if partitions is None:
             raise HTTPException(404, f"there is no topic {name}")
         query = read_query(request, len(partitions))
-        numbers = with_leader(partitions)
-        ranges = self.client.offset_ranges({name: numbers})[name]
+        numbers = readable(partitions, kafka.brokers)
+        ranges = kafka.client.offset_ranges({name: numbers})[name]
         wanted = {number: ranges[number] for number in ranges if query.partition in {None, number}}
-        records, complete = self.client.browse(name, wanted, offset=query.first, limit=query.count, view=shown_record)
+        records, complete = kafka.client.browse(name, wanted, offset=query.first, limit=query.count, view=shown_record)
         return self.shown(
             "topic",
             name=name,
@@ -108,7 +116,7 @@ class Page:
             records=records[::-1] if query.start == "newest" else records,
             count_text=_count_text(len(records), sum(end - first for first, end in ranges.values()), complete=complete),
             complete=complete,
-            without_leader=[partition.number for partition in partitions if partition.number not in numbers],
+            not_readable=[partition.number for partition in partitions if partition.number not in numbers],
             written=read_written(request),
             query=query,
             most=MOST_RECORDS,
@@ -117,7 +125,9 @@ class Page:
 
     def groups(self, _request: Request) -> Response:
         """Return the page with consumer groups and their lag. Raises KafkaFailed."""
-        return self.shown("groups", groups=shown_groups(self.client))
+        kafka = self.kafka.look()
+        groups, silent = shown_groups(kafka.client, kafka.brokers)
+        return self.shown("groups", groups=groups, silent=silent)
 
     def report(self, _request: Request) -> Response:
         """Return the last report. Raises HTTPException where there is none."""
@@ -140,7 +150,7 @@ class Page:
         name = form.get("name", "")
         partitions = read_number(form.get("partitions", "3"), "partitions", 1, MOST_PARTITIONS)
         topic: tuple[int, int, dict[str, str]] = (partitions, self.plan.internal_replication_factor, {})
-        new = await run_in_threadpool(self.client.create_topics, {name: topic})
+        new = await run_in_threadpool(lambda: self.kafka.look().client.create_topics({name: topic}))
         if not new:
             raise HTTPException(409, f"there is a topic {name} already")
         return self._to_topic(name)
@@ -152,7 +162,8 @@ class Page:
         """
         form = await read_form(request, self.origins, self.token)
         name = request.path_params["name"]
-        described = await run_in_threadpool(self.client.topics, [name])
+        client = (await run_in_threadpool(self.kafka.look)).client
+        described = await run_in_threadpool(client.topics, [name])
         if name not in described:
             raise HTTPException(404, f"there is no topic {name}")
         chosen = form.get("partition", "")
@@ -160,7 +171,7 @@ class Page:
         key = form.get("key", "").encode() or None
         value = form.get("value", "").replace("\r\n", "\n")  # browsers send a new line as two characters
         record = (key, value.encode())
-        ((number, offset),) = await run_in_threadpool(lambda: self.client.produce(name, [record], partition=partition))
+        ((number, offset),) = await run_in_threadpool(lambda: client.produce(name, [record], partition=partition))
         return self._to_topic(name, f"?written={number}-{offset}")
 
 
@@ -185,7 +196,7 @@ def _asset(request: Request) -> Response:
     return Response(text, 200, HEADERS, ASSETS[name])
 
 
-def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None = None) -> Starlette:
+def make_app(plan: LabPlan, kafka: LiveKafka, folder: Path, key: str | None = None) -> Starlette:
     """Return the ASGI application; with a `key` it accepts only requests that have it.
 
     Host names other than localhost are rejected, also a name that another site has for 127.0.0.1 (DNS rebinding).
@@ -197,7 +208,7 @@ def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None =
         if key is not None
         else []
     )
-    page = Page(plan, client, folder, base)
+    page = Page(plan, kafka, folder, base)
 
     def refused(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
@@ -209,7 +220,7 @@ def make_app(plan: LabPlan, client: KafkaClient, folder: Path, key: str | None =
         why = getattr(error, "message", str(error))
         if request.method == "POST":  # Kafka refused or did not respond: what was sent is not sent again
             return page.shown("refused", status=503, why=why, back=_way_back(request))
-        client.close()  # the next request connects again
+        kafka.close()  # the next request connects again
         return page.shown("no_kafka", status=503, why=why)
 
     handlers: dict[Any, Callable[[Request, Exception], Response | Awaitable[Response]]] = {

@@ -58,6 +58,13 @@ def stop_page(plan: LabPlan) -> list[str]:
     return _process(plan).stop()
 
 
+def restart_page(plan: LabPlan, reports: Path) -> None:
+    """Make the page show a lab whose plan has changed; one that does not run stays so. Raises HostError."""
+    if page_runs(plan):
+        stop_page(plan)
+        start_page(plan, reports)
+
+
 def page_runs(plan: LabPlan) -> bool:
     """Return whether the lab's page runs: then the lab itself uses its port."""
     return _process(plan).running is not None

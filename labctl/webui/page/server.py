@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from labctl.errors import HostError
-from labctl.kafka.client import KafkaClient, load_library
+from labctl.kafka.client import load_library
 from labctl.kafka.credentials import library_settings
 from labctl.plan.model import LabPlan
 from labctl.state.store import LabStore
@@ -19,11 +19,9 @@ from labctl.system.peers import knows_users
 from labctl.webui.page.access import page_key
 from labctl.webui.page.app import make_app
 from labctl.webui.page.connections import OwnConnection
+from labctl.webui.page.live_kafka import LiveKafka
 
 LAB_CHECK_SECONDS = 2.0
-# a person waits for the answer: shorter than for a command, which asks once
-CONNECT_SECONDS = 2.0
-ANSWER_SECONDS = 5.0
 LARGEST_LOG = 4 * 2**20  # bytes of page.log, the largest file that the page writes: further lines are lost
 
 
@@ -36,11 +34,11 @@ def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
     knows_users()
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_LOG, LARGEST_LOG))
     load_library()
-    client = KafkaClient(plan.host_bootstrap, library_settings(plan), connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS)
+    kafka = LiveKafka(plan, library_settings(plan))
     key = page_key(plan)
     if plan.security and key is None:
         raise HostError("the key of the lab page is missing", "labctl up starts the page again", "secret-missing")
-    app = make_app(plan, client, folder, key)
+    app = make_app(plan, kafka, folder, key)
     server = uvicorn.Server(
         uvicorn.Config(app, http=OwnConnection, log_level="warning", access_log=False, timeout_keep_alive=5)
     )

@@ -10,23 +10,24 @@ from datetime import UTC, datetime
 
 from labctl.constants import TOOLS_FOLDER
 from labctl.errors import KafkaFailed
-from labctl.kafka.client import LARGEST_BATCH, KafkaClient, Oversized, Quorum, Record
+from labctl.kafka.client import LARGEST_BATCH, KafkaClient, Oversized, Quorum, Record, Voter
 from labctl.kafka.console_tools import exec_prefix, sample_commands
 from labctl.kafka.security_settings import tool_config
-from labctl.plan.model import BROKER, LabPlan
+from labctl.plan.model import BROKER, CONTROLLER, LabPlan, NodePlan
 from labctl.plan.sizes import MEBIBYTE
 from labctl.results import Partition
 
 MOST_SHOWN = 10_000  # characters of a key or value
 TOPICS_PER_PAGE = 100
+RESPONDS, NOT_KNOWN = "responds", "not known"
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-# topic, partition, committed offset, end, lag; the last two are None where the partition has no leader
+# topic, partition, committed offset, end, lag; the last two are None where no leader responds
 Row = tuple[str, int, int, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownNode:
-    """A node: its part in the quorum, and whether its broker responds; "" where it has no such role."""
+    """A node: its part in the quorum, and the state of its broker; "" where it has no such role."""
 
     name: str
     id: int
@@ -34,7 +35,11 @@ class ShownNode:
     quorum: str
     caught_up: bool
     broker: str
-    responds: bool
+
+    @property
+    def responds(self) -> bool:
+        """Whether its broker responds, and Kafka sends clients to it."""
+        return self.broker == RESPONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,13 @@ class ShownTopic:
     def healthy(self) -> bool:
         """Whether each partition has a leader and a full ISR."""
         return not any(partition.problem(self.name) for partition in self.partitions)
+
+    @property
+    def state(self) -> str:
+        """What its partitions have, in words."""
+        if without := sum(partition.leader < 0 for partition in self.partitions):
+            return f"{without} of {len(self.partitions)} without a leader"
+        return "full ISR" if self.healthy else "ISR not full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,38 +147,75 @@ def shown_commands(plan: LabPlan, topic: str) -> list[SampleCommands]:
     ]
 
 
-def shown_nodes(plan: LabPlan, quorum: Quorum, brokers: Collection[int]) -> list[ShownNode]:
-    """Return every node of the plan with what Kafka reports of it; `brokers` are the ids of those that respond."""
-    voters = {voter.id: voter for voter in quorum.voters}
+def shown_nodes(
+    plan: LabPlan, quorum: Quorum | None, registered: Collection[int], responding: Collection[int]
+) -> list[ShownNode]:
+    """Return every node of the plan with what is known of it.
+
+    `registered` are the ids of the brokers to which Kafka sends clients, `responding` of those that respond to the
+    page. Without a quorum nobody reported it.
+    """
+    replicas = {} if quorum is None else {replica.id: replica for replica in (*quorum.observers, *quorum.voters)}
     nodes = []
     for node in plan.nodes:
-        voter = voters.get(node.id)
-        part = "" if voter is None else "leader" if quorum.leader == node.id else "voter"
-        if voter and not voter.caught_up:
-            part += f", {voter.behind} records behind"
-        broker = "" if BROKER not in node.roles else "responds" if node.id in brokers else "down"
-        caught_up, responds = bool(voter and voter.caught_up), node.id in brokers
-        nodes.append(ShownNode(node.name, node.id, ", ".join(node.roles), part, caught_up, broker, responds))
+        replica = replicas.get(node.id) if CONTROLLER in node.roles else None
+        nodes.append(
+            ShownNode(
+                node.name,
+                node.id,
+                ", ".join(node.roles),
+                _part(quorum, node, replica),
+                bool(replica and replica.caught_up),
+                _broker_state(node, registered, responding),
+            )
+        )
     return nodes
 
 
-def with_leader(partitions: Sequence[Partition]) -> list[int]:
-    """Return the numbers of the partitions that have a leader: the others can't be read."""
-    return [partition.number for partition in partitions if partition.leader >= 0]
+def leader_name(plan: LabPlan, quorum: Quorum | None) -> str:
+    """Return which node leads the quorum, "none" where none does."""
+    if quorum is None:
+        return NOT_KNOWN
+    return next((node.name for node in plan.nodes if node.id == quorum.leader), "none")
 
 
-def shown_topics(client: KafkaClient, number: int = 1) -> TopicList:
+def _part(quorum: Quorum | None, node: NodePlan, replica: Voter | None) -> str:
+    """What a controller is in the quorum; "" for a broker."""
+    if CONTROLLER not in node.roles:
+        return ""
+    if quorum is None:
+        return NOT_KNOWN
+    if replica is None:
+        return "none"
+    part = "leader" if quorum.leader == node.id else "voter" if replica in quorum.voters else "observer"
+    return part if replica.caught_up else f"{part}, {replica.behind} records behind"
+
+
+def _broker_state(node: NodePlan, registered: Collection[int], responding: Collection[int]) -> str:
+    if BROKER not in node.roles:
+        return ""
+    if node.id not in responding:
+        return "does not respond"
+    return RESPONDS if node.id in registered else "responds, but is fenced"
+
+
+def readable(partitions: Sequence[Partition], responding: Collection[int]) -> list[int]:
+    """Return the numbers of the partitions whose leader responds: the others can't be read."""
+    return [partition.number for partition in partitions if partition.leader in responding]
+
+
+def shown_topics(client: KafkaClient, responding: Collection[int], number: int = 1) -> TopicList:
     """Return a page of the topics, Kafka's own last: the first is number 1, the last for any higher number.
 
-    Raises KafkaFailed.
+    The records are those of leaders that respond. Raises KafkaFailed.
     """
     try:
-        return _topics(client, number)
+        return _topics(client, responding, number)
     except KafkaFailed:  # a topic was deleted between the two requests
-        return _topics(client, number)
+        return _topics(client, responding, number)
 
 
-def _topics(client: KafkaClient, number: int) -> TopicList:
+def _topics(client: KafkaClient, responding: Collection[int], number: int) -> TopicList:
     described = client.topics()
     names = sorted(described, key=lambda name: (_is_internal(name), name))
     pages = max(1, -(-len(names) // TOPICS_PER_PAGE))
@@ -174,7 +223,7 @@ def _topics(client: KafkaClient, number: int) -> TopicList:
     first = (number - 1) * TOPICS_PER_PAGE
     chosen = names[first : first + TOPICS_PER_PAGE]
     # two requests for each page: the offsets of 10,000 partitions take seconds
-    ranges = client.offset_ranges({name: with_leader(described[name]) for name in chosen})
+    ranges = client.offset_ranges({name: readable(described[name], responding) for name in chosen})
     topics = [
         ShownTopic(name, described[name], sum(end - begin for begin, end in ranges[name].values())) for name in chosen
     ]
@@ -228,21 +277,25 @@ def _indented(text: str) -> str:
     return indented if same and len(indented) <= MOST_SHOWN else ""
 
 
-def shown_groups(client: KafkaClient) -> list[ShownGroup]:
-    """Return each group with its committed offsets and its lag. Raises KafkaFailed."""
-    groups = client.groups()
+def shown_groups(client: KafkaClient, responding: Collection[int]) -> tuple[list[ShownGroup], list[int]]:
+    """Return the groups whose coordinator responds, and the ids of brokers that may coordinate others.
+
+    Each group has its committed offsets, and its lag where the leader responds. Raises KafkaFailed.
+    """
+    registered = set(client.broker_endpoints())
+    groups = client.groups(registered.intersection(responding))
     # a share group has no committed offsets
     committed = {
         name: {} if group.kind == "share" else client.committed_offsets(name) for name, group in groups.items()
     }
     described = client.topics(sorted({topic for offsets in committed.values() for topic, _number in offsets}))
-    ranges = client.offset_ranges({topic: with_leader(partitions) for topic, partitions in described.items()})
+    ranges = client.offset_ranges({topic: readable(partitions, responding) for topic, partitions in described.items()})
 
     def row(topic: str, number: int, offset: int) -> Row:
         _first, end = ranges.get(topic, {}).get(number, (0, None))
         return topic, number, offset, end, None if end is None else max(0, end - offset)
 
-    return [
+    shown = [
         ShownGroup(
             name,
             group.kind,
@@ -251,6 +304,7 @@ def shown_groups(client: KafkaClient) -> list[ShownGroup]:
         )
         for name, group in sorted(groups.items())
     ]
+    return shown, sorted(registered.difference(responding))
 
 
 def _shortened(text: str, characters: int) -> str:

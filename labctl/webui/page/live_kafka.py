@@ -1,0 +1,81 @@
+"""The Kafka of the page: which of its brokers respond now, and a client that asks no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from labctl.errors import KafkaFailed
+from labctl.kafka.address import split_address
+from labctl.kafka.client import KafkaClient
+from labctl.kafka.link import Login, why_silent
+from labctl.plan.model import LabPlan
+from labctl.system.parallel import run_all
+
+# a person waits for the answer: shorter than for a command, which asks once
+LOOK_SECONDS = 1.0  # for the response of a broker, which takes milliseconds where it is not frozen
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+QUORUM_SECONDS = 1.0  # for each broker's word on the quorum, which all of them may be waiting for
+
+
+@dataclass(frozen=True, slots=True)
+class Responding:
+    """The ids of the brokers that respond, a client that asks these, and an impatient one for the quorum."""
+
+    brokers: frozenset[int]
+    client: KafkaClient
+    quorum_client: KafkaClient
+
+    def close(self) -> None:
+        """Close the connections; the next method of a client connects again."""
+        self.client.close()
+        self.quorum_client.close()
+
+
+class LiveKafka:
+    """The Kafka of a lab, of whose brokers any may be frozen, stopped or killed while the page is open.
+
+    A client that asks a frozen broker would wait for it each time. `settings` are kafka-python's, for the login.
+    """
+
+    def __init__(self, plan: LabPlan, settings: Mapping[str, Any]) -> None:
+        self._addresses = dict(zip((node.id for node in plan.brokers), plan.host_addresses, strict=True))
+        self._settings = settings
+        self._choosing = threading.Lock()
+        self._last: Responding | None = None
+
+    def look(self) -> Responding:
+        """Return the brokers that respond now. Raises KafkaFailed with the reason where none does."""
+        login = Login(self._settings)
+        probes: list[Callable[[], str]] = [
+            partial(why_silent, *split_address(address), login, LOOK_SECONDS) for address in self._addresses.values()
+        ]
+        reasons = dict(zip(self._addresses, run_all(probes, workers=len(probes)), strict=True))
+        brokers = frozenset(broker for broker, reason in reasons.items() if not reason)
+        if not brokers:
+            raise KafkaFailed("; ".join(f"broker {broker}: {reason}" for broker, reason in reasons.items()))
+        with self._choosing:
+            last = self._last
+            if last is None or last.brokers != brokers:
+                if last:
+                    last.close()
+                last = self._last = self._connected(brokers)
+            return last
+
+    def close(self) -> None:
+        """Close the connections; the next request connects again."""
+        with self._choosing:
+            if self._last:
+                self._last.close()
+
+    def _connected(self, brokers: frozenset[int]) -> Responding:
+        bootstrap = ",".join(address for broker, address in self._addresses.items() if broker in brokers)
+        return Responding(
+            brokers,
+            KafkaClient(bootstrap, self._settings, connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS),
+            KafkaClient(bootstrap, self._settings, connect=QUORUM_SECONDS, seconds=QUORUM_SECONDS),
+        )
