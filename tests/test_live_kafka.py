@@ -1,5 +1,8 @@
 """The brokers that the lab page asks: those that respond."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from labctl.errors import KafkaFailed
@@ -8,12 +11,12 @@ from tests.fake_kafka import FakeKafka, closed_port, listening
 from tests.fakes import a_plan
 
 
-class Plan:
-    """Two brokers at these addresses."""
-
-    def __init__(self, *addresses):
-        self.host_addresses = addresses
-        self.brokers = a_plan("name: lab\nkafka: {brokers: 3}\n").brokers[: len(addresses)]
+def live(*addresses):
+    """Return the page's Kafka for brokers at these addresses."""
+    plan: Any = SimpleNamespace(
+        host_addresses=addresses, brokers=a_plan("name: lab\nkafka: {brokers: 3}\n").brokers[: len(addresses)]
+    )
+    return LiveKafka(plan, {})
 
 
 @pytest.fixture
@@ -28,13 +31,15 @@ def test_only_brokers_that_respond_are_asked(brokers, monkeypatch):
     """A client is kept as long as the same brokers respond; one that is frozen or resumed makes it a new one."""
     monkeypatch.setattr("labctl.webui.page.live_kafka.LOOK_SECONDS", 0.2)
     first, _second, one, two = brokers
-    kafka = LiveKafka(Plan(one, two), {})
+    kafka = live(one, two)
     both = kafka.look()
-    assert (both.brokers, both.client.addresses) == ({1, 2}, (one, two))
+    assert both.brokers == {1, 2}
+    assert both.client.addresses == (one, two)
     assert kafka.look() is both
     first.silent = True
     alone = kafka.look()
-    assert (alone.brokers, alone.client.addresses, alone.quorum_client.addresses) == ({2}, (two,), (two,))
+    assert alone.brokers == {2}
+    assert alone.client.addresses == alone.quorum_client.addresses == (two,)
     first.silent = False
     assert kafka.look().brokers == {1, 2}
     kafka.close()
@@ -43,4 +48,4 @@ def test_only_brokers_that_respond_are_asked(brokers, monkeypatch):
 def test_no_broker_responds():
     """The error has the reason of each."""
     with closed_port() as port, pytest.raises(KafkaFailed, match=rf"broker 1: nothing listens on port {port} of local"):
-        LiveKafka(Plan(f"localhost:{port}"), {}).look()
+        live(f"localhost:{port}").look()

@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from starlette.testclient import TestClient
@@ -30,8 +31,8 @@ class Kafka(FakeKafka):
 
     def look(self):
         """As LiveKafka does."""
-        brokers = frozenset(node.id for node in self.plan.brokers)
-        return Responding(brokers - self.frozen, self, self)
+        brokers, client = frozenset(node.id for node in self.plan.brokers), cast("Any", self)
+        return Responding(brokers - self.frozen, client, client)
 
     def topics(self, names=None):
         self._require("topics")
@@ -63,7 +64,7 @@ class Kafka(FakeKafka):
         chosen = found[-limit:] if offset is None else found[offset : offset + limit]
         return [view(record) for record in chosen], True
 
-    def groups(self, brokers):
+    def groups(self, brokers=None):
         return {"readers": Group("classic", "Empty")} if 1 in brokers else {}
 
     def committed_offsets(self, _group):
@@ -374,7 +375,7 @@ def test_a_partition_without_a_leader_is_not_read(page, kafka):
 @pytest.fixture
 def cluster(tmp_path):
     """Return a Kafka of three brokers with isolated controllers, and its page."""
-    kafka = Kafka(a_plan("name: lab\nkafka: {brokers: 3, controllers: 3, quorum: dynamic}\n"))
+    kafka: Any = Kafka(a_plan("name: lab\nkafka: {brokers: 3, controllers: 3, quorum: dynamic}\n"))
     kafka.create_topics({"orders": (3, 3, {})})
     return kafka, TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME)
 

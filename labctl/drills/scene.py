@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
@@ -108,22 +108,23 @@ class Scene:
 
     def create_partitions(self) -> None:
         """Create the topics of the drill `partitions`, and wait until each partition has a full ISR."""
-        names = [f"{self.topic}-{number}" for number in range(-(-self.partitions // TOPIC_PARTITIONS))]
-        sizes = [min(TOPIC_PARTITIONS, self.partitions - TOPIC_PARTITIONS * place) for place in range(len(names))]
+        count = -(-self.partitions // TOPIC_PARTITIONS)
+        sizes = {
+            f"{self.topic}-{number}": min(TOPIC_PARTITIONS, self.partitions - TOPIC_PARTITIONS * number)
+            for number in range(count)
+        }
         began = time.monotonic()
-        self._client.create_topics(
-            {name: (size, self.nodes.replication_factor, {}) for name, size in zip(names, sizes, strict=True)}
-        )
+        self._client.create_topics({name: (size, self.nodes.replication_factor, {}) for name, size in sizes.items()})
 
-        def probe() -> None:
-            described = self._client.topics(names)
-            complete = sum(not each.problem(name) for name, found in described.items() for each in found)
-            if complete < self.partitions:
-                raise NotReady(f"{complete:,} of {self.partitions:,} partitions have a full ISR")
+        def require_complete(name: str, partitions: Sequence[Partition]) -> None:
+            if len(partitions) < sizes[name]:
+                raise NotReady(f"{name} has {len(partitions)} of {sizes[name]} partitions")
+            if problems := [problem for each in partitions if (problem := each.problem(name))]:
+                raise NotReady(problems[0])
 
-        self._await(probe, "a full ISR of each partition", MANY_SECONDS)
+        self._await_topics(list(sizes), require_complete, "a full ISR of each partition", MANY_SECONDS)
         self.note("effect", f"{self.partitions:,} partitions created in {time.monotonic() - began:.1f} s")
-        self._many = names
+        self._many = list(sizes)
 
     def delete_partitions(self) -> None:
         """Delete the topics of the drill `partitions`. Raises KafkaFailed."""
@@ -163,7 +164,7 @@ class Scene:
 
     def leader_of(self, partition: int = 0) -> int:
         """Return the broker that leads a partition of the drill's topic. Raises NotReady, KafkaFailed."""
-        return next(each.leader for each in self._partitions()[self.topic] if each.number == partition)
+        return next(each.leader for each in self._partitions(self.topic) if each.number == partition)
 
     def quorum_leader(self) -> int:
         """Return the voter that leads the quorum. Raises KafkaFailed."""
@@ -174,18 +175,16 @@ class Scene:
     def await_leaders(self) -> None:
         """Wait until brokers that work lead each partition of the drill's topic: that ends the recovery."""
 
-        def probe() -> str:
-            partitions = self._partitions()
-            every = {f"{name}-{each.number}": each for name, found in partitions.items() for each in found}
-            misled = [name for name, each in every.items() if each.leader in self._away or each.leader < 0]
+        def require_led(name: str, partitions: Sequence[Partition]) -> None:
+            misled = [each.number for each in partitions if each.leader in self._away or each.leader < 0]
             if misled:
-                raise NotReady(f"{len(misled):,} partitions have no leader that works, {misled[0]} among them")
-            if self._many:
-                return f"all {len(every):,}"
-            return ", ".join(f"{each.number} by {each.leader}" for each in partitions[self.topic])
+                raise NotReady(f"{name}-{misled[0]} has no leader that works")
 
-        leaders = self._await(probe, "leaders of each partition")
+        found = self._await_topics([self.topic, *self._many], require_led, "leaders of each partition", STEP_SECONDS)
         self._recovered()
+        leaders = ", ".join(f"{each.number} by {each.leader}" for each in found[self.topic])
+        if self._many:
+            leaders = f"all {sum(map(len, found.values())):,}"
         self.note("effect", f"partitions led: {leaders}")
 
     def await_quorum(self) -> None:
@@ -244,12 +243,30 @@ class Scene:
     def _recovered(self) -> None:
         self.recoveries.append(round(time.monotonic() - self._fault_at, 3))
 
-    def _partitions(self) -> dict[str, tuple[Partition, ...]]:
-        """The partitions of the drill's topics."""
-        described = self._client.topics([self.topic, *self._many])
-        if missing := {self.topic, *self._many} - set(described):
-            raise NotReady(f"topic {min(missing)} is not described")
-        return described
+    def _partitions(self, name: str) -> tuple[Partition, ...]:
+        described = self._client.topics([name])
+        if name not in described:
+            raise NotReady(f"topic {name} is not described")
+        return described[name]
+
+    def _await_topics(
+        self, names: Sequence[str], require: Callable[[str, Sequence[Partition]], None], what: str, seconds: float
+    ) -> dict[str, tuple[Partition, ...]]:
+        """Wait until `require` raises NotReady for none of the topics, and return their partitions.
+
+        Each is asked for until it is as required, and not again: a request for thousands of partitions, repeated, would
+        take the time from Kafka that is measured.
+        """
+        found: dict[str, tuple[Partition, ...]] = {}
+
+        def probe() -> None:
+            for name in names[len(found) :]:
+                partitions = self._partitions(name)
+                require(name, partitions)
+                found[name] = partitions
+
+        self._await(probe, what, seconds)
+        return found
 
     def _await(self, probe: Callable[[], T], what: str, seconds: float = STEP_SECONDS) -> T:
         return wait_for_kafka(self._client, probe, what=f"expected {what}", deadline=Deadline.after(seconds))
