@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 FLOW_RECORDS = 20  # of each partition: then writing works
 TOPIC_PARTITIONS = 100  # of each topic of the drill `partitions`
+DELETED_AT_ONCE = {"file.delete.delay.ms": "0"}  # by default files stay for 60 s, and the next drill adds its own
 MANY_SECONDS = 300.0  # for thousands of partitions
 ACT_SECONDS = 20.0  # for a stop that an interrupted drill leaves: until then the node can't be started again
 STEP_SECONDS = 90.0  # for one effect: sessions end after 9 s, a node starts in 2 s, on a busy machine in 30
@@ -114,7 +115,8 @@ class Scene:
             for number in range(count)
         }
         began = time.monotonic()
-        self._client.create_topics({name: (size, self.nodes.replication_factor, {}) for name, size in sizes.items()})
+        replicas = self.nodes.replication_factor
+        self._client.create_topics({name: (size, replicas, DELETED_AT_ONCE) for name, size in sizes.items()})
 
         def require_complete(name: str, partitions: Sequence[Partition]) -> None:
             if len(partitions) < sizes[name]:
