@@ -232,7 +232,7 @@ def test_one_of_three_brokers_is_killed_and_restarted(labctl, chromium):
     page.wait_for_selector("#tiles:has-text('3 of 3')")
     os.kill(node_pid(labctl, "broker-3"), signal.SIGKILL)
     page.wait_for_selector("#tiles:has-text('2 of 3')", timeout=2 * WAIT)
-    page.wait_for_selector("#node-rows tr:has-text('broker-3'):has-text('down')", timeout=WAIT)
+    page.wait_for_selector("#node-rows tr:has-text('broker-3'):has-text('does not respond')", timeout=WAIT)
     page.wait_for_selector("#topic-rows tr:has-text('orders'):has-text('ISR not full')", timeout=WAIT)
     page.click("text=once")
     page.wait_for_selector("text=Without a leader", timeout=WAIT)
