@@ -23,7 +23,6 @@ T = TypeVar("T")
 
 FLOW_RECORDS = 20  # of each partition: then writing works
 TOPIC_PARTITIONS = 100  # of each topic of the drill `partitions`
-DELETED_AT_ONCE = {"file.delete.delay.ms": "0"}  # by default files stay for 60 s, and the next drill adds its own
 MANY_SECONDS = 300.0  # for thousands of partitions
 ACT_SECONDS = 20.0  # for a stop that an interrupted drill leaves: until then the node can't be started again
 STEP_SECONDS = 90.0  # for one effect: sessions end after 9 s, a node starts in 2 s, on a busy machine in 30
@@ -115,8 +114,7 @@ class Scene:
             for number in range(count)
         }
         began = time.monotonic()
-        replicas = self.nodes.replication_factor
-        self._client.create_topics({name: (size, replicas, DELETED_AT_ONCE) for name, size in sizes.items()})
+        self._client.create_topics({name: (size, self.nodes.replication_factor, {}) for name, size in sizes.items()})
 
         def require_complete(name: str, partitions: Sequence[Partition]) -> None:
             if len(partitions) < sizes[name]:
@@ -182,7 +180,8 @@ class Scene:
             if misled:
                 raise NotReady(f"{name}-{misled[0]} has no leader that works")
 
-        found = self._await_topics([self.topic, *self._many], require_led, "leaders of each partition", STEP_SECONDS)
+        seconds = MANY_SECONDS if self._many else STEP_SECONDS
+        found = self._await_topics([self.topic, *self._many], require_led, "leaders of each partition", seconds)
         self._recovered()
         leaders = ", ".join(f"{each.number} by {each.leader}" for each in found[self.topic])
         if self._many:
