@@ -156,7 +156,7 @@ class FakeKafka:
     def __init__(self, plan, refuses=None):
         self.plan = plan
         self.bootstrap = plan.bootstrap
-        self.addresses = plan.host_addresses
+        self.addresses = tuple(plan.host_addresses.values())
         self.refuses = refuses or {}
         self.created_topics = {}
         self.records = {}

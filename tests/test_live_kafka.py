@@ -8,13 +8,13 @@ import pytest
 from labctl.errors import KafkaFailed
 from labctl.webui.page.live_kafka import LiveKafka
 from tests.fake_kafka import FakeKafka, closed_port, listening
-from tests.fakes import a_plan
 
 
 def live(*addresses):
     """Return the page's Kafka for brokers at these addresses."""
+    found = dict(enumerate(addresses, start=1))
     plan: Any = SimpleNamespace(
-        host_addresses=addresses, brokers=a_plan("name: lab\nkafka: {brokers: 3}\n").brokers[: len(addresses)]
+        host_addresses=found, host_bootstrap=lambda brokers: ",".join(found[broker] for broker in sorted(brokers))
     )
     return LiveKafka(plan, {})
 

@@ -98,7 +98,8 @@ def test_the_external_port_may_be_one_of_the_internal_ports():
     text = "kafka: {brokers: 3}\nlisteners: {external: {port: 9092}}\nui: {kind: none}\n"
     local, in_docker = a_plan(text), a_plan(text, runtime="compose")
     assert local.bootstrap == in_docker.bootstrap == "localhost:9092,localhost:9093,localhost:9094"
-    assert local.host_addresses == in_docker.host_addresses == ("127.0.0.1:9092", "127.0.0.1:9093", "127.0.0.1:9094")
+    addresses = {1: "127.0.0.1:9092", 2: "127.0.0.1:9093", 3: "127.0.0.1:9094"}
+    assert local.host_addresses == in_docker.host_addresses == addresses
     assert [node.listener("EXTERNAL").port for node in local.nodes] == [9092, 9093, 9094]
     assert local.internal_bootstrap == "broker-1:19092,broker-2:19092,broker-3:19092"  # Kafka refuses one port twice
     assert in_docker.internal_bootstrap == "broker-1:9092,broker-2:9092,broker-3:9092"
@@ -111,7 +112,7 @@ def test_clients_reach_proxied_brokers_through_the_proxy_and_labctl_past_it(runt
     """The brokers themselves listen, or are published, on other ports of 127.0.0.1."""
     plan = a_plan("kafka: {brokers: 3}\nlisteners: {external: {bind: 0.0.0.0, faults: true}}", runtime)
     assert plan.bootstrap == "localhost:9094,localhost:9095,localhost:9096"
-    assert plan.host_bootstrap == "127.0.0.1:21000,127.0.0.1:21001,127.0.0.1:21002"
+    assert plan.host_bootstrap() == "127.0.0.1:21000,127.0.0.1:21001,127.0.0.1:21002"
     ports = [(port.address, port.number) for port in plan.host_ports(page=False)]
     assert ports == [("0.0.0.0", 9094 + n) for n in range(3)] + [("127.0.0.1", 21000 + n) for n in range(3)]
 

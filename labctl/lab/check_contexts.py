@@ -75,13 +75,13 @@ def secure_lab(plan: LabPlan, timeout: float) -> SecureLab | None:
     users = {user: library_settings(plan, user) for user in plan.security.users}
     return SecureLab(
         plan=plan.security,
-        listeners={node.id: address for node, address in zip(plan.brokers, plan.host_addresses, strict=True)},
+        listeners=plan.host_addresses,
         controllers=tuple(f"{node.name}:{node.listener('CONTROLLER').port}" for node in plan.voters),
         secrets=plan.brokers[0].secrets_folder,
         ca=ca_file(plan),
         passwords={user: password(plan, user) for user in users},
         clients={
-            user: KafkaClient(plan.host_bootstrap, settings, connect=CONNECT_SECONDS, seconds=timeout)
+            user: KafkaClient(plan.host_bootstrap(), settings, connect=CONNECT_SECONDS, seconds=timeout)
             for user, settings in users.items()
         },
         settings={node.id: node_settings(plan, node) for node in plan.brokers},

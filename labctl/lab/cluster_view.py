@@ -52,7 +52,7 @@ class ClusterView:
 
 def view_of(plan: LabPlan, states: Sequence[NodeState]) -> ClusterView:
     """Return what Kafka reports, asked where its nodes work. Raises HostError where its password can't be read."""
-    addresses = dict(zip([node.id for node in plan.brokers], plan.host_addresses, strict=True))
+    addresses = plan.host_addresses
     problems = {broker: connection_error(addresses[broker]) for broker in working_brokers(plan, states)}
     responding = [broker for broker, problem in problems.items() if not problem]
     if not responding:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from labctl.errors import KafkaFailed
 from labctl.kafka.client import KafkaClient
 from labctl.lab.existing import ExistingLab, connect
@@ -38,13 +36,15 @@ def unregister_ended_brokers(lab: ExistingLab, deadline: Deadline) -> None:
                 client.unregister_broker(broker)
 
 
-def _forgettable(client: KafkaClient, ended: Collection[int]) -> set[int]:
+def _forgettable(client: KafkaClient, ended: set[int]) -> set[int]:
     """Those of the ended brokers that are taken for running, and those that no partition needs as it was.
 
     Where a partition's ISR is short, Kafka remembers that a broker that was stopped has each record, and may lead it
     without loss (KIP-966). This it would forget too.
     """
-    running = client.broker_endpoints()
+    taken_for_running = ended.intersection(client.broker_endpoints())
+    if taken_for_running == ended:
+        return taken_for_running
     needed = {
         broker
         for partitions in client.topics().values()
@@ -52,7 +52,7 @@ def _forgettable(client: KafkaClient, ended: Collection[int]) -> set[int]:
         for broker in partition.replicas
         if len(set(partition.in_sync) - {broker}) < FEWEST_COPIES
     }
-    return {broker for broker in ended if broker in running or broker not in needed}
+    return taken_for_running | (ended - needed)
 
 
 def _ended(lab: ExistingLab) -> set[int]:

@@ -130,9 +130,7 @@ def connect(
     `seconds` are for one attempt to connect, `answer` seconds for a response. It asks the brokers with the ids
     `brokers`, all where that is None.
     """
-    addresses = zip(plan.brokers, plan.host_addresses, strict=True)
-    bootstrap = ",".join(address for node, address in addresses if brokers is None or node.id in brokers)
-    return KafkaClient(bootstrap, library_settings(plan), connect=seconds, seconds=answer)
+    return KafkaClient(plan.host_bootstrap(brokers), library_settings(plan), connect=seconds, seconds=answer)
 
 
 def lab_secrets(plan: LabPlan) -> list[str]:

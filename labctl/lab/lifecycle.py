@@ -155,7 +155,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
 def _connected_programs(plan: LabPlan) -> str:
     """What a message says of the programs that use the lab; "" where none is known."""
     inside = {(node.address, listener.port) for node in plan.brokers for listener in node.listeners}
-    outside = set(map(split_address, plan.host_addresses))
+    outside = set(map(split_address, plan.host_addresses.values()))
     found = connected_programs(inside | outside, {process.pid for process in processes.servers_of_lab(plan.state)})
     return f"; connected from this machine: {first_few(found)}" if found else ""
 

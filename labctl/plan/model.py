@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from labctl.constants import ADMIN, DEFAULT_NAME, HOMEWORK_TOPIC, INTER_BROKER
@@ -280,15 +280,15 @@ class LabPlan:
         return ",".join(self.external_addresses)
 
     @property
-    def host_addresses(self) -> tuple[str, ...]:
-        """Where this machine reaches each broker, whatever it advertises: for labctl itself."""
+    def host_addresses(self) -> dict[int, str]:
+        """Where this machine reaches each broker by its id, whatever it advertises: for labctl itself."""
         host = self.engine_host or ("127.0.0.1" if self.proxied else own_address(self.bind))
-        return tuple(f"{host}:{node.listener('EXTERNAL').host_port}" for node in self.brokers)
+        return {node.id: f"{host}:{node.listener('EXTERNAL').host_port}" for node in self.brokers}
 
-    @property
-    def host_bootstrap(self) -> str:
-        """bootstrap.servers for labctl itself."""
-        return ",".join(self.host_addresses)
+    def host_bootstrap(self, brokers: Collection[int] | None = None) -> str:
+        """Return bootstrap.servers for labctl itself: of the brokers with these ids, of all where None."""
+        found = self.host_addresses
+        return ",".join(address for broker, address in found.items() if brokers is None or broker in brokers)
 
     @property
     def internal_bootstrap(self) -> str:

@@ -1,6 +1,7 @@
-"""Waiting in tests: until a condition is true, or while it stays true."""
+"""Waiting in tests: until a condition is true, or while it stays true, or for a response."""
 
 import time
+import urllib.request
 
 PAUSE = 0.005  # seconds: some tests must act within a few milliseconds
 
@@ -12,6 +13,12 @@ def wait_for(condition, seconds=60):
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(PAUSE)
     return result
+
+
+def read_url(url, seconds=10):
+    """Return the text of a response with status 200."""
+    with urllib.request.urlopen(url, timeout=seconds) as response:
+        return response.read().decode()
 
 
 def require_lasting(condition, seconds):

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import urllib.request
 
 import psutil
 import pytest
@@ -11,7 +10,7 @@ from labctl.drills.table import DRILLS
 from labctl.system.processes import ProcessId
 from tests.integration.docker_command import docker
 from tests.integration.labs import compose_lab
-from tests.integration.polling import wait_for
+from tests.integration.polling import read_url, wait_for
 
 pytestmark = [pytest.mark.timeout(480)]
 
@@ -72,20 +71,15 @@ def test_the_lab_page_shows_what_works(request, runtime):
     labctl.spec((CLUSTER if runtime == "local" else COMPOSE).replace("ui: {kind: none}", "ui: {port: auto}"))
     labctl.run("up", check=True)
     page = labctl.json("status")["endpoints"]["ui"]
-    wait_for(lambda: "<dd>3 of 3</dd>" in shown(page), 30)
+    wait_for(lambda: "<dd>3 of 3</dd>" in read_url(page, 60), 30)
     for ended, again in (("pause", "resume"), ("kill", "start")):
         labctl.run("node", ended, "broker-1", check=True)
-        assert "<dd>2 of 3</dd>" in shown(page)
-        assert "does not respond" in shown(page)
+        assert "<dd>2 of 3</dd>" in read_url(page, 60)
+        assert "does not respond" in read_url(page, 60)
         for path in ("/topics/orders", "/groups"):
-            assert "not readable now" not in shown(page + path)
+            assert "not readable now" not in read_url(page + path, 60)
         labctl.run("node", again, "broker-1", check=True)
-        wait_for(lambda: "<dd>3 of 3</dd>" in shown(page), 30)
-
-
-def shown(address):
-    with urllib.request.urlopen(address, timeout=60) as response:
-        return response.read().decode()
+        wait_for(lambda: "<dd>3 of 3</dd>" in read_url(page, 60), 30)
 
 
 def test_a_majority_that_is_away_is_reported_as_that(cluster):

@@ -2,12 +2,12 @@
 
 import re
 import threading
-import urllib.request
 
 import pytest
 from confluent_kafka import Consumer, Producer
 
 from tests.integration.labs import compose_lab
+from tests.integration.polling import read_url
 
 pytestmark = [pytest.mark.timeout(400)]
 
@@ -56,12 +56,6 @@ def numbers(bootstrap):
     return found
 
 
-def page_of(labctl):
-    """Return the overview of the lab page."""
-    with urllib.request.urlopen(labctl.json("status")["endpoints"]["ui"], timeout=60) as response:
-        return response.read().decode()
-
-
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_voters_come_and_go_while_a_program_writes(request, runtime):
     """Nothing is lost or written twice; afterwards the lab stops, resumes and passes its checks with other voters."""
@@ -74,7 +68,8 @@ def test_voters_come_and_go_while_a_program_writes(request, runtime):
     try:
         added = labctl.json("controller", "add")
         assert (added["node"], len(added["quorum"]["voters"])) == ("controller-4", 4)
-        assert re.search(r"<td>controller-4</td>.*?>(voter|leader)<", page_of(labctl), re.DOTALL)
+        page = read_url(labctl.json("status")["endpoints"]["ui"], 60)
+        assert re.search(r"<td>controller-4</td>.*?>(voter|leader)<", page, re.DOTALL)
         labctl.run("node", "kill", "controller-1", check=True)
         removed = labctl.json("controller", "remove", "controller-1")
         assert sorted(voter["id"] for voter in removed["quorum"]["voters"]) == [102, 103, 104]

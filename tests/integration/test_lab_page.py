@@ -19,7 +19,7 @@ import pytest
 from labctl.webui.page.request_parameters import LARGEST_FORM
 from tests.integration.browser import findings, open_page
 from tests.integration.labs import OWN_IMAGE, lab_yaml, make_labctl
-from tests.integration.polling import require_lasting, wait_for
+from tests.integration.polling import read_url, require_lasting, wait_for
 from tests.integration.single_check import SHORT, check_runner
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(180)]
@@ -46,11 +46,6 @@ def paged(tmp_path_factory):
 
 def port_of(labctl):
     return int(labctl.page.rpartition(":")[2])
-
-
-def get(url, seconds=10):
-    with urllib.request.urlopen(url, timeout=seconds) as response:
-        return response.read().decode()
 
 
 def raw(labctl, request):
@@ -250,18 +245,18 @@ def test_one_of_three_brokers_is_killed_and_restarted(labctl, chromium):
 def test_a_topic_that_the_page_shows_can_be_deleted(paged):
     """Neither the page's consumers nor its producer create the topic again."""
     paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "short-lived", "--partitions", "3")
-    token = re.search(r'name="token" value="([^"]+)"', get(paged.page))[1]
+    token = re.search(r'name="token" value="([^"]+)"', read_url(paged.page))[1]
     form = urllib.parse.urlencode({"token": token, "value": "x"}).encode()
     url = f"{paged.page}/topics/short-lived"
     request = urllib.request.Request(f"{url}/records", form, {"Origin": paged.page})
     with urllib.request.urlopen(request, timeout=10) as response:
         assert "Written" in response.read().decode()
     paged.tool("kafka-topics.sh", *SERVER, "--delete", "--topic", "short-lived")
-    wait_for(lambda: "short-lived" not in get(paged.page))
+    wait_for(lambda: "short-lived" not in read_url(paged.page))
     for _ in range(3):
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            get(url)
-    get(f"{paged.page}/topics/orders")
+            read_url(url)
+    read_url(f"{paged.page}/topics/orders")
     require_lasting(lambda: "short-lived" not in paged.tool("kafka-topics.sh", *SERVER, "--list").stdout, 2)
 
 
@@ -270,10 +265,10 @@ def test_a_hundred_thousand_records(paged):
     paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "many", "--partitions", "3")
     load = ("--topic", "many", "--num-records", str(MANY), "--record-size", "100", "--throughput", "-1")
     paged.tool("kafka-producer-perf-test.sh", *load, "--producer-props", "bootstrap.servers=broker:9092", check=False)
-    wait_for(lambda: f">{MANY:,}<" in get(paged.page))
-    assert get(f"{paged.page}/topics/many").count('<td class="time">') == 50
-    assert get(f"{paged.page}/topics/many?from=oldest&count=200").count('<td class="time">') == 200
-    third = get(f"{paged.page}/topics/many?from=offset&partition=0&offset=1000&count=1")
+    wait_for(lambda: f">{MANY:,}<" in read_url(paged.page))
+    assert read_url(f"{paged.page}/topics/many").count('<td class="time">') == 50
+    assert read_url(f"{paged.page}/topics/many?from=oldest&count=200").count('<td class="time">') == 200
+    third = read_url(f"{paged.page}/topics/many?from=offset&partition=0&offset=1000&count=1")
     assert '<td class="number">1000</td>' in third
 
 
@@ -283,7 +278,7 @@ def test_large_records_are_shortened_and_not_kept(paged):
     load = ("--topic", "large", "--num-records", "200", "--record-size", "1000000", "--throughput", "-1")
     paged.tool("kafka-producer-perf-test.sh", *load, "--producer-props", "bootstrap.servers=broker:9092")
     before = paged.json("status")["ui"]["memory"]
-    text = get(f"{paged.page}/topics/large?count=100")
+    text = read_url(f"{paged.page}/topics/large?count=100")
     assert re.findall(r'<td class="number">([0-9]+)</td><td class="time">', text) == [*map(str, range(199, 99, -1))]
     assert text.count("(990000 more characters)") == 100
     assert paged.json("status")["ui"]["memory"] - before < 100 << 20
@@ -320,7 +315,7 @@ def test_other_sites_and_wrong_requests_are_refused(paged):
     assert raw(paged, chunked.encode()).startswith("HTTP/1.1 413")
     assert raw(paged, b"\x16\x03\x01\x00\x00 nonsense\r\n\r\n").startswith("HTTP/1.1 400")
     assert raw(paged, f"GET /{'x' * 200_000} HTTP/1.1\r\n\r\n".encode())[:12] in {"HTTP/1.1 400", ""}
-    assert get(f"{paged.page}/health") == "ok\n"
+    assert read_url(f"{paged.page}/health") == "ok\n"
     assert "evil" not in paged.tool("kafka-topics.sh", *SERVER, "--list").stdout
 
 
@@ -347,7 +342,7 @@ def test_the_page_ends_with_its_lab(labctl, monkeypatch):
     assert 10 << 20 < up["ui"]["memory"] < 100 << 20
     assert f"the lab page: {page}; running" in labctl.run("status", check=True).stdout
     assert page in labctl.run("ls", check=True).stdout
-    assert get(f"{page}/health") == "ok\n"
+    assert read_url(f"{page}/health") == "ok\n"
     pid_file = next(labctl.state.glob("labs/*/page/pid.json"))
     psutil.Process(json.loads(pid_file.read_text())["pid"]).kill()
     monkeypatch.setenv("XDG_STATE_HOME", labctl.env["XDG_STATE_HOME"])
@@ -355,10 +350,10 @@ def test_the_page_ends_with_its_lab(labctl, monkeypatch):
         failed = run_check("ui", SHORT)
     assert (failed.status, f"the page {page}/topics/" in failed.detail) == ("failed", True), failed
     labctl.run("up", "--checks", "none", check=True)
-    assert get(f"{page}/health") == "ok\n"
+    assert read_url(f"{page}/health") == "ok\n"
     labctl.run("stop", check=True)
     with pytest.raises(OSError, match="refused"):
-        get(page)
+        read_url(page)
     assert labctl.json("status")["ui"]["state"] == "missing"
     labctl.run("up", "--checks", "none", check=True)
     assert "page (pid" in labctl.run("down", check=True).stderr
@@ -369,7 +364,7 @@ def test_the_page_survives_its_terminal(labctl):
     labctl.spec(LAB)
     labctl.shell("script --quiet --return --command 'labctl up' /dev/null")
     page = labctl.json("status")["endpoints"]["ui"]
-    require_lasting(lambda: "Topics" in get(page), 1)
+    require_lasting(lambda: "Topics" in read_url(page), 1)
 
 
 def test_no_file_beside_lab_yaml_is_loaded(labctl):
@@ -381,7 +376,7 @@ def test_no_file_beside_lab_yaml_is_loaded(labctl):
     labctl.shell("labctl up")
     for file in files:
         file.unlink()
-    assert "Topics" in get(labctl.json("status")["endpoints"]["ui"])
+    assert "Topics" in read_url(labctl.json("status")["endpoints"]["ui"])
 
 
 @pytest.mark.gate
@@ -406,7 +401,7 @@ def test_the_page_of_a_lab_in_docker(engine_labctl):
     engine_labctl.run("up", "--checks", "none", check=True)
     report = engine_labctl.json("check", "ui")
     assert report["status"] == "passed", report
-    commands = re.findall(r'<code id="[a-z]+-2"[^>]*>([^<]*)</code>', get(report["endpoints"]["ui"]))
+    commands = re.findall(r'<code id="[a-z]+-2"[^>]*>([^<]*)</code>', read_url(report["endpoints"]["ui"]))
     produce, consume = map(html.unescape, commands)
     assert "docker exec" in produce
     engine_labctl.shell(produce)
@@ -424,7 +419,7 @@ def test_only_the_owner_can_open_the_page_of_a_secure_lab(labctl, chromium):
     address = labctl.json("status")["endpoints"]["ui"]
     assert address.startswith("http://127.0.0.1:")
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        get(f"{address}/topics/orders")
+        read_url(f"{address}/topics/orders")
     login_url = labctl.run("ui", "--name", "secure", check=True).stdout.strip()
     file = Path(login_url.removeprefix("file://"))
     assert file.stat().st_mode & 0o077 == 0

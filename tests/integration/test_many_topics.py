@@ -1,9 +1,10 @@
 """Labs with many topics and partitions: verified by the first `up`, and shown in a few lines."""
 
 import re
-import urllib.request
 
 import pytest
+
+from tests.integration.polling import read_url
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 
@@ -23,7 +24,7 @@ def test_a_lab_with(labctl, topics):
     assert "ready, verified" in up.stderr
     assert max(len(line) for line in up.stderr.splitlines()) < 400
     status = labctl.json("status")
-    page = urllib.request.urlopen(status["ui"]["url"], timeout=30).read().decode()
+    page = read_url(status["ui"]["url"], 30)
     assert 0 < page.count('class="row" id="topic ') <= 100
     report = (labctl.folder / ".labctl/homework/report.html").read_text()
     assert re.search(r"and [\d,]+ more partitions", report)

@@ -183,7 +183,7 @@ def weakened(secure, monkeypatch, old, new):
         settings.write_text(planned.replace(old, new))
         lab.runtime.stop()
         lab.runtime.up()
-        wait_for(lambda: accepts(lab.plan.host_bootstrap))
+        wait_for(lambda: accepts(lab.plan.host_bootstrap()))
         yield
     finally:
         settings.write_text(planned)

@@ -43,18 +43,17 @@ class LiveKafka:
     """
 
     def __init__(self, plan: LabPlan, settings: Mapping[str, Any]) -> None:
-        self._addresses = dict(zip((node.id for node in plan.brokers), plan.host_addresses, strict=True))
-        self._settings = settings
+        self._plan, self._settings = plan, settings
         self._choosing = threading.Lock()
         self._last: Responding | None = None
 
     def look(self) -> Responding:
         """Return the brokers that respond now. Raises KafkaFailed with the reason where none does."""
-        login = Login(self._settings)
+        login, addresses = Login(self._settings), self._plan.host_addresses
         probes: list[Callable[[], str]] = [
-            partial(why_silent, *split_address(address), login, LOOK_SECONDS) for address in self._addresses.values()
+            partial(why_silent, *split_address(address), login, LOOK_SECONDS) for address in addresses.values()
         ]
-        reasons = dict(zip(self._addresses, run_all(probes, workers=len(probes)), strict=True))
+        reasons = dict(zip(addresses, run_all(probes, workers=len(probes)), strict=True))
         brokers = frozenset(broker for broker, reason in reasons.items() if not reason)
         if not brokers:
             raise KafkaFailed("; ".join(f"broker {broker}: {reason}" for broker, reason in reasons.items()))
@@ -73,7 +72,7 @@ class LiveKafka:
                 self._last.close()
 
     def _connected(self, brokers: frozenset[int]) -> Responding:
-        bootstrap = ",".join(address for broker, address in self._addresses.items() if broker in brokers)
+        bootstrap = self._plan.host_bootstrap(brokers)
         return Responding(
             brokers,
             KafkaClient(bootstrap, self._settings, connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS),
