@@ -29,8 +29,8 @@ Written by `python -m scripts.partitions_page` on {date}: {cpus} processors, Kaf
 third of them, while records are written and read in a topic of its own. *Led again*: the time from the kill until every
 partition has a leader that works; 9 s of it are the session of the broker that ended (`broker.session.timeout.ms`).
 
-The leader is killed as soon as Kafka reports each ISR as full. Brokers may still be creating the logs of the partitions
-then, so the time for 10,000 on three nodes contains some of that: runs took 36 to 70 s.
+The leader is killed as soon as each replica has its log (`kafka-log-dirs.sh`): Kafka reports the ISR of a new partition
+as full before its brokers have created the logs.
 
 *One node*: the same number of partitions with one replica each. It is killed and started again. *Led again*: the time
 from the kill until it leads each partition again. Without a second node, nothing is written or read meanwhile.

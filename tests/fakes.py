@@ -1,6 +1,7 @@
 """Fakes for what a lab depends on, its runtime and its Kafka: they respond as the test specifies."""
 
 import json
+from collections import Counter
 from typing import Literal
 
 from labctl.errors import KafkaFailed, SpecError
@@ -248,6 +249,9 @@ class FakeKafka:
 
     def topics_by_broker(self, names):
         return [set(names) & set(self.created_topics)]
+
+    def log_counts(self, topic, partitions):
+        return Counter(dict.fromkeys(partitions, self.created_topics[topic][1]))
 
     def topic_config(self, name):
         return dict(self.created_topics[name][2]) if name in self.created_topics else {}

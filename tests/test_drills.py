@@ -1,5 +1,6 @@
 """Drills: what they do to which node, what they wait for, what they record, and how a report shows that."""
 
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -115,6 +116,15 @@ def test_a_drill_whose_effect_never_comes_ends_with_what_was_observed(cluster):
     cluster.traffic.acknowledged = lambda: [7, 7, 7]
     with pytest.raises(ReadinessTimeout, match=r"expected acknowledged records .*drilled-0 accepts no"):
         DRILLS["leader"].run(scene)
+
+
+def test_many_partitions_are_there_when_each_replica_has_its_log(cluster):
+    """The leader is not killed before: Kafka reports a full ISR earlier."""
+    scene = cluster.scene()
+    cluster.kafka.log_counts = lambda _topic, _partitions: Counter({0: 3, 1: 2})
+    with pytest.raises(ReadinessTimeout, match=r"expected a log of each replica.*drilled-0-1 has 2 of 3 logs"):
+        DRILLS["partitions"].run(scene)
+    assert cluster.done == []
 
 
 def test_an_unknown_drill():

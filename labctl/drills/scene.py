@@ -107,22 +107,27 @@ class Scene:
             self.note("repair", f"{name} runs the new Kafka, {seconds:.1f} s after its stop began")
 
     def create_partitions(self) -> None:
-        """Create the topics of the drill `partitions`, and wait until each partition has a full ISR."""
+        """Create the topics of the drill `partitions`, and wait until each replica has its log."""
         count = -(-self.partitions // TOPIC_PARTITIONS)
         sizes = {
             f"{self.topic}-{number}": min(TOPIC_PARTITIONS, self.partitions - TOPIC_PARTITIONS * number)
             for number in range(count)
         }
         began = time.monotonic()
-        self._client.create_topics({name: (size, self.nodes.replication_factor, {}) for name, size in sizes.items()})
+        replicas = self.nodes.replication_factor
+        self._client.create_topics({name: (size, replicas, {}) for name, size in sizes.items()})
 
         def require_complete(name: str, partitions: Sequence[Partition]) -> None:
             if len(partitions) < sizes[name]:
                 raise NotReady(f"{name} has {len(partitions)} of {sizes[name]} partitions")
             if problems := [problem for each in partitions if (problem := each.problem(name))]:
                 raise NotReady(problems[0])
+            numbers = [each.number for each in partitions]
+            logs = self._client.log_counts(name, numbers)
+            if missing := [number for number in numbers if logs[number] < replicas]:
+                raise NotReady(f"{name}-{missing[0]} has {logs[missing[0]]} of {replicas} logs")
 
-        self._await_topics(list(sizes), require_complete, "a full ISR of each partition", MANY_SECONDS)
+        self._await_topics(list(sizes), require_complete, "a log of each replica", MANY_SECONDS)
         self.note("effect", f"{self.partitions:,} partitions created in {time.monotonic() - began:.1f} s")
         self._many = list(sizes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -110,6 +111,24 @@ class AdminRead(Connection):
         request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False)
         responses = self._request_each(request, "describe topics")
         return [{topic.name for topic in response.topics if not topic.error_code} for response in responses]
+
+    @with_timeout
+    def log_counts(self, topic: str, partitions: Sequence[int]) -> Counter[int]:
+        """Return how many of the brokers that respond have a log of each of the `partitions`: {partition: brokers}.
+
+        A partition that has just been created has a full ISR before its brokers have created its logs.
+        """
+        from kafka.protocol.admin import DescribeLogDirsRequest
+
+        wanted = DescribeLogDirsRequest.DescribableLogDirTopic(topic=topic, partitions=list(partitions))
+        responses = self._request_each(DescribeLogDirsRequest(topics=[wanted]), "describe log directories")
+        return Counter(
+            partition.partition_index
+            for response in responses
+            for folder in response.results
+            for described in folder.topics
+            for partition in described.partitions
+        )
 
     @with_timeout
     def topic_config(self, name: str) -> dict[str, str]:
