@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka import Consumer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from pydantic import TypeAdapter
 
 from bench.labctl import Labctl
+from labctl.lab.drill import TOPIC_PREFIX
 from labctl.results import DrillResult
 
-TOPICS = "^labctl-drill-[0-9a-f]+$"
+LOOK_SECONDS = 0.2
 RUNTIMES = ("local", "compose")
 MEMBER_SECONDS = 30
 DRILL_SECONDS = 3600
 
 
 class SecondReader(threading.Thread):
-    """A reader of librdkafka: it counts the records of each topic of a drill, in the order of the topics."""
+    """A reader of librdkafka: it counts the records of each topic of a drill, in the order of the topics.
+
+    It is in no group: a coordinator that ended would keep it waiting for longer than some drills take.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         super().__init__(daemon=True)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
-                "group.id": f"second-reader-{os.getpid()}",
-                "auto.offset.reset": "earliest",
+                "group.id": "second-reader",
                 "enable.auto.commit": False,
                 "topic.metadata.refresh.interval.ms": 500,
                 "reconnect.backoff.max.ms": 500,
@@ -39,26 +41,43 @@ class SecondReader(threading.Thread):
             }
         )
         self._ending = threading.Event()
-        self._offsets: dict[str, set[tuple[int, int]]] = {}
+        self._offsets: dict[str, dict[int, set[int]]] = {}  # {topic: {partition: offsets}}
 
     def run(self) -> None:
         """Read until `end`."""
-        self._consumer.subscribe([TOPICS])
         while not self._ending.is_set():
-            for message in self._consumer.consume(1000, 0.2):
+            self._assign_new()
+            for message in self._consumer.consume(1000, LOOK_SECONDS):
                 if not message.error():
-                    place = (message.partition() or 0, message.offset() or 0)
-                    self._offsets.setdefault(message.topic() or "", set()).add(place)
+                    self._offsets[message.topic() or ""][message.partition() or 0].add(message.offset() or 0)
         self._consumer.close()
+
+    def _assign_new(self) -> None:
+        """Read the partitions that it does not read yet from their beginning."""
+        try:
+            found = self._consumer.list_topics(timeout=1).topics
+        except KafkaException:  # no broker responds just now
+            return
+        new = [
+            TopicPartition(name, partition, OFFSET_BEGINNING)
+            for name, topic in found.items()
+            if name.startswith(TOPIC_PREFIX)
+            for partition in topic.partitions
+            if partition not in self._offsets.get(name, {})
+        ]
+        for place in new:
+            self._offsets.setdefault(place.topic, {})[place.partition] = set()
+        if new:
+            self._consumer.incremental_assign(new)
 
     def end(self) -> list[int]:
         """Stop reading, and return the records of each topic."""
         self._ending.set()
         self.join(MEMBER_SECONDS)
-        return [len(found) for found in self._offsets.values()]
+        return [sum(map(len, partitions.values())) for partitions in self._offsets.values()]
 
 
-@contextmanager
+@contextlib.contextmanager
 def a_lab(runtime: str, kafka: str, more: str = "") -> Iterator[Labctl]:
     """Bring up a lab with these settings of Kafka in a folder of its own. It is removed after the block."""
     with tempfile.TemporaryDirectory(prefix="labctl-drills-") as folder:

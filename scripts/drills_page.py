@@ -1,9 +1,9 @@
 """Run the drills in both runtimes and on two kinds of clusters, and write docs/drills.md with its pictures.
 
-    python -m scripts.drills_page [--times 20] [--runtime local]
+    python -m scripts.drills_page [--times 20] [--runtime local] [--cluster lossy] [--drill leader]
 
-It takes an hour for each runtime, and needs a Docker Engine with the image of `labctl image build` for compose. A
-second reader, librdkafka's, counts the records of each run too.
+It takes 45 minutes for each runtime, and needs a Docker Engine with the image of `labctl image build` for compose. A
+second reader, librdkafka's, counts the records of each run too. The rows that are not measured stay as they are.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from bench.labctl import Labctl
@@ -26,15 +26,13 @@ from scripts.drill_labs import RUNTIMES, a_lab, again, drilled
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, PICTURES = DOCS / "drills.md", DOCS / "drills"
 DRAWN = "local"  # the runtime with pictures
-LAYOUTS = {
+LOSSY = "three combined nodes, lossy"
+CLUSTERS = {
     "three combined nodes": "brokers: 3",
     "three brokers, three controllers": "brokers: 3, controllers: 3",
+    LOSSY: "brokers: 3, config: {min.insync.replicas: 1, unclean.leader.election.enable: true, "
+    "replica.fetch.min.bytes: 1000000, replica.fetch.wait.max.ms: 500}",
 }
-LOSSY = "three combined nodes, lossy"
-LOSSY_KAFKA = (
-    "brokers: 3, config: {min.insync.replicas: 1, unclean.leader.election.enable: true, "
-    "replica.fetch.min.bytes: 1000000, replica.fetch.wait.max.ms: 500}"
-)
 # {drill: how many runs where --times is 20}
 RUNS = {"leader": 20, "controller": 20, "broker": 5, "rolling": 5, "isolate": 5}
 INTRODUCTION = """# Drills
@@ -66,72 +64,82 @@ line.repair { stroke: #0b6b34; } .list { text-anchor: start; fill: #1b1f24; }
 
 
 def main() -> None:
-    """Run all drills, and write the page."""
+    """Run the drills, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=RUNS["leader"], help="runs of the drills leader and controller")
-    parser.add_argument("--runtime", choices=RUNTIMES, help="only this one: the rows of the other stay")
+    parser.add_argument("--runtime", choices=RUNTIMES, help="only in this one")
+    parser.add_argument("--cluster", default="", help="only on clusters with this in their names")
+    parser.add_argument("--drill", choices=RUNS, help="only this one")
     options = parser.parse_args()
-    many = ("--times", str(options.times))
-    few = ("--times", str(max(1, options.times * RUNS["rolling"] // RUNS["leader"])))
-    page = Page([options.runtime] if options.runtime else RUNTIMES)
-    for runtime in page.runtimes:
-        for layout, nodes in LAYOUTS.items():
-            with a_lab(runtime, nodes) as labctl:
-                for kind, runs in RUNS.items():
-                    page.add(labctl, runtime, layout, kind, *(many if runs == RUNS["leader"] else few))
-        with a_lab(runtime, LOSSY_KAFKA) as labctl:
-            page.add(labctl, runtime, LOSSY, "leader", *many, "--acks", "1")
+    page = Page()
+    for runtime, (cluster, kafka) in itertools.product(RUNTIMES, CLUSTERS.items()):
+        drills = [
+            drill
+            for drill in (RUNS if cluster != LOSSY else ["leader"])
+            if options.runtime in {None, runtime} and options.cluster in cluster and options.drill in {None, drill}
+        ]
+        if drills:
+            with a_lab(runtime, kafka) as labctl:
+                for drill in drills:
+                    times = max(1, options.times * RUNS[drill] // RUNS["leader"])
+                    acks = ("--acks", "1") if cluster == LOSSY else ()
+                    page.add(labctl, Place(runtime, cluster, drill), "--times", str(times), *acks)
+
+
+class Place(NamedTuple):
+    """Where a row of the table is."""
+
+    runtime: str
+    cluster: str
+    drill: str
+
+    @property
+    def picture(self) -> str:
+        """The name of the picture of its first run."""
+        return f"{self.drill} {self.cluster}".replace(",", "").replace(" ", "-") + ".svg"
+
+
+PLACES = [Place(*names) for names in itertools.product(RUNTIMES, CLUSTERS, RUNS)]
 
 
 class Page:
     """docs/drills.md: written again after each drill, so that an interrupted run loses none."""
 
-    def __init__(self, runtimes: Sequence[str]) -> None:
-        self.runtimes = runtimes
+    def __init__(self) -> None:
         PICTURES.mkdir(exist_ok=True)
         lines = PAGE.read_text(encoding="utf-8").splitlines(keepends=True) if PAGE.exists() else []
-        self._rows = {
-            runtime: [] if runtime in runtimes else [line for line in lines if line.startswith(f"| {runtime} |")]
-            for runtime in RUNTIMES
-        }
+        self._rows = {place: line for place in PLACES for line in lines if line.startswith(f"| {' | '.join(place)} |")}
 
-    def add(self, labctl: Labctl, runtime: str, layout: str, kind: str, *options: str) -> None:
+    def add(self, labctl: Labctl, place: Place, *options: str) -> None:
         """Run a drill, and write the page with it."""
-        result, version, counted = drilled(labctl, kind, *options)
-        row = _row(runtime, layout, result, counted)
-        print(row, end="", flush=True)
-        self._rows[runtime].append(row)
-        if runtime == DRAWN and layout != LOSSY:
-            text = picture(drawn_runs(result)[0])
-            (PICTURES / _picture_name(kind, layout)).write_text(text, encoding="utf-8")
+        result, version, counted = drilled(labctl, place.drill, *options)
+        self._rows[place] = _row(place, result, counted)
+        print(self._rows[place], end="", flush=True)
+        if place.runtime == DRAWN and place.cluster != LOSSY:
+            (PICTURES / place.picture).write_text(picture(drawn_runs(result)[0]), encoding="utf-8")
         head = INTRODUCTION.format(date=datetime.now(UTC).date(), cpus=os.cpu_count(), version=version)
         table = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
-        rows = "".join(row for rows in self._rows.values() for row in rows)
+        rows = "".join(self._rows[place] for place in PLACES if place in self._rows)
         PAGE.write_text(f"{head}{table}{rows}\n{_pictures()}", encoding="utf-8")
 
 
 def _pictures() -> str:
     """The section with the pictures that there are."""
     text = f"## Pictures\n\nThe first run of each drill, in the runtime {DRAWN}.\n"
-    for layout, kind in itertools.product(LAYOUTS, RUNS):
-        name = _picture_name(kind, layout)
-        if (PICTURES / name).exists():
-            title = f"{kind}, {layout}"
-            text += f"\n### {title}\n\n![{title}: records and events](drills/{name})\n"
+    for place in PLACES:
+        if place.runtime == DRAWN and (PICTURES / place.picture).exists():
+            title = f"{place.drill}, {place.cluster}"
+            text += f"\n### {title}\n\n![{title}: records and events](drills/{place.picture})\n"
     return text
 
 
-def _picture_name(kind: str, layout: str) -> str:
-    return f"{kind} {layout}".replace(",", "").replace(" ", "-") + ".svg"
-
-
-def _row(runtime: str, layout: str, result: DrillResult, counted: list[int]) -> str:
+def _row(place: Place, result: DrillResult, counted: list[int]) -> str:
     runs = result.runs
     sums = [sum(getattr(run, name) for run in runs) for name in ("acknowledged", "lost", "duplicated", "out_of_order")]
     recoveries = [run.recovery for run in runs if run.recovery is not None]
     times = [recoveries, [run.write_gap for run in runs], [run.commit_gap for run in runs]]
     cells = [
-        *(runtime, layout, result.name, str(len(runs))),
+        *(*place, str(len(runs))),
         *(f"{value:,}" for value in sums),
         *(f"{median(values):.2f}, {max(values):.2f}" for values in times),
         again(result, counted),
