@@ -50,6 +50,9 @@ The *lossy* cluster shows that the accounts find losses: its writer has `acks=1`
 (`min.insync.replicas: 1`), and followers fetch every half second (`replica.fetch.min.bytes`).
 
 """
+LEGEND = """The blue line: records that were acknowledged; the green, dashed line:
+records that were read; both for each tenth of a second. A red line across is a fault, a brown one its effect, a green
+one a repair."""
 COLUMNS = (
     *("runtime", "cluster", "drill", "runs", "acknowledged", "lost", "duplicated", "out of order"),
     *("recovery", "write gap", "commit gap", "counted again"),
@@ -125,7 +128,7 @@ class Page:
 
 def _pictures() -> str:
     """The section with the pictures that there are."""
-    text = f"## Pictures\n\nThe first run of each drill, in the runtime {DRAWN}.\n"
+    text = f"## Pictures\n\nThe first run of each drill, in the runtime {DRAWN}. {LEGEND}\n"
     for place in PLACES:
         if place.runtime == DRAWN and (PICTURES / place.picture).exists():
             title = f"{place.drill}, {place.cluster}"
