@@ -53,7 +53,7 @@ class Cluster:
             start=self._act("start", ends=False),
             memory=lambda: {"broker-1": 300 << 20},
             upgrade=lambda: iter([("broker-1", 4.0), ("broker-2", 4.5)]),
-            connect=lambda _brokers: self.kafka,  # type: ignore[arg-type, return-value]
+            connect=lambda _brokers, _seconds: self.kafka,  # type: ignore[arg-type, return-value]
         )
         return Scene(nodes, "drilled", self.traffic, 250)  # type: ignore[arg-type]
 

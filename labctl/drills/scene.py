@@ -25,6 +25,8 @@ FLOW_RECORDS = 20  # of each partition: then writing works
 TOPIC_PARTITIONS = 100  # of each topic of the drill `partitions`
 MANY_SECONDS = 300.0  # for thousands of partitions
 ACT_SECONDS = 20.0  # for a stop that an interrupted drill leaves: until then the node can't be started again
+ANSWER_SECONDS = 20.0  # for a response: the creation of thousands of partitions takes some
+QUORUM_SECONDS = 1.0
 STEP_SECONDS = 90.0  # for one effect: sessions end after 9 s, a node starts in 2 s, on a busy machine in 30
 
 
@@ -42,7 +44,7 @@ class Nodes:
     isolate: Callable[[str], None]
     rejoin: Callable[[str], None]
     start: Callable[[str], None]
-    connect: Callable[[Collection[int]], KafkaClient]  # a client that asks only these brokers
+    connect: Callable[[Collection[int], float], KafkaClient]  # a client of these brokers, and seconds for a response
     memory: Callable[[], Mapping[str, int]]  # {name of a node that runs: its bytes}
     replication_factor: int = 3
     # upgrades the nodes to a newer Kafka, one after another: yields the name and the seconds of each
@@ -70,7 +72,7 @@ class Scene:
         self._many: list[str] = []
         self._away: set[int] = set()
         self._acting: BackgroundJob[None] | None = None
-        self._client = nodes.connect(nodes.brokers)
+        self._client = nodes.connect(nodes.brokers, ANSWER_SECONDS)
 
     def close(self) -> None:
         """Wait for what is being done to a node, and close the connections."""
@@ -163,7 +165,10 @@ class Scene:
 
     def _reconnect(self) -> None:
         self._client.close()
-        self._client = self.nodes.connect([broker for broker in self.nodes.brokers if broker not in self._away])
+        self._client = self.nodes.connect(self._working(), ANSWER_SECONDS)
+
+    def _working(self) -> list[int]:
+        return [broker for broker in self.nodes.brokers if broker not in self._away]
 
     # -- what it observes --------------------------------------------------
 
@@ -197,12 +202,14 @@ class Scene:
         """Wait until a voter that works leads the quorum: that ends the recovery."""
 
         def probe() -> int:
-            leader = self._client.quorum().leader
+            leader = client.quorum().leader
             if leader < 0 or leader in self._away:
                 raise NotReady(f"the quorum has leader {leader}")
             return leader
 
-        leader = self._await(probe, "a leader of the quorum")
+        # a broker never responds to a request that it has just sent on to a controller whose machine is gone
+        with self.nodes.connect(self._working(), QUORUM_SECONDS) as client:
+            leader = self._await(probe, "a leader of the quorum", client=client)
         self._recovered()
         self.note("effect", f"{self.nodes.name(leader)} leads the quorum")
 
@@ -274,5 +281,8 @@ class Scene:
         self._await(probe, what, seconds)
         return found
 
-    def _await(self, probe: Callable[[], T], what: str, seconds: float = STEP_SECONDS) -> T:
-        return wait_for_kafka(self._client, probe, what=f"expected {what}", deadline=Deadline.after(seconds))
+    def _await(
+        self, probe: Callable[[], T], what: str, seconds: float = STEP_SECONDS, client: KafkaClient | None = None
+    ) -> T:
+        deadline = Deadline.after(seconds)
+        return wait_for_kafka(client or self._client, probe, what=f"expected {what}", deadline=deadline)

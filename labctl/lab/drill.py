@@ -214,7 +214,7 @@ def _nodes(lab: ExistingLab, new: ExistingLab | None, store: LabStore, log: RunL
         isolate=lambda name: runtime.isolate([name]) if isolates else runtime.pause([name]),
         rejoin=lambda name: runtime.resume([name]),
         start=start,
-        connect=lambda brokers: connect(plan, 2, QUORUM_SECONDS, brokers),
+        connect=lambda brokers, seconds: connect(plan, 2, seconds, brokers),
         memory=lambda: {state.name: state.memory for state in runtime.nodes(memory=True) if state.memory},
         replication_factor=plan.internal_replication_factor,
         upgrade=lambda: upgrade_nodes(lab, new, store, log.note, finalize=True) if new else iter(()),
