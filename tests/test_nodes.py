@@ -17,6 +17,7 @@ from labctl.results import Partition
 from labctl.runtime.base import NodeState
 from labctl.system.waiting import NotReady
 from tests.fake_lab import TEXT
+from tests.fakes import FakeKafka
 
 CLUSTER = TEXT + "kafka: {brokers: 3}\n"
 ENDS = [name for name, action in NODE_ACTIONS.items() if action.ends]
@@ -72,6 +73,21 @@ def test_a_broker_that_ended_is_forgotten_before_it_starts(lab, action):
     assert lab.kafka.unregistered == []
     change(lab, "start")
     assert lab.kafka.unregistered == [1]
+
+
+def test_a_broker_that_does_not_reach_the_controller_is_not_asked_to_forget(lab, monkeypatch):
+    """Its request could come to the controller when the node has started: that would never register again."""
+    stuck, asked = FakeKafka(lab.kafka.plan, {"quorum": "no response within 2 s"}), []
+
+    def connect(_plan, _seconds=1, answer=0, brokers=()):
+        asked.extend(brokers)
+        return stuck if brokers == [2] else lab.kafka
+
+    monkeypatch.setattr("labctl.lab.ended_brokers.connect", connect)
+    change(lab, "kill")
+    change(lab, "start")
+    assert asked == [2, 3, 3]
+    assert (stuck.unregistered, lab.kafka.unregistered) == ([], [1])
 
 
 def test_a_stopped_broker_that_a_partition_needs_is_not_forgotten(lab):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Sequence
+
 from labctl.errors import KafkaFailed
 from labctl.kafka.client import KafkaClient
 from labctl.lab.existing import ExistingLab, connect
+from labctl.plan.model import LabPlan
 from labctl.system.waiting import Deadline
 
 ELECTION_SECONDS = 10.0  # where the ended node was the quorum's leader, a response waits for the election of another
+LOOK_SECONDS = 2.0  # for the response of one broker about the quorum
 FEWEST_COPIES = 2  # of each record, on other brokers
 
 
@@ -17,23 +23,43 @@ def unregister_ended_brokers(lab: ExistingLab, deadline: Deadline) -> None:
     Without this a node can't come back for 9 s after its end: until its session ends (broker.session.timeout.ms), the
     controller refuses another broker with its id, also where the node was stopped and not killed. Does nothing where no
     other node leads the quorum. Raises KafkaFailed where the controller does not say that it has done it: a late one
-    would remove the new broker; HostError or RuntimeFailed where the runtime does not respond.
+    would remove the new broker, which never registers again then; HostError or RuntimeFailed where the runtime does not
+    respond.
     """
     plan = lab.plan
     nodes = _ended(lab)
-    ended = nodes & {node.id for node in plan.brokers}
+    brokers = {node.id for node in plan.brokers}
+    ended = nodes & brokers
     voters = {node.id for node in plan.voters}
-    if not ended or len(ended) == len(plan.brokers) or len(voters - nodes) <= len(voters) // 2:
+    if not ended or ended == brokers or len(voters - nodes) <= len(voters) // 2:
         return
-    with connect(plan, seconds=1, answer=deadline.within(ELECTION_SECONDS).left) as client:
+    deadline = deadline.within(ELECTION_SECONDS)
+    broker = _reaching_the_controller(plan, sorted(brokers - ended), deadline)
+    if broker is None:  # the others elect no leader
+        return
+    # one broker alone: another one's request could come to the controller when the node has started
+    with connect(plan, 1, ELECTION_SECONDS, [broker]) as client:
         try:
-            leader = client.quorum().leader
-            forgettable = _forgettable(client, ended)
-        except KafkaFailed:  # they elect no leader
+            forgettable = _forgettable(client, ended) - {client.quorum().leader}
+        except KafkaFailed:
             return
-        for broker in sorted(forgettable - {leader}):
-            if broker in _ended(lab):  # not one that somebody has started meanwhile
-                client.unregister_broker(broker)
+        for forgotten in sorted(forgettable):
+            if forgotten in _ended(lab):  # not one that somebody has started meanwhile
+                client.unregister_broker(forgotten)
+
+
+def _reaching_the_controller(plan: LabPlan, brokers: Sequence[int], deadline: Deadline) -> int | None:
+    """One of the brokers whose requests the controller answers; None where there is none at the deadline.
+
+    In Docker a broker may wait for half a minute for a controller whose container is gone: no connection is refused.
+    """
+    for broker in itertools.cycle(brokers):
+        with contextlib.suppress(KafkaFailed), connect(plan, 1, LOOK_SECONDS, [broker]) as client:
+            client.quorum()
+            return broker
+        if not deadline.left:
+            break
+    return None
 
 
 def _forgettable(client: KafkaClient, ended: set[int]) -> set[int]:
