@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from bench.labctl import Labctl
 from labctl.lab.drill import TOPIC_PREFIX
 from labctl.results import DrillResult
 
+TOPIC = re.compile(f"{TOPIC_PREFIX}[0-9a-f]+")  # those of the drill `partitions` have a number too
 LOOK_SECONDS = 0.2
 RUNTIMES = ("local", "compose")
 MEMBER_SECONDS = 30
@@ -61,7 +63,7 @@ class SecondReader(threading.Thread):
         new = [
             TopicPartition(name, partition, OFFSET_BEGINNING)
             for name, topic in found.items()
-            if name.startswith(TOPIC_PREFIX)
+            if TOPIC.fullmatch(name)
             for partition in topic.partitions
             if partition not in self._offsets.get(name, {})
         ]
