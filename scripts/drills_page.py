@@ -51,8 +51,8 @@ The *lossy* cluster shows that the accounts find losses: its writer has `acks=1`
 
 """
 LEGEND = """The blue line: records that were acknowledged; the green, dashed line:
-records that were read; both for each tenth of a second. A red line across is a fault, a brown one its effect, a green
-one a repair."""
+records that were read; both for each tenth of a second. A vertical line is an event: red a fault, brown
+its effect, green a repair."""
 COLUMNS = (
     *("runtime", "cluster", "drill", "runs", "acknowledged", "lost", "duplicated", "out of order"),
     *("recovery", "write gap", "commit gap", "counted again"),

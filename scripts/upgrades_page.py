@@ -23,6 +23,7 @@ from scripts.drill_labs import RUNTIMES, a_lab, again, drilled
 
 PAGE = Path(__file__).parent.parent / "docs/upgrades.md"
 RECORDS = 1000  # written on the oldest Kafka
+FIRST = [str(number).encode() for number in range(RECORDS)]  # the topic has records of the lab too
 SECONDS = 60.0
 LEVEL = re.compile(r"Feature: metadata\.version\s.*FinalizedVersionLevel: (\S+)")
 INTRODUCTION = """# Upgrades
@@ -83,14 +84,9 @@ def _metadata_version(labctl: Labctl) -> str:
     return found[1]
 
 
-def _values() -> set[bytes]:
-    """The first records: the topic has records of the lab too."""
-    return {str(number).encode() for number in range(RECORDS)}
-
-
 def _write(bootstrap: str) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all"})
-    for value in _values():
+    for value in FIRST:
         producer.produce("orders", value)
     if producer.flush(SECONDS):
         raise RuntimeError("the first records were not acknowledged")
@@ -104,7 +100,7 @@ def _read(bootstrap: str) -> int:
     while messages := consumer.consume(RECORDS, 10):
         found.update(message.value() or b"" for message in messages if not message.error())
     consumer.close()
-    return len(found & _values())
+    return len(found.intersection(FIRST))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ TOPIC_PARTITIONS = 100  # of each topic of the drill `partitions`
 MANY_SECONDS = 300.0  # for thousands of partitions
 ACT_SECONDS = 20.0  # for a stop that an interrupted drill leaves: until then the node can't be started again
 ANSWER_SECONDS = 20.0  # for a response: the creation of thousands of partitions takes some
-QUORUM_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # for a response about the quorum, which is asked for again
 STEP_SECONDS = 90.0  # for one effect: sessions end after 9 s, a node starts in 2 s, on a busy machine in 30
 
 
@@ -207,9 +207,10 @@ class Scene:
                 raise NotReady(f"the quorum has leader {leader}")
             return leader
 
-        # a broker never responds to a request that it has just sent on to a controller whose machine is gone
-        with self.nodes.connect(self._working(), QUORUM_SECONDS) as client:
-            leader = self._await(probe, "a leader of the quorum", client=client)
+        # a broker holds the request that it has just sent on to a controller whose container is gone
+        deadline = Deadline.after(STEP_SECONDS)
+        with self.nodes.connect(self._working(), LOOK_SECONDS) as client:
+            leader = wait_for_kafka(client, probe, what="expected a leader of the quorum", deadline=deadline)
         self._recovered()
         self.note("effect", f"{self.nodes.name(leader)} leads the quorum")
 
@@ -281,8 +282,5 @@ class Scene:
         self._await(probe, what, seconds)
         return found
 
-    def _await(
-        self, probe: Callable[[], T], what: str, seconds: float = STEP_SECONDS, client: KafkaClient | None = None
-    ) -> T:
-        deadline = Deadline.after(seconds)
-        return wait_for_kafka(client or self._client, probe, what=f"expected {what}", deadline=deadline)
+    def _await(self, probe: Callable[[], T], what: str, seconds: float = STEP_SECONDS) -> T:
+        return wait_for_kafka(self._client, probe, what=f"expected {what}", deadline=Deadline.after(seconds))

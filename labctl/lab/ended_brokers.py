@@ -23,8 +23,7 @@ def unregister_ended_brokers(lab: ExistingLab, deadline: Deadline) -> None:
     Without this a node can't come back for 9 s after its end: until its session ends (broker.session.timeout.ms), the
     controller refuses another broker with its id, also where the node was stopped and not killed. Does nothing where no
     other node leads the quorum. Raises KafkaFailed where the controller does not say that it has done it: a late one
-    would remove the new broker, which never registers again then; HostError or RuntimeFailed where the runtime does not
-    respond.
+    would remove the new broker; HostError or RuntimeFailed where the runtime does not respond.
     """
     plan = lab.plan
     nodes = _ended(lab)
@@ -33,30 +32,29 @@ def unregister_ended_brokers(lab: ExistingLab, deadline: Deadline) -> None:
     voters = {node.id for node in plan.voters}
     if not ended or ended == brokers or len(voters - nodes) <= len(voters) // 2:
         return
-    deadline = deadline.within(ELECTION_SECONDS)
-    broker = _reaching_the_controller(plan, sorted(brokers - ended), deadline)
-    if broker is None:  # the others elect no leader
+    found = _reaching_the_controller(plan, sorted(brokers - ended), deadline.within(ELECTION_SECONDS))
+    if found is None:  # the others elect no leader
         return
-    # one broker alone: another one's request could come to the controller when the node has started
+    broker, leader = found
     with connect(plan, 1, ELECTION_SECONDS, [broker]) as client:
         try:
-            forgettable = _forgettable(client, ended) - {client.quorum().leader}
+            forgettable = _forgettable(client, ended)
         except KafkaFailed:
             return
-        for forgotten in sorted(forgettable):
+        for forgotten in sorted(forgettable - {leader}):
             if forgotten in _ended(lab):  # not one that somebody has started meanwhile
                 client.unregister_broker(forgotten)
 
 
-def _reaching_the_controller(plan: LabPlan, brokers: Sequence[int], deadline: Deadline) -> int | None:
-    """One of the brokers whose requests the controller answers; None where there is none at the deadline.
+def _reaching_the_controller(plan: LabPlan, brokers: Sequence[int], deadline: Deadline) -> tuple[int, int] | None:
+    """One of the brokers whose requests the controller answers, and the quorum's leader; None where none is found.
 
-    In Docker a broker may wait for half a minute for a controller whose container is gone: no connection is refused.
+    In Docker a broker may hold its requests for a controller whose container is gone until that is back: nothing
+    refuses the connection.
     """
     for broker in itertools.cycle(brokers):
         with contextlib.suppress(KafkaFailed), connect(plan, 1, LOOK_SECONDS, [broker]) as client:
-            client.quorum()
-            return broker
+            return broker, client.quorum().leader
         if not deadline.left:
             break
     return None

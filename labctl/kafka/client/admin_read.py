@@ -49,13 +49,10 @@ class AdminRead(Connection):
     def quorum_by_broker(self) -> dict[str, Quorum]:
         """Return the metadata quorum by broker, as the controllers that it follows report it: {address: quorum}."""
         request = _describe_quorum()
-        manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
-        found = {}
-        for broker in manager.cluster.bootstrap_brokers():
-            address = f"{broker.host}:{broker.port}"
-            with map_errors(f"metadata quorum at {address}"):
-                found[address] = _quorum(manager.run(manager.send, request, broker.node_id))
-        return found
+        return {
+            f"{broker.host}:{broker.port}": _quorum(self._request_to(broker, request, "metadata quorum"))
+            for broker in self._bootstrap_brokers()
+        }
 
     @with_timeout
     def features(self) -> dict[str, tuple[int, int]]:

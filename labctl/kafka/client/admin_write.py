@@ -150,13 +150,16 @@ class AdminWrite(Connection):
 
     @with_timeout
     def unregister_broker(self, broker: int) -> None:
-        """Make the controller forget a broker that ended; one that it does not know is no error."""
+        """Make the controller forget a broker that ended; one that it does not know is no error.
+
+        Only the first bootstrap address is asked: another one's request could remove the broker when it is back.
+        """
         from kafka.errors import BrokerIdNotRegisteredError
 
         from labctl.kafka.client.protocol import UnregisterBrokerRequest
 
         what = f"unregister broker {broker}"
-        response = self._request(UnregisterBrokerRequest(broker_id=broker), what)
+        response = self._request_once(UnregisterBrokerRequest(broker_id=broker), what)
         with map_errors(what), contextlib.suppress(BrokerIdNotRegisteredError):
             raise_error(response)
 

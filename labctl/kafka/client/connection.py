@@ -109,15 +109,28 @@ class Connection:
         """Return the response of the first bootstrap address: a wrong advertised address must not hide it."""
         return next(self._request_each(request, what))
 
+    def _request_once(self, request: Any, what: str) -> Any:
+        """Return the response of the first bootstrap address; no other is asked where it does not respond.
+
+        For a request that must not be executed later, by a broker that held it, when another one's has had its effect.
+        """
+        return self._request_to(self._bootstrap_brokers()[0], request, what)
+
+    def _bootstrap_brokers(self) -> list[Any]:
+        return list(self._connected()._manager.cluster.bootstrap_brokers())  # noqa: SLF001 - admin has no method for it
+
+    def _request_to(self, broker: Any, request: Any, what: str) -> Any:
+        manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
+        with map_errors(f"{what} at {broker.host}:{broker.port}"):
+            return manager.run(manager.send, request, broker.node_id)
+
     def _request_each(self, request: Any, what: str) -> Iterator[Any]:
         """Yield the response of each bootstrap address that responds. Raises KafkaFailed where none does."""
-        manager = self._connected()._manager  # noqa: SLF001 - kafka-python's admin has no method for it
         failures = []
         responded = False
-        for broker in manager.cluster.bootstrap_brokers():
+        for broker in self._bootstrap_brokers():
             try:
-                with map_errors(f"{what} at {broker.host}:{broker.port}"):
-                    response = manager.run(manager.send, request, broker.node_id)
+                response = self._request_to(broker, request, what)
             except KafkaFailed as error:
                 failures.append(error)
                 continue
