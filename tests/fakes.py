@@ -165,6 +165,7 @@ class FakeKafka:
         self.members = {}  # {group: number of members}
         self.internal_topics_created = False
         self.settings = {}  # {(kind, name): keys}
+        self.broker_settings = {}  # of all brokers, changed while they run
         self.client_quotas = []
         self.absent = set()  # ids of brokers that are not registered
         self.unregistered = []  # ids
@@ -235,11 +236,25 @@ class FakeKafka:
         return {name: f"{name}-{id(topic)}" for name, topic in self.created_topics.items()}
 
     def changed_settings(self, groups=()):
-        return dict(self.settings)
+        return {of: dict.fromkeys(names) for of, names in self.settings.items()}
 
-    def delete_settings(self, settings):
-        for of in list(settings):
-            self.settings.pop(of, None)
+    def alter_settings(self, settings):
+        self._require("alter_settings")
+        for (kind, name), values in settings.items():
+            self.settings.pop((kind, name), None)
+            now = self.created_topics[name][2] if kind == "topic" else self.broker_settings
+            now.update(values)
+            for key in [key for key in now if now[key] is None]:
+                del now[key]
+
+    def settings_by_broker(self):
+        return [dict(self.broker_settings)]
+
+    def dynamic_settings(self, _broker):
+        return {"log.retention.ms"}
+
+    def topic_configs(self, names):
+        return {name: dict(self.created_topics[name][2]) for name in names if name in self.created_topics}
 
     def quotas(self):
         return self.client_quotas
@@ -277,6 +292,10 @@ class FakeKafka:
 
     def elect_preferred_leaders(self, partitions):
         self.elected = partitions
+
+    def add_partitions(self, counts):
+        for name, count in counts.items():
+            self.created_topics[name] = (count, *self.created_topics[name][1:])
 
     def delete_topics(self, names):
         for name in names:

@@ -18,6 +18,7 @@ def keeps_the_contract(client):
     _describes_the_topic(client)
     client.elect_preferred_leaders({TOPIC: [0, 2]})  # they lead already
     _keeps_records(client)
+    _changes_settings(client)
     assert "nobody" not in client.groups()
     assert client.delete_groups(["nobody"]) == {}
     assert client.open_transactions() == []
@@ -61,3 +62,17 @@ def _describes_the_topic(client):
 def _keeps_records(client):
     assert client.produce(TOPIC, [(b"key", b"a"), (None, b"b")], partition=0) == [(0, 0), (0, 1)]
     assert client.offset_ranges({TOPIC: {0, 1}}) == {TOPIC: {0: (0, 2), 1: (0, 0)}}
+
+
+def _changes_settings(client):
+    assert "nobody" not in client.topic_configs(["nobody", TOPIC])
+    client.alter_settings({("topic", TOPIC): {"retention.ms": "2000000"}})
+    _wait(lambda: client.topic_configs([TOPIC])[TOPIC]["retention.ms"] == "2000000")
+    client.add_partitions({TOPIC: 4})
+    _wait(lambda: len(client.topics([TOPIC])[TOPIC]) == 4)
+    broker = min(client.broker_endpoints())
+    assert "log.retention.ms" in client.dynamic_settings(broker)
+    assert "node.id" not in client.dynamic_settings(broker)
+    for value in ("5", None):
+        client.alter_settings({("broker", ""): {"log.retention.ms": value}})
+        _wait(lambda wanted=value: all(now.get("log.retention.ms") == wanted for now in client.settings_by_broker()))

@@ -240,6 +240,32 @@ def test_a_virtual_machine_with_enough_memory(monkeypatch, tmp_path):
     in_a_virtual_machine(monkeypatch, tmp_path, 800 << 20).prepare()
 
 
+@pytest.mark.parametrize(
+    ("ended", "services"), [({"broker-1", "broker-2", "broker-3"}, [[]]), ({"broker-2"}, [["broker-2"]]), (set(), [])]
+)
+def test_up_of_a_lab_that_runs_names_the_services_that_ended(monkeypatch, tmp_path, ended, services):
+    """Compose would create all containers with other settings again at once. A lab that is stopped starts whole."""
+    plan = a_plan("name: lab\nkafka: {brokers: 3}\nui: {kind: none}\n", runtime="compose")
+    labels = {"Labels": {"labctl.cluster": plan.cluster_id}}
+    found = {
+        node.container: {
+            "Config": labels,
+            "State": {"Status": "exited" if node.name in ended else "running", "ExitCode": 0},
+        }
+        for node in plan.nodes
+    }
+    called = []
+    monkeypatch.setattr(Engine, "has_image", lambda *_: True)
+    monkeypatch.setattr(Engine, "containers", lambda *_: found)
+    monkeypatch.setattr(Engine, "volumes", lambda *_: {})
+    monkeypatch.setattr(Engine, "logs", lambda *_: "")
+    monkeypatch.setattr(Engine, "compose_up", lambda _engine, _file, names: called.append(names))
+    runtime = ComposeRuntime(plan, tmp_path, NullReporter())
+    runtime.prepare()
+    runtime.up()
+    assert called == services
+
+
 def test_podman_gets_no_start_interval():
     """Compose refuses it there. On a Docker Engine a healthy node is known sooner by it."""
     on_docker, on_podman = (

@@ -46,7 +46,7 @@ def share_group(context: CheckContext) -> CheckPass:
         done = context.run_console(command)
     finally:
         with contextlib.suppress(KafkaFailed):  # that this Kafka does not respond is reported by the check
-            client.delete_settings({("group", group): dict.fromkeys(FROM_THE_BEGINNING)})
+            client.alter_settings({("group", group): dict.fromkeys(FROM_THE_BEGINNING)})
     read = done.stdout.splitlines()
     if sorted(read) != sent:
         why = f": {error_summary(done)}" if not read else ""

@@ -54,8 +54,8 @@ class Console:
         self._draw_soon()
 
     def step(self, step: StepResult) -> None:
-        """Print a step, or a layer of `ready`, that ended."""
-        layer = step.name.startswith("ready: ")
+        """Print a step that ended, or a part of one: a layer of `ready`, a node of `restart`."""
+        layer = ": " in step.name
         if not layer:
             self._step = ""
         text = f"{sign(step.status)} {step.name:<12} {step.seconds:>6.2f} s"

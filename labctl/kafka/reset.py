@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from labctl.errors import KafkaFailed, ReadinessTimeout
-from labctl.kafka.client import KafkaClient
+from labctl.kafka.client import ALL_BROKERS, KafkaClient
 from labctl.plan.model import AclPlan
 from labctl.system.waiting import Deadline, NotReady, wait_until
 from labctl.wording import first_few
@@ -28,22 +28,27 @@ class KeptLogins:
 
 
 def reset_kafka(
-    client: KafkaClient, deadline: Deadline, kept: KeptLogins | None, connected: Callable[[], str]
+    client: KafkaClient,
+    deadline: Deadline,
+    kept: KeptLogins | None,
+    own_settings: Mapping[str, str],
+    connected: Callable[[], str],
 ) -> dict[str, list[str]]:
     """Abort transactions, delete groups, topics, changed settings, quotas, users and ACLs, and return them by kind.
 
-    `kept` is None where nobody logs in; `connected` says which programs are connected. Raises KafkaFailed where a group
-    keeps its members, before any topic is deleted under them, where a program creates a topic again, or where Kafka
-    refuses; ReadinessTimeout where a topic is not gone at the deadline.
+    `kept` is None where nobody logs in; `own_settings` are the settings of brokers in lab.yaml; `connected` says which
+    programs are connected. Raises KafkaFailed where a group keeps its members, before any topic is deleted under them,
+    where a program creates a topic again, or where Kafka refuses; ReadinessTimeout where a topic is not gone at the
+    deadline.
     """
     transactions = client.open_transactions()
     for transaction in transactions:
         client.abort_transaction(transaction)
     groups = sorted(client.groups())
-    settings = client.changed_settings(groups)
+    settings = _changed_by_others(client, groups, own_settings)
     _delete_groups(client, groups, deadline)
     topics = _delete_topics(client, deadline, connected)
-    client.delete_settings(settings)
+    client.alter_settings(settings)
     quotas = client.quotas()
     client.delete_quotas(quotas)
     return {
@@ -64,6 +69,19 @@ def removed_lines(removed: Mapping[str, list[str]]) -> list[str]:
         for kind, names in removed.items()
         if names
     ]
+
+
+def _changed_by_others(
+    client: KafkaClient, groups: list[str], own: Mapping[str, str]
+) -> dict[tuple[str, str], dict[str, str | None]]:
+    """The settings to undo. Where lab.yaml has the setting of all brokers, its value is the one that stays."""
+    settings = client.changed_settings(groups)
+    every = settings.get(ALL_BROKERS, {})
+    if own_changed := every.keys() & own.keys():
+        now = client.settings_by_broker()[0]
+        settings[ALL_BROKERS] = {name: value for name, value in every.items() if name not in own}
+        settings[ALL_BROKERS] |= {name: own[name] for name in own_changed if now.get(name) != own[name]}
+    return {of: changes for of, changes in settings.items() if changes}
 
 
 def _resource(kind: str, name: str) -> str:

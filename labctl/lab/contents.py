@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.credentials import passwords
@@ -31,6 +31,18 @@ def create_topics(plan: LabPlan, client: KafkaClient) -> list[str]:
     return client.create_topics(
         {topic.name: (topic.partitions, topic.replication_factor, dict(topic.config)) for topic in plan.topics}
     )
+
+
+def add_partitions(plan: LabPlan, client: KafkaClient, new: Collection[str]) -> list[str]:
+    """Add partitions to the topics that have fewer than the plan; return what was added in words. Raises KafkaFailed.
+
+    Those of `new` topics may not be known to each broker yet.
+    """
+    planned = {topic.name: topic.partitions for topic in plan.topics if topic.name not in new}
+    found = {name: len(partitions) for name, partitions in client.topics(list(planned)).items()}
+    more = {name: planned[name] for name, count in found.items() if 0 < count < planned[name]}
+    client.add_partitions(more)
+    return [f"partitions of topic {name}: {count}" for name, count in more.items()]
 
 
 def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -> None:

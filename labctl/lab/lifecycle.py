@@ -18,7 +18,8 @@ from labctl.kafka.address import split_address
 from labctl.kafka.credentials import make_credentials
 from labctl.kafka.preferred_leaders import await_preferred_leaders
 from labctl.kafka.reset import KeptLogins, reset_kafka
-from labctl.lab.contents import add_users, create_topics, reset_users, write_seed_records
+from labctl.lab.changes import Change, find_change
+from labctl.lab.contents import add_partitions, add_users, create_topics, reset_users, write_seed_records
 from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import (
     LOCK_SECONDS,
@@ -33,30 +34,32 @@ from labctl.lab.existing import (
     with_spec,
 )
 from labctl.lab.inner_address import with_free_address
+from labctl.lab.live_settings import change_settings, settle_settings
 from labctl.lab.network_faults import note_faults
-from labctl.lab.preflight import refuse_changes, refuse_unfit_machine
+from labctl.lab.preflight import refuse_unfit_machine
 from labctl.lab.proxied_ports import with_proxied_ports
 from labctl.lab.readiness import start_ended_nodes, wait_for_topics, wait_until_ready
 from labctl.lab.removal import remove_failed_lab, remove_lab
 from labctl.lab.rendered_files import write_rendered_files
 from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
+from labctl.lab.rolling import roll
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
 from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
 from labctl.proxy.process import start_proxy, stop_proxy
-from labctl.results import RunResult
+from labctl.results import RunResult, StepResult
 from labctl.runtime.access import validate
 from labctl.runtime.selection import choose, choose_ui, find_engine
 from labctl.spec.model import LabSpec
-from labctl.state.store import LabRecord, LabStore, refuse_other_source
+from labctl.state.store import CHANGING, KEPT, STARTING, STOPPED, UP, LabRecord, LabStore, refuse_other_source
 from labctl.system import host, processes
 from labctl.system.connected import connected_programs
 from labctl.system.processes import ProcessId
 from labctl.system.waiting import Deadline
-from labctl.webui.page.process import start_page, stop_page, wait_for_page, warm_page
+from labctl.webui.page.process import restart_page, start_page, stop_page, wait_for_page, warm_page
 from labctl.wording import first_few
 
 PORT_CHOICES = 3  # attempts with other free ports, where another program was faster
@@ -96,7 +99,7 @@ def stop(name: str, store: LabStore, reporter: Reporter) -> bool:
         stop_page(lab.plan)
         stop_proxy(lab.plan)
         lab.runtime.stop()
-        store.set_phase(lab.record, "stopped")
+        store.set_phase(lab.record, STOPPED)
         return True
 
 
@@ -138,7 +141,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
         with connect(plan, answer=answer_seconds(deadline)) as client:
             security = plan.security
             kept = KeptLogins(security.every_user, security.mechanism, security.acls) if security else None
-            removed = reset_kafka(client, deadline, kept, lambda: _connected_programs(plan))
+            removed = reset_kafka(client, deadline, kept, dict(plan.broker_config), lambda: _connected_programs(plan))
             reset_users(plan, client)
             new = create_topics(plan, client)
             if len(new) < len(plan.topics):
@@ -179,10 +182,13 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
                 lab = with_free_address(with_spec(record, spec, reporter), spec, store, reporter)
                 lab = with_proxied_ports(lab, spec, store, reporter)
                 record = lab.record
-                state, idle = _prepare(lab, spec, store, log)
+                state, idle, change = _prepare(lab, spec, store, log)
             deadline = Deadline.after(spec.timeout)
             with log.step("start"):
-                record = _write_files(lab, spec, store)
+                if change.settings:
+                    for changed in change_settings(lab.plan, change.settings):
+                        log.note(f"changed: {changed}")
+                record = _write_files(lab, spec, store, CHANGING if change.restarts else record.phase)
                 started = True
                 if idle:
                     log.note(f"{', '.join(idle)} did not work: connected and resumed")
@@ -193,17 +199,20 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
                 start_proxy(lab.plan)
                 start_page(lab.plan, lab.folder)
                 log.hide(lab_secrets(lab.plan))
+            if change.restarts:
+                _restart(lab, log)
+                deadline = Deadline.after(spec.timeout)
             _wait_until_ready(lab, log, deadline)
-            record = store.set_phase(record, "up")
-            _fill_and_check_twice(lab, log, deadline)
+            record = store.set_phase(record, UP)
+            _fill_and_check_twice(lab, change, log, deadline)
         except BaseException as error:
             runtime = lab.runtime if lab else None
             artifacts = collect_outcome(log, runtime, error)
             if created and not keep:
                 remove_failed_lab(runtime, record, store, log, started=started)
-            elif created and record.phase == "starting":
+            elif created and record.phase == STARTING:
                 with contextlib.suppress(LabError):  # what stopped `up` may stop this too; that must not hide it
-                    store.set_phase(record, "kept")
+                    store.set_phase(record, KEPT)
             write_report(log, spec, Path(record.folder), store, artifacts)
             raise
         return write_report(log, spec, lab.folder, store, collect_outcome(log, lab.runtime))
@@ -217,7 +226,7 @@ def _find_or_create(
     record = store.load(spec.name)
     if record:
         restore_record(record, store, reporter)
-    if record and record.phase in {"starting", "kept"}:
+    if record and record.phase in {STARTING, KEPT}:
         reporter.note(f"the lab {record.name} is incomplete: removing it first")
         remove_lab(open_lab(record.name, store, reporter).runtime, record, store)
         record = None
@@ -257,16 +266,16 @@ def _refuse_other_lab(request: LabRequest, record: LabRecord, owner: ProcessId |
         )
 
 
-def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> tuple[str, list[str]]:
+def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> tuple[str, list[str], Change]:
     """Refuse what can't work, then download or pull, and create the credentials.
 
-    Return the lab's state, and the nodes that run and do not work.
+    Return the lab's state, the nodes that run and do not work, and what lab.yaml changes.
     """
     log.plan = lab.plan
     note_faults(lab, log.note)
     states = lab.runtime.nodes()
     state = overall_state(states)
-    refuse_changes(lab, state)
+    change = find_change(lab, spec, states)
     if state == "stopped":
         stop_proxy(lab.plan)  # it may be there where somebody else ended the nodes
     refuse_unfit_machine(spec, lab, store, state)
@@ -276,13 +285,22 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> t
     lab.runtime.prepare()
     make_credentials(lab.plan, renew=state == "stopped")
     log.hide(lab_secrets(lab.plan))
-    return state, [node.name for node in states if node.hindrance]
+    return state, [node.name for node in states if node.hindrance], change
 
 
-def _write_files(lab: ExistingLab, spec: LabSpec, store: LabStore) -> LabRecord:
+def _write_files(lab: ExistingLab, spec: LabSpec, store: LabStore, phase: str) -> LabRecord:
     """Write the rendered files, for the nodes and for people, and return the record with the spec of this `up`."""
     write_rendered_files(lab)
-    return store.save(replace(lab.record, spec=spec.model_dump(mode="json")))
+    return store.save(replace(lab.record, spec=spec.model_dump(mode="json"), phase=phase))
+
+
+def _restart(lab: ExistingLab, log: RunLog) -> None:
+    """Start each node again with the files that are written, while the others work."""
+    with log.step("restart"):
+        for name, seconds in roll(lab):
+            log.add(StepResult(f"restart: {name}", "passed", seconds, detail="has the new settings"))
+            log.note(f"restarted {name} ({seconds:.1f} s)")
+    restart_page(lab.plan, lab.folder)
 
 
 def _wait_until_ready(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
@@ -292,10 +310,10 @@ def _wait_until_ready(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None
     warm_page(lab.plan)
 
 
-def _fill_and_check_twice(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
+def _fill_and_check_twice(lab: ExistingLab, change: Change, log: RunLog, deadline: Deadline) -> None:
     """Fill and check the lab; again where it failed because a node ended that this `up` did not start."""
     try:
-        _fill_and_check(lab, log, deadline)
+        _fill_and_check(lab, change, log, deadline)
     except KafkaFailed:
         if not start_ended_nodes(lab.runtime):
             raise
@@ -304,15 +322,17 @@ def _fill_and_check_twice(lab: ExistingLab, log: RunLog, deadline: Deadline) -> 
             return
     log.begin_again()
     _wait_until_ready(lab, log, deadline)
-    _fill_and_check(lab, log, deadline)
+    _fill_and_check(lab, change, log, deadline)
 
 
-def _fill_and_check(lab: ExistingLab, log: RunLog, deadline: Deadline) -> None:
+def _fill_and_check(lab: ExistingLab, change: Change, log: RunLog, deadline: Deadline) -> None:
     plan = lab.plan
     with connect(plan, answer=answer_seconds(deadline)) as client:
         with log.step("topics"):
             add_users(plan, client)
             new = create_topics(plan, client)
+            for changed in [*add_partitions(plan, client, new), *settle_settings(plan, change, new, client)]:
+                log.note(f"changed: {changed}")
             client.create_internal_topics()
             for layer in wait_for_topics(plan, lab.runtime, client, deadline):
                 log.add(layer)

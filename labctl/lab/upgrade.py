@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from labctl.constants import ADMIN
 from labctl.errors import SpecError
 from labctl.kafka.client import KafkaClient
 from labctl.kafka.console_tools import feature_levels
 from labctl.kafka.security_settings import tool_config
-from labctl.kafka.waiting import wait_for_kafka
-from labctl.kafka.whole_cluster import require_whole
 from labctl.lab.cluster_view import require_all_work
-from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import LOCK_SECONDS, QUORUM_SECONDS, ExistingLab, connect, open_lab, recorded_spec, with_spec
 from labctl.lab.kafka_tool import run_tool
 from labctl.lab.rendered_files import write_rendered_files
-from labctl.plan.model import LabPlan
+from labctl.lab.rolling import roll
 from labctl.runtime.access import validate
 from labctl.runtime.base import Progress
 from labctl.spec.loader import with_overrides
-from labctl.state.store import LabStore
-from labctl.system.waiting import Deadline
+from labctl.state.store import CHANGING, UP, LabStore
 from labctl.versions import version_tuple
 from labctl.webui.page.process import restart_page
 
@@ -74,8 +68,12 @@ def upgrade_nodes(
 
     At the end the features are finalized. Raises ReadinessTimeout with the node that does not come back, LabError.
     """
-    record = store.save(replace(old.record, spec=new.record.spec))
-    yield from roll(old, new, note)
+    record = store.save(replace(old.record, spec=new.record.spec, phase=CHANGING))
+    write_rendered_files(new)
+    for name, seconds in roll(new):
+        note(f"{name} runs Kafka {new.plan.kafka_version} ({seconds:.1f} s)")
+        yield name, seconds
+    record = store.set_phase(record, UP)
     if finalize:
         finalize_kafka(new, note)
         store.save(replace(record, identity=replace(record.identity, kafka_version=new.plan.kafka_version)))
@@ -103,40 +101,6 @@ def prepare_upgrade(lab: ExistingLab, version: str, progress: Progress) -> Exist
     new = with_spec(replace(lab.record, spec=spec.model_dump(mode="json")), spec, progress)
     new.runtime.prepare()
     return new
-
-
-def roll(old: ExistingLab, new: ExistingLab, note: Callable[[str], None]) -> Iterator[tuple[str, float]]:
-    """Stop each node, and start it with the new Kafka when the others have a full ISR; yield its name and seconds.
-
-    Isolated controllers come first. Raises ReadinessTimeout with the node that does not come back, LabError.
-    """
-    write_rendered_files(new)
-    brokers = {node.name for node in new.plan.brokers}
-    for node in sorted(new.plan.nodes, key=lambda node: node.name in brokers):
-        await_whole(old.plan, node.name)
-        began = time.monotonic()
-        old.runtime.stop([node.name])
-        unregister_ended_brokers(old, Deadline.after(QUORUM_SECONDS))
-        new.runtime.up([node.name])
-        await_whole(new.plan, node.name)
-        seconds = round(time.monotonic() - began, 2)
-        note(f"{node.name} runs Kafka {new.plan.kafka_version} ({seconds:.1f} s)")
-        yield node.name, seconds
-
-
-def await_whole(plan: LabPlan, node: str) -> None:
-    """Wait until every broker is registered, each ISR full, each voter caught up, and each preferred leader leads.
-
-    Raises ReadinessTimeout with what is missing.
-    """
-    brokers, voters = [broker.id for broker in plan.brokers], [voter.id for voter in plan.voters]
-    with connect(plan, 2, QUORUM_SECONDS) as client:
-        wait_for_kafka(
-            client,
-            partial(require_whole, client, brokers, voters),
-            what=f"expected {node} in its place",
-            deadline=Deadline.after(plan.timeout),
-        )
 
 
 def finalize_kafka(lab: ExistingLab, note: Callable[[str], None]) -> None:

@@ -108,13 +108,14 @@ def _faulty_first(run: RunResult) -> list[tuple[str, Partition]]:
 def _rows(run: RunResult) -> list[tuple[str, str, StepResult | CheckResult]]:
     """(kind, name, result) of each bar."""
     rows: list[tuple[str, str, StepResult | CheckResult]] = []
-    layers: list[tuple[str, str, StepResult | CheckResult]] = []  # each ends before its step
+    parts: list[tuple[str, str, StepResult | CheckResult]] = []  # each ends before its step
     for step in run.steps:
-        if step.name.startswith("ready: "):
-            layers.append(("layer", step.name.removeprefix("ready: "), step))
+        name, _, part = step.name.partition(": ")
+        if part:
+            parts.append(("layer", part, step))
             continue
-        rows += [("step", step.name, step), *layers]
-        layers = []
+        rows += [("step", name, step), *parts]
+        parts = []
         if step.name == "checks":
             ran = [check for check in run.checks if check.status != "skipped"]
             rows += [("check", check.name, check) for check in sorted(ran, key=lambda check: check.at)]

@@ -29,6 +29,7 @@ from labctl.system.processes import ProcessId
 if TYPE_CHECKING:
     from labctl.spec.model import LabSpec
 
+STARTING, UP, CHANGING, STOPPED, KEPT = "starting", "up", "changing", "stopped", "kept"  # phases
 COPIES = "records"  # of the labs' records, outside their folders: somebody may remove one while its nodes run
 PORTS_LOCK = "machine:ports"  # no lab can have this name
 PORTS_SECONDS = 30
@@ -46,7 +47,9 @@ class LabRecord:
     spec: dict[str, Any]
     identity: Identity
     created_at: str  # RFC 3339
-    phase: str  # starting, up, stopped, kept (it did not come up, and stays so that the user can examine it)
+    # starting, up, changing (nodes may not have the settings of `spec` yet), stopped, kept (it did not come up, and
+    # stays so that the user can examine it)
+    phase: str
     owner: ProcessId | None = None  # the `labctl run` or test session that the lab lives for
 
     @property
@@ -112,7 +115,7 @@ class LabStore:
         return record
 
     def set_phase(self, record: LabRecord, phase: str) -> LabRecord:
-        """Set the lab's phase (starting, up, stopped, kept), and return the new record. Raises HostError."""
+        """Set the lab's phase, and return the new record. Raises HostError."""
         return self.save(replace(record, phase=phase)) if record.phase != phase else record
 
     def remove(self, name: str) -> bool:
@@ -207,7 +210,7 @@ class LabStore:
                     ui=ui,
                 ),
                 created_at=created_at,
-                phase="starting",
+                phase=STARTING,
                 owner=owner,
             )
             return self.save(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.kafka.client.adapter import connection_error, load_library
 from labctl.kafka.client.admin_write import AdminWrite
-from labctl.kafka.client.cluster_state import ClusterState
+from labctl.kafka.client.cluster_state import ALL_BROKERS, ClusterState
 from labctl.kafka.client.connection import REQUEST_SECONDS
 from labctl.kafka.client.group_consumer import GroupConsumer
 from labctl.kafka.client.records import Records
@@ -13,6 +13,7 @@ from labctl.kafka.client.types import Group, Quorum, Quota, Record, Voter
 from labctl.kafka.client.unpacking import LARGEST_BATCH, Oversized
 
 __all__ = [
+    "ALL_BROKERS",
     "LARGEST_BATCH",
     "REQUEST_SECONDS",
     "Group",

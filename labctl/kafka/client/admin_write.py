@@ -43,6 +43,13 @@ class AdminWrite(Connection):
         return created
 
     @with_timeout
+    def add_partitions(self, counts: Mapping[str, int]) -> None:
+        """Give topics more partitions: {topic: how many in all}."""
+        if counts:
+            with map_errors(f"add partitions to {', '.join(counts)}"):
+                self._call_controller("create_partitions", dict(counts))
+
+    @with_timeout
     def delete_topics(self, names: Sequence[str]) -> None:
         """Delete topics; a topic that does not exist is no error."""
         with map_errors("delete topics"):

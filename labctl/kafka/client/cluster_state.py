@@ -12,9 +12,11 @@ from labctl.kafka.client.adapter import map_errors, raise_error, with_timeout
 from labctl.kafka.client.connection import Connection
 from labctl.kafka.client.types import Quota
 from labctl.plan.model import AclPlan
+from labctl.wording import first_few
 
 SET, DELETE = 0, 1  # AlterConfigOp.OpType
 EVERY_BROKER = ""  # the name of the resource that has the settings of all brokers
+ALL_BROKERS = ("broker", EVERY_BROKER)
 # of all brokers: Kafka sets it itself, to what the brokers have, and does not let it be removed (KIP-966)
 NOT_REMOVABLE = "min.insync.replicas"
 
@@ -28,7 +30,8 @@ class ClusterState(Connection):
 
         {(broker, group or client_metrics, name): {setting: its value without the change, where it needs one}}.
 
-        The name of all brokers together is "". Before Kafka 4.1 only those of `groups` are found (KIP-1142).
+        `alter_settings` undoes them. The name of all brokers together is "". Before Kafka 4.1 only those of `groups`
+        are found (KIP-1142).
         """
         brokers = [int(broker.node_id) for broker in self._connected()._manager.cluster.brokers()]  # noqa: SLF001
         settings: dict[tuple[str, str], list[Any]] = {}
@@ -48,13 +51,49 @@ class ClusterState(Connection):
         return {of: changes for of, changes in found.items() if changes}
 
     @with_timeout
-    def delete_settings(self, settings: Mapping[tuple[str, str], Mapping[str, str | None]]) -> None:
-        """Undo the changes that `changed_settings` returned."""
+    def settings_by_broker(self) -> list[dict[str, str]]:
+        """Return the settings of all brokers that were changed while they run, as each broker that responds has them.
+
+        Those that only one broker has are not among them.
+        """
+        from kafka.admin import ConfigResourceType
+        from kafka.protocol.admin import DescribeConfigsRequest
+
+        every = (ConfigResourceType.BROKER.value, EVERY_BROKER, None)
+        request = DescribeConfigsRequest(resources=[every], min_version=1)
+        found = []
+        for response in self._request_each(request, "settings of all brokers"):
+            (result,) = response.results
+            with map_errors("settings of all brokers"):
+                raise_error(result)
+            found.append({config.name: str(config.value) for config in result.configs})
+        return found
+
+    @with_timeout
+    def dynamic_settings(self, broker: int) -> set[str]:
+        """Return the settings that a broker can change while it runs (KIP-226)."""
+        ((_of, configs),) = self._configs("broker", [str(broker)], broker).items()
+        return {config.name for config in configs if not config.read_only}
+
+    @with_timeout
+    def topic_configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the settings of topics, with defaults; without topics that do not exist."""
+        found = self._configs("topic", names)
+        return {
+            name: {each.name: str(each.value) for each in configs} for (_, name), configs in found.items() if configs
+        }
+
+    @with_timeout
+    def alter_settings(self, settings: Mapping[tuple[str, str], Mapping[str, str | None]]) -> None:
+        """Set {(broker, topic, group or client_metrics, name): {setting: value, None: without a value of its own}}.
+
+        The name of all brokers together is "". Where Kafka refuses a value, the others of the resource stay too.
+        """
         from kafka.admin import ConfigResourceType
         from kafka.protocol.admin import IncrementalAlterConfigsRequest
 
         for (kind, name), values in settings.items():
-            what = f"settings of {kind} {name}"
+            what = f"{first_few(list(values))} of {f'{kind} {name}' if name else 'all brokers'}"
             changes = [(key, DELETE if value is None else SET, value) for key, value in values.items()]
             entry = (ConfigResourceType[kind.upper()].value, name, changes)
             request = IncrementalAlterConfigsRequest(resources=[entry], validate_only=False)

@@ -15,6 +15,7 @@ from labctl.errors import HostError, RuntimeFailed
 from labctl.kafka.client import load_library
 from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan
+from labctl.plan.planner import KAFBAT_SERVICE
 from labctl.plan.sizes import MEBIBYTE
 from labctl.runtime.base import FROZEN, ISOLATED, Completed, NodeState, Progress
 from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, project_name
@@ -81,7 +82,9 @@ class ComposeRuntime:
             self._found -= self._await_ending()
         self._examined = True
         load_library()  # while docker works
-        self._engine.compose_up(self._file, names)
+        services = names or self._ended_services()
+        if services or not self._found:
+            self._engine.compose_up(self._file, services)
 
     def start_again(self, node: str) -> bool:
         """Start a node that ended, once, where `up` found it running; return whether it was started."""
@@ -204,6 +207,14 @@ class ComposeRuntime:
         for state in states:
             if state.hindrance == ISOLATED:
                 self._engine.connect(self._plan.network, self._containers[state.name], state.name)
+
+    def _ended_services(self) -> list[str]:
+        """The services that don't run, where some do: Compose would create all that have other settings at once."""
+        if not self._found:
+            return []
+        page = self.ui()
+        ended = [state.name for state in self.nodes() if state.state != "running"]
+        return ended + ([KAFBAT_SERVICE] if page and page.state != "running" else [])
 
     def _running(self) -> set[str]:
         return {state.name for state in self.nodes() if state.state == "running"}
