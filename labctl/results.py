@@ -104,7 +104,7 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """A step of the run, or a layer of the step `ready` (called `ready: NAME`).
+    """A step of the run, or a part of one, with the step's name first: `ready: LAYER`, `restart: NODE`.
 
     `seconds` is how long it took, `at` when it began, in seconds from the start of the run, both by a monotonic clock.
     """

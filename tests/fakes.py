@@ -39,6 +39,7 @@ class FakeRuntime:
     def __init__(self, plan, *, dies=None, tool=None, restartable=()):
         self.plan = plan
         self.calls = []
+        self.stopped = []  # the nodes that `stop` was called for, by their names
         self.running, self.frozen, self.isolated, self.removed = set(), set(), set(), set()
         self.created = False
         self.dies = dies or {}
@@ -64,6 +65,7 @@ class FakeRuntime:
     def stop(self, names=()):
         self.calls.append("stop")
         self._require(*names)
+        self.stopped.extend(names)
         self.running -= set(names or self.running)
 
     def kill(self, names):
@@ -267,9 +269,6 @@ class FakeKafka:
 
     def log_counts(self, topic, partitions):
         return Counter(dict.fromkeys(partitions, self.created_topics[topic][1]))
-
-    def topic_config(self, name):
-        return dict(self.created_topics[name][2]) if name in self.created_topics else {}
 
     def groups(self):
         return dict.fromkeys(self.members, Group("classic", "Stable"))

@@ -16,24 +16,6 @@ CLUSTER = TEXT + "kafka: {brokers: 3"
 KEPT_TOPIC = TEXT + "topics: [{name: t, partitions: 3, config: {retention.ms: 1000}}]\n"
 
 
-@pytest.fixture
-def restarted(fake_lab, monkeypatch):
-    """Return the list of the nodes that the runtime was told to stop."""
-    names = []
-
-    def watch():
-        stop = fake_lab.runtime.stop
-
-        def recorded(which=()):
-            names.extend(which)
-            stop(which)
-
-        monkeypatch.setattr(fake_lab.runtime, "stop", recorded)
-
-    fake_lab.watch = watch
-    return names
-
-
 def up_cluster(fake_lab, config=""):
     return fake_lab.up(CLUSTER + (f", config: {{{config}}}" if config else "") + "}\n")
 
@@ -42,13 +24,12 @@ def phase(fake_lab):
     return fake_lab.store.load("lab").phase
 
 
-def test_a_setting_that_kafka_can_change_restarts_nothing(fake_lab, restarted):
+def test_a_setting_that_kafka_can_change_restarts_nothing(fake_lab):
     """All brokers get it while they run, and the record has it."""
     up_cluster(fake_lab)
-    fake_lab.watch()
     assert up_cluster(fake_lab, "log.retention.ms: 5").status == "passed"
     assert fake_lab.kafka.broker_settings == {"log.retention.ms": "5"}
-    assert restarted == []
+    assert fake_lab.runtime.stopped == []
     assert dict(open_lab("lab", fake_lab.store, NullReporter()).plan.broker_config) == {"log.retention.ms": "5"}
     assert up_cluster(fake_lab, "log.retention.ms: 6").status == "passed"
     assert fake_lab.kafka.broker_settings == {"log.retention.ms": "6"}
@@ -66,28 +47,26 @@ def test_a_value_that_kafka_refuses_changes_nothing(fake_lab):
 
 
 @pytest.mark.parametrize("more", [", config: {background.threads: 4}", ", heap: 600m", ", racks: 3"])
-def test_other_settings_restart_one_node_after_another(fake_lab, restarted, more):
+def test_other_settings_restart_one_node_after_another(fake_lab, more):
     """Each is a step of the report."""
     up_cluster(fake_lab)
-    fake_lab.watch()
     run = fake_lab.up(CLUSTER + more + "}\n")
     names = ["broker-1", "broker-2", "broker-3"]
-    assert restarted == names
+    assert fake_lab.runtime.stopped == names
     assert [step.name for step in run.steps if step.name.startswith("restart: ")] == [f"restart: {it}" for it in names]
     assert (run.status, phase(fake_lab)) == ("passed", "up")
-    restarted.clear()
+    fake_lab.runtime.stopped.clear()
     fake_lab.up(CLUSTER + more + "}\n")
-    assert restarted == []
+    assert fake_lab.runtime.stopped == []
 
 
-def test_a_setting_that_lab_yaml_has_no_more(fake_lab, restarted):
+def test_a_setting_that_lab_yaml_has_no_more(fake_lab):
     """The nodes start without it, and no broker keeps it from the time when it was changed while they ran."""
     up_cluster(fake_lab)
     up_cluster(fake_lab, "log.retention.ms: 5")
-    fake_lab.watch()
     fake_lab.kafka.settings = {("broker", ""): ("log.retention.ms",)}
     up_cluster(fake_lab)
-    assert restarted == ["broker-1", "broker-2", "broker-3"]
+    assert fake_lab.runtime.stopped == ["broker-1", "broker-2", "broker-3"]
     assert fake_lab.kafka.broker_settings == {}
 
 
@@ -100,14 +79,13 @@ def test_lab_yaml_changed_while_the_lab_is_stopped(fake_lab):
     assert fake_lab.kafka.broker_settings == {"log.retention.ms": "7"}
 
 
-def test_a_node_that_ends_with_its_new_settings(fake_lab, restarted):
+def test_a_node_that_ends_with_its_new_settings(fake_lab):
     """The others keep theirs and run; the next `up` with a better lab.yaml starts it, and restarts the others."""
     up_cluster(fake_lab)
-    fake_lab.watch()
     fake_lab.runtime.dies = {"broker-1": "org.apache.kafka.common.config.ConfigException: Invalid value\n"}
     with pytest.raises(NodeDied, match="node broker-1 ended"):
         up_cluster(fake_lab, "background.threads: 4")
-    assert restarted == ["broker-1"]
+    assert fake_lab.runtime.stopped == ["broker-1"]
     assert fake_lab.runtime.running == {"broker-2", "broker-3"}
     assert phase(fake_lab) == "changing"
     fake_lab.runtime.dies = {}
@@ -116,27 +94,25 @@ def test_a_node_that_ends_with_its_new_settings(fake_lab, restarted):
     assert phase(fake_lab) == "up"
 
 
-def test_an_interrupted_restart_goes_on(fake_lab, restarted):
+def test_an_interrupted_restart_goes_on(fake_lab):
     """The record has the new settings already, and some nodes may not."""
     up_cluster(fake_lab)
     fake_lab.store.set_phase(fake_lab.store.load("lab"), "changing")
-    fake_lab.watch()
     up_cluster(fake_lab)
-    assert restarted == ["broker-1", "broker-2", "broker-3"]
+    assert fake_lab.runtime.stopped == ["broker-1", "broker-2", "broker-3"]
     assert phase(fake_lab) == "up"
 
 
-def test_nodes_that_another_labctl_started(fake_lab, restarted):
+def test_nodes_that_another_labctl_started(fake_lab):
     """Its files had other settings: the nodes are restarted with those of this one. A comment is none."""
     fake_lab.up()
-    fake_lab.watch()
     path = open_lab("lab", fake_lab.store, NullReporter()).files_in_use / "broker/server.properties"
     path.write_text(f"# older\n{path.read_text()}")
     fake_lab.up()
-    assert restarted == []
+    assert fake_lab.runtime.stopped == []
     path.write_text(f"num.io.threads=3\n{path.read_text()}")
     fake_lab.up()
-    assert restarted == ["broker"]
+    assert fake_lab.runtime.stopped == ["broker"]
 
 
 def test_what_a_running_lab_keeps(fake_lab):
@@ -185,27 +161,25 @@ def test_a_lab_keeps_its_nodes(fake_lab):
     assert fake_lab.up().status == "passed"
 
 
-def test_render_does_not_hide_changed_settings(fake_lab, restarted):
+def test_render_does_not_hide_changed_settings(fake_lab):
     """`up` still changes the nodes after `labctl render` has written the new files into the lab's folder."""
     fake_lab.up()
-    fake_lab.watch()
     changed = TEXT + "kafka: {config: {background.threads: 4}}\n"
     record = fake_lab.store.load("lab")
     for path, text in render(make_plan(parse_spec(changed), record.runtime, FACTS, record.identity)).items():
         (fake_lab.folder / path).write_text(text)
     fake_lab.up(changed)
-    assert restarted == ["broker"]
+    assert fake_lab.runtime.stopped == ["broker"]
 
 
-def test_topics_get_more_partitions_and_other_settings(fake_lab, restarted):
+def test_topics_get_more_partitions_and_other_settings(fake_lab):
     """No node is restarted. A setting that lab.yaml has no more gets Kafka's default."""
     fake_lab.up(KEPT_TOPIC)
-    fake_lab.watch()
     fake_lab.up(TEXT + "topics: [{name: t, partitions: 5, config: {retention.ms: 2000, cleanup.policy: compact}}]\n")
     assert fake_lab.kafka.created_topics["t"] == (5, 1, {"retention.ms": "2000", "cleanup.policy": "compact"})
     fake_lab.up(TEXT + "topics: [{name: t, partitions: 5, config: {retention.ms: 2000}}]\n")
     assert fake_lab.kafka.created_topics["t"] == (5, 1, {"retention.ms": "2000"})
-    assert restarted == []
+    assert fake_lab.runtime.stopped == []
 
 
 def test_a_setting_of_a_topic_that_somebody_else_changed(fake_lab):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from labctl.checks.base import CheckFailed, CheckPass, Skipped, eventually
 from labctl.checks.context import TOPIC_PREFIX, CheckContext
-from labctl.kafka.client import KafkaClient
 from labctl.plan.model import TopicPlan
 from labctl.results import Partition
 from labctl.system.waiting import NotReady
@@ -26,8 +25,11 @@ def topics(context: CheckContext) -> CheckPass:
     else:
         names = sorted(topic.name for topic in planned)
         described = client.topics(names)
+        configs = client.topic_configs([topic.name for topic in planned if topic.config])
         problems = [
-            problem for topic in planned for problem in _differences(client, topic, described.get(topic.name, ()))
+            problem
+            for topic in planned
+            for problem in _differences(topic, described.get(topic.name, ()), configs.get(topic.name, {}))
         ]
         if problems:
             raise CheckFailed(first_few(problems, separator="; "))
@@ -66,7 +68,7 @@ def _crowded(topics: Mapping[str, Sequence[Partition]], racks: Mapping[int, str]
     return found
 
 
-def _differences(client: KafkaClient, topic: TopicPlan, partitions: tuple[Partition, ...]) -> list[str]:
+def _differences(topic: TopicPlan, partitions: tuple[Partition, ...], config: Mapping[str, str]) -> list[str]:
     if not partitions:
         return [f"topic {topic.name} does not exist"]
     found = []
@@ -75,9 +77,9 @@ def _differences(client: KafkaClient, topic: TopicPlan, partitions: tuple[Partit
     replicas = {len(partition.replicas) for partition in partitions}
     if replicas != {topic.replication_factor}:
         found.append(f"topic {topic.name} has {sorted(replicas)} replicas, planned are {topic.replication_factor}")
-    if topic.config:
-        config = client.topic_config(topic.name)
-        for key, value in topic.config:
-            if config.get(key) != value:
-                found.append(f"topic {topic.name} has {key}={config.get(key)}, planned is {value}")
+    found += [
+        f"topic {topic.name} has {key}={config.get(key)}, planned is {value}"
+        for key, value in topic.config
+        if config.get(key) != value
+    ]
     return found

@@ -8,6 +8,7 @@ from functools import partial
 
 from labctl.errors import KafkaFailed, ReadinessTimeout
 from labctl.kafka.client import ALL_BROKERS, KafkaClient
+from labctl.kafka.overridden_settings import overridden_settings
 from labctl.plan.model import AclPlan
 from labctl.system.waiting import Deadline, NotReady, wait_until
 from labctl.wording import first_few
@@ -77,10 +78,8 @@ def _changed_by_others(
     """The settings to undo. Where lab.yaml has the setting of all brokers, its value is the one that stays."""
     settings = client.changed_settings(groups)
     every = settings.get(ALL_BROKERS, {})
-    if own_changed := every.keys() & own.keys():
-        now = client.settings_by_broker()[0]
-        settings[ALL_BROKERS] = {name: value for name, value in every.items() if name not in own}
-        settings[ALL_BROKERS] |= {name: own[name] for name in own_changed if now.get(name) != own[name]}
+    settings[ALL_BROKERS] = {name: value for name, value in every.items() if name not in own}
+    settings[ALL_BROKERS] |= overridden_settings(client, own)
     return {of: changes for of, changes in settings.items() if changes}
 
 

@@ -6,11 +6,11 @@ import contextlib
 import itertools
 from collections.abc import Sequence
 
-from labctl.errors import KafkaFailed
+from labctl.errors import KafkaFailed, ReadinessTimeout
 from labctl.kafka.client import KafkaClient
 from labctl.lab.existing import ExistingLab, connect
 from labctl.plan.model import LabPlan
-from labctl.system.waiting import Deadline
+from labctl.system.waiting import Deadline, NotReady, wait_until
 
 ELECTION_SECONDS = 10.0  # where the ended node was the quorum's leader, a response waits for the election of another
 LOOK_SECONDS = 2.0  # for the response of one broker about the quorum
@@ -52,11 +52,18 @@ def _reaching_the_controller(plan: LabPlan, brokers: Sequence[int], deadline: De
     In Docker a broker may hold its requests for a controller whose container is gone until that is back: nothing
     refuses the connection.
     """
-    for broker in itertools.cycle(brokers):
-        with contextlib.suppress(KafkaFailed), connect(plan, 1, LOOK_SECONDS, [broker]) as client:
-            return broker, client.quorum().leader
-        if not deadline.left:
-            break
+    candidates = itertools.cycle(brokers)
+
+    def probe() -> tuple[int, int]:
+        broker = next(candidates)
+        try:
+            with connect(plan, 1, LOOK_SECONDS, [broker]) as client:
+                return broker, client.quorum().leader
+        except KafkaFailed as error:
+            raise NotReady(error.message) from error
+
+    with contextlib.suppress(ReadinessTimeout):
+        return wait_until(probe, what="expected a broker that reaches the controller", deadline=deadline).result
     return None
 
 

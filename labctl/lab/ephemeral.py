@@ -14,7 +14,7 @@ from labctl.lab.reporter import Reporter
 from labctl.lab.request import LabRequest
 from labctl.lab.unrecorded import lost_labs
 from labctl.runtime.jvm.cache import sweep as sweep_cache
-from labctl.state.store import LabRecord, LabStore
+from labctl.state.store import STARTING, LabRecord, LabStore
 from labctl.system.foreground import require_program, run_in_foreground
 from labctl.system.processes import ProcessId
 from labctl.system.signals import ignore_signals
@@ -91,7 +91,7 @@ def down_each(
 
 def is_orphaned(record: LabRecord) -> bool:
     """Return whether nobody uses the lab any more: it is incomplete, or its owner has ended."""
-    return record.phase == "starting" or (record.owner is not None and record.owner.process() is None)
+    return record.phase == STARTING or (record.owner is not None and record.owner.process() is None)
 
 
 def _age(record: LabRecord) -> timedelta:

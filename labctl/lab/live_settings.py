@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from labctl.kafka.client import ALL_BROKERS, KafkaClient
+from labctl.kafka.overridden_settings import overridden_settings
 from labctl.kafka.waiting import wait_for_kafka
 from labctl.lab.changes import Change, Settings
 from labctl.lab.existing import QUORUM_SECONDS, connect
@@ -43,8 +44,10 @@ def settle_settings(plan: LabPlan, change: Change, new: Collection[str], client:
     for of, settings in change.removed.items():
         if of[1] in found:
             differing.setdefault(of, {}).update(settings)
-    if brokers := _differing_of_brokers(dict(plan.broker_config), change.removed.get(ALL_BROKERS, {}), client):
-        differing[ALL_BROKERS] = brokers
+    differing[ALL_BROKERS] = overridden_settings(client, dict(plan.broker_config))
+    if removed := change.removed.get(ALL_BROKERS):
+        set_at_run_time = client.changed_settings().get(ALL_BROKERS, {})
+        differing[ALL_BROKERS] |= {name: value for name, value in set_at_run_time.items() if name in removed}
     differing = {of: settings for of, settings in differing.items() if settings}
     client.alter_settings(differing)
     return _in_words(differing)
@@ -60,19 +63,3 @@ def _in_words(settings: Mapping[tuple[str, str], Mapping[str, str | None]]) -> l
 
 def _differing(wanted: Mapping[str, str | None], found: Mapping[str, str]) -> dict[str, str | None]:
     return {name: value for name, value in wanted.items() if found.get(name) != value}
-
-
-def _differing_of_brokers(
-    wanted: Mapping[str, str], removed: Mapping[str, str | None], client: KafkaClient
-) -> dict[str, str | None]:
-    """The settings of all brokers that were changed while they ran, and differ from lab.yaml's."""
-    if not wanted and not removed:
-        return {}
-    now = client.settings_by_broker()[0]
-    differing: dict[str, str | None] = {
-        name: wanted[name] for name in wanted if now.get(name, wanted[name]) != wanted[name]
-    }
-    if removed.keys() & now.keys():
-        changed = client.changed_settings().get(ALL_BROKERS, {})
-        differing |= {name: value for name, value in changed.items() if name in removed}
-    return differing

@@ -20,8 +20,8 @@ def roll(lab: ExistingLab) -> Iterator[tuple[str, float]]:
     ReadinessTimeout with the node that does not come back, LabError.
     """
     brokers = {node.name for node in lab.plan.brokers}
+    _await_whole(lab, "each node")
     for node in sorted(lab.plan.nodes, key=lambda node: node.name in brokers):
-        _await_whole(lab, node.name)
         began = time.monotonic()
         lab.runtime.stop([node.name])
         unregister_ended_brokers(lab, Deadline.after(QUORUM_SECONDS))

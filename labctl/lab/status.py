@@ -12,7 +12,7 @@ from labctl.lab.unrecorded import lost_labs
 from labctl.plan.model import BROKER, LabPlan
 from labctl.proxy.process import current_faults, proxy_state
 from labctl.runtime.base import NodeState, Progress
-from labctl.state.store import LabStore
+from labctl.state.store import STARTING, LabStore
 from labctl.webui.page.process import page_state
 
 
@@ -53,7 +53,7 @@ def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
             continue
         lab = open_lab(name, store, progress)
         try:
-            state = "incomplete" if record.phase == "starting" else lab.state()
+            state = "incomplete" if record.phase == STARTING else lab.state()
         except LabError:
             state = "unknown"  # its Docker Engine does not respond; the other labs are listed all the same
         found.append(

@@ -254,7 +254,7 @@ def _read(path: Path, name: str) -> LabRecord | None:
 
 def _internal_ports(record: LabRecord) -> set[int]:
     """The internal ports of a local lab's first node, also before it listens there; none of a stopped lab."""
-    if record.phase == "stopped" or RUNTIMES[record.runtime.name].containers:
+    if record.phase == STOPPED or RUNTIMES[record.runtime.name].containers:
         return set()
     return {record.identity.internal_port, record.identity.controller_port}
 

@@ -128,25 +128,6 @@ class AdminRead(Connection):
         )
 
     @with_timeout
-    def topic_config(self, name: str) -> dict[str, str]:
-        """Return the settings of a topic, with defaults."""
-        return self._config("topic", name)
-
-    @with_timeout
-    def broker_config(self, broker: int) -> dict[str, str]:
-        """Return the settings of a broker, with defaults."""
-        return self._config("broker", str(broker))
-
-    def _config(self, kind: str, name: str) -> dict[str, str]:
-        from kafka.admin import ConfigResource, ConfigResourceType
-
-        with map_errors(f"settings of {kind} {name}"):
-            response = self._connected().describe_configs(
-                [ConfigResource(ConfigResourceType[kind.upper()], name)], config_filter="all"
-            )
-        return {key: str(entry["value"]) for key, entry in response.get(kind, {}).get(name, {}).items()}
-
-    @with_timeout
     def open_transactions(self) -> list[str]:
         """Return the transactional ids that have an open transaction."""
         with map_errors("list transactions"):

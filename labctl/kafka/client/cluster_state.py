@@ -66,22 +66,23 @@ class ClusterState(Connection):
             (result,) = response.results
             with map_errors("settings of all brokers"):
                 raise_error(result)
-            found.append({config.name: str(config.value) for config in result.configs})
+            found.append(_values(result.configs))
         return found
+
+    @with_timeout
+    def broker_config(self, broker: int) -> dict[str, str]:
+        """Return the settings of a broker, with defaults."""
+        return _values(self._broker_configs(broker))
 
     @with_timeout
     def dynamic_settings(self, broker: int) -> set[str]:
         """Return the settings that a broker can change while it runs (KIP-226)."""
-        ((_of, configs),) = self._configs("broker", [str(broker)], broker).items()
-        return {config.name for config in configs if not config.read_only}
+        return {config.name for config in self._broker_configs(broker) if not config.read_only}
 
     @with_timeout
     def topic_configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return the settings of topics, with defaults; without topics that do not exist."""
-        found = self._configs("topic", names)
-        return {
-            name: {each.name: str(each.value) for each in configs} for (_, name), configs in found.items() if configs
-        }
+        return {name: _values(configs) for (_, name), configs in self._configs("topic", names).items() if configs}
 
     @with_timeout
     def alter_settings(self, settings: Mapping[tuple[str, str], Mapping[str, str | None]]) -> None:
@@ -170,6 +171,9 @@ class ClusterState(Connection):
             return list(self._connected().list_config_resources([kind.upper()]).get(kind, []))
         return []
 
+    def _broker_configs(self, broker: int) -> list[Any]:
+        return self._configs("broker", [str(broker)], broker)["broker", str(broker)]
+
     def _configs(self, kind: str, names: Sequence[str], broker: int | None = None) -> dict[tuple[str, str], list[Any]]:
         """{(kind, name): settings}. A broker's also has those of all brokers; without `broker` any of them responds."""
         from kafka.admin import ConfigResourceType
@@ -221,3 +225,7 @@ def _own_value(configs: Sequence[Any], key: str) -> str:
 
 def _is_one_of(acl: Any, kept: Collection[AclPlan]) -> bool:
     return allows(acl) and acl.host == "*" and as_plan(acl) in kept
+
+
+def _values(configs: Sequence[Any]) -> dict[str, str]:
+    return {config.name: str(config.value) for config in configs}
