@@ -55,13 +55,13 @@ class Console:
 
     def step(self, step: StepResult) -> None:
         """Print a step that ended, or a part of one: a layer of `ready`, a node of `restart`."""
-        layer = ": " in step.name
-        if not layer:
+        part = ": " in step.name
+        if not part:
             self._step = ""
         text = f"{sign(step.status)} {step.name:<12} {step.seconds:>6.2f} s"
-        if layer or self.verbosity > 1:
+        if part or self.verbosity > 1:
             text += f"  {printable(step.detail)}" + (f" ({step.attempts} attempts)" if step.attempts > 1 else "")
-        self.line(("  " if layer else "") + text.rstrip(), at=2 if layer else 1)
+        self.line(("  " if part else "") + text.rstrip(), at=2 if part else 1)
 
     def check(self, check: CheckResult) -> None:
         """Print a check that ended."""

@@ -23,7 +23,7 @@ class Bar:
     """A row of the timeline; `left` and `width` in percent of the whole run."""
 
     name: str
-    kind: str  # step, layer, check
+    kind: str  # step, part, check
     status: Status
     at: float
     seconds: float
@@ -81,7 +81,7 @@ def to_html(run: RunResult, home: str = "") -> str:
 
 
 def timeline(run: RunResult) -> list[Bar]:
-    """Return steps, layers and checks in the order in which they began; layers and checks come below their step."""
+    """Return steps, parts and checks in the order in which they began; parts and checks come below their step."""
     rows = _rows(run)
     total = max([run.seconds, *(result.at + result.seconds for _kind, _name, result in rows)]) or 1.0
     return [
@@ -112,7 +112,7 @@ def _rows(run: RunResult) -> list[tuple[str, str, StepResult | CheckResult]]:
     for step in run.steps:
         name, _, part = step.name.partition(": ")
         if part:
-            parts.append(("layer", part, step))
+            parts.append(("part", part, step))
             continue
         rows += [("step", name, step), *parts]
         parts = []
