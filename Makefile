@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 .DEFAULT_GOAL := help
 
-.PHONY: help lab clean-lab test test-docker test-all unit coverage lint golden constraints docs bench soak chaos drills clean
+.PHONY: help lab clean-lab test test-docker test-swarm test-all unit coverage lint golden constraints docs bench soak chaos drills clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(BIN)/.dev lint ## run lint, the unit tests and a few tests on a real loc
 
 test-docker: $(BIN)/.dev ## run a few tests on a real Docker Engine (LABCTL_REQUIRE_DOCKER=1: fail if none responds)
 	$(BIN)/pytest -p no:randomly -m "gate and docker"
+
+test-swarm: $(BIN)/.dev ## run the tests of labs on several machines, on engines in network namespaces (needs Linux, root, a Docker Engine)
+	LABCTL_REQUIRE_SWARM=1 $(BIN)/pytest -p no:randomly -m swarm
 
 test-all: $(BIN)/.dev lint ## run all tests: fault matrices, Kafka versions, browsers, other clients, Docker
 	$(BIN)/pytest

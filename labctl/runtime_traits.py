@@ -19,11 +19,13 @@ class RuntimeTraits:
     own_addresses: (
         bool  # each node has a network address of its own: all nodes use the same ports and bind all addresses
     )
-    containers: bool  # nodes are containers of an engine: they need an image, and other containers can run beside them
+    containers: bool  # nodes are containers of an engine: they need an image
     data_folder: str  # where a node keeps its data, as it sees it
     secrets_folder: str  # where a node reads its secrets, as it sees it
     native_prefix: tuple[str, ...] = ()  # what a person types before a command in a node, without labctl
     isolates: bool = False  # a node can be cut off from the others' network
+    in_swarm: bool = False  # nodes are spread over the nodes of a Docker Swarm
+    has_kafbat: bool = False  # Kafbat UI can run beside the nodes
     network: str = ""  # the engine's network, where other containers reach the nodes by their names; "": there is none
 
 
@@ -36,6 +38,7 @@ RUNTIMES = {
         secrets_folder=SECRETS_FOLDER,  # a volume that apache/kafka's image declares
         native_prefix=("docker", "exec", "-i", "{container}"),
         isolates=True,
+        has_kafbat=True,
         network="labctl-{lab}",
     ),
     "local": RuntimeTraits(
@@ -44,5 +47,15 @@ RUNTIMES = {
         containers=False,
         data_folder="{state}/nodes/{node}/data",
         secrets_folder="{state}/secrets/nodes/{node}",
+    ),
+    "swarm": RuntimeTraits(
+        module="labctl.runtime.swarm.entry",
+        own_addresses=True,
+        containers=True,
+        data_folder="/var/lib/kafka/data",
+        secrets_folder=SECRETS_FOLDER,
+        isolates=True,
+        in_swarm=True,
+        network="labctl-{lab}",
     ),
 }

@@ -1,12 +1,14 @@
 """Fakes for what a lab depends on, its runtime and its Kafka: they respond as the test specifies."""
 
+import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Literal
 
 from labctl.errors import KafkaFailed, SpecError
 from labctl.kafka.client import Group, Quorum, Voter
-from labctl.plan.model import Decision, EngineFacts, HostFacts, Identity
+from labctl.plan.model import Decision, EngineFacts, HostFacts, Identity, Place
 from labctl.plan.planner import make_plan
 from labctl.results import Partition
 from labctl.runtime.base import Completed, NodeState
@@ -23,6 +25,13 @@ IDENTITY = Identity(
     external_port=20_000,
     proxied_port=21_000,
 )
+
+PLACES = [Place(f"id{n}", f"worker-{n}", f"10.0.0.{n}", f"ssh://10.0.0.{n}") for n in (1, 2, 3)]
+
+
+def in_a_swarm(*names):
+    """An identity whose nodes called `names` run on the nodes of a swarm, in turn."""
+    return replace(IDENTITY, places=tuple(zip(names, itertools.cycle(PLACES), strict=False)))
 
 
 def a_plan(text="", runtime="local", facts=FACTS, identity=IDENTITY):

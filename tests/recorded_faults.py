@@ -20,4 +20,10 @@ RECORDED_OF_DOCKER = {
     "/var/run/docker.sock: connect: permission denied",
     "port-taken": "Error response from daemon: driver failed programming external connectivity on endpoint "
     "vigorous_borg (5b596894f151): Bind for 127.0.0.1:39555 failed: port is already allocated.",
+    "no-swarm": 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker '
+    'swarm join" to connect this node to swarm and try again.',
+    "no-engine": 'error during connect: Get "http://docker.example.com/v1.45/containers/json": command [ssh -o '
+    "ConnectTimeout=30 -l nobody -- 127.0.0.1 docker system dial-stdio] has exited with exit status 255, please make "
+    "sure the URL is valid, and Docker 18.09 or later is installed on the remote host: stderr=ssh: connect to host "
+    "127.0.0.1 port 22: Connection refused",
 }

@@ -12,12 +12,13 @@ from labctl.errors import HostError, RuntimeFailed, SpecError
 from labctl.known_faults import DOCKER_FAULTS
 from labctl.lab.reporter import NullReporter
 from labctl.plan.model import Decision, EngineFacts
+from labctl.runtime.access import find_engine
 from labctl.runtime.docker.compose import ComposeRuntime
 from labctl.runtime.docker.compose_file import COMPOSE_FILE, render_compose
 from labctl.runtime.docker.engine import CREATOR_MARK, MARK, Engine, _pasteable
 from labctl.runtime.docker.engine_version import EngineVersion, parse_version
 from labctl.runtime.docker.errors import docker_error
-from labctl.runtime.selection import choose, find_engine
+from labctl.runtime.selection import choose
 from labctl.spec.loader import parse_spec
 from labctl.spec.model import default_spec
 from tests.fakes import FACTS, IDENTITY, a_plan
@@ -103,7 +104,7 @@ class FakeEngine:
     def __call__(self):
         return self
 
-    def version(self, _seconds):
+    def version(self, _seconds=0):
         if self.error:
             raise HostError(self.error)
         return EngineVersion(self.kind, self.server_version)

@@ -40,7 +40,7 @@ async def an_entrance():
     echo = await asyncio.start_server(_echo, "127.0.0.1", 0)
     with bound_socket("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    route = Route("broker", "127.0.0.1", port, echo.sockets[0].getsockname()[1])
+    route = Route("broker", "127.0.0.1", port, "127.0.0.1", echo.sockets[0].getsockname()[1])
     entrance = TestedEntrance(route, bound_socket(route.address, route.port))
     await entrance.apply(Faults())
     try:
@@ -173,7 +173,7 @@ async def test_a_broker_that_is_down_resets_the_client(entrance):
     """As it would without the proxy."""
     with bound_socket("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    entrance.route = Route("broker", "127.0.0.1", entrance.route.port, port)
+    entrance.route = Route("broker", "127.0.0.1", entrance.route.port, "127.0.0.1", port)
     await is_reset(await connect(entrance))
 
 

@@ -9,7 +9,7 @@ import pytest
 from labctl.kafka.broker_settings import environment_name
 from labctl.rendering.templates import render_template
 from labctl.runtime.access import render
-from tests.fakes import a_plan
+from tests.fakes import a_plan, in_a_swarm
 
 GOLDEN = Path(__file__).parent / "golden"
 THREE = "name: three\nkafka: {brokers: 3, config: {log.retention.hours: 1}}\nlisteners: {external: {port: 19094}}\n"
@@ -34,11 +34,22 @@ HOMEWORK_SETTINGS = (
 def test_rendered_files_are_the_golden_files(lab, runtime):
     """The same plan gives the same bytes as in tests/golden; `make golden` rewrites them."""
     for path, text in render(a_plan(LABS[lab], runtime)).items():
-        golden = GOLDEN / runtime / lab / path
-        if os.environ.get("LABCTL_GOLDEN"):
-            golden.parent.mkdir(parents=True, exist_ok=True)
-            golden.write_text(text)
-        assert text == golden.read_text()
+        _compare(GOLDEN / runtime / lab / path, text)
+
+
+@pytest.mark.parametrize("lab", ["three", "faults", "dynamic", "cluster", "isolated", "secure"])
+def test_stack_files_are_the_golden_files(lab):
+    """Of the swarm runtime, where each node of the lab has its place."""
+    plan = a_plan(LABS[lab], "swarm", identity=in_a_swarm(*a_plan(LABS[lab], "local").node_names))
+    for path, text in render(plan).items():
+        _compare(GOLDEN / "swarm" / lab / path, text)
+
+
+def _compare(golden, text):
+    if os.environ.get("LABCTL_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text()
 
 
 def test_the_homework_settings_each_have_a_comment():

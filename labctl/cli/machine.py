@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labctl.cli.commands import Command, CommandGroup
-from labctl.cli.options import json_option, lab_options, lab_request, lab_store
+from labctl.cli.options import json_option, lab_options, lab_request, lab_store, override_options
 from labctl.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @lab_options
+@override_options
 @json_option
-def doctor(file: Path | None, name: str | None, as_json: bool) -> None:
+def doctor(file: Path | None, name: str | None, as_json: bool, **overrides: Any) -> None:
     """Show whether this machine can run the lab.
 
     Each probe: ok, warn or fail, with a remedy.
     """
     from dataclasses import asdict
 
-    from labctl.diagnostics.doctor import examine, probe_text
+    from labctl.diagnostics.doctor import examine
+    from labctl.diagnostics.probe import probe_text
 
-    probes = examine(lab_request(file, name, trust=True).spec, lab_store())  # nothing of it is started
+    probes = examine(lab_request(file, name, trust=True, **overrides).spec, lab_store())  # nothing of it is started
     print_json([asdict(probe) for probe in probes]) if as_json else print_text(probe_text(probes))
     if any(probe.status == "fail" for probe in probes):
         click.get_current_context().exit(3)

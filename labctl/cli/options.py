@@ -57,22 +57,27 @@ def lab_options(command: F) -> F:
     )(command)
 
 
-def plan_options(command: F) -> F:
+def override_options(command: F) -> F:
     """Return the command with the options that replace values of lab.yaml."""
     options = (
         click.option("--runtime", metavar="R", help=f"{', '.join(['auto', *RUNTIMES])}."),
         click.option("--preset", type=PRESET, help="A ready-made lab instead of lab.yaml."),
         click.option("--ports", type=click.Choice(["auto"]), help="Free ports instead of fixed ones."),
         click.option("--kafka", metavar="VERSION", help="The version of Kafka."),
-        click.option(
-            "--trust",
-            is_flag=True,
-            help="Accept a lab.yaml that others can change, and settings that load code or read files.",
-        ),
     )
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def plan_options(command: F) -> F:
+    """Return the command with the options that replace values of lab.yaml, and --trust: it acts on them."""
+    trust = click.option(
+        "--trust",
+        is_flag=True,
+        help="Accept a lab.yaml that others can change, and settings that load code or read files.",
+    )
+    return override_options(trust(command))
 
 
 def run_options(command: F) -> F:

@@ -13,7 +13,10 @@ def plan_text(plan: LabPlan) -> str:
     ]
     for node in plan.nodes:
         listeners = ", ".join(f"{listener.name} {listener.bind}:{listener.port}" for listener in node.listeners)
-        lines.append(f"  node {node.name}: id {node.id}, {' and '.join(node.roles)}, heap {plan.heap}; {listeners}")
+        where = f" on {node.place.name}" if node.place else ""
+        lines.append(
+            f"  node {node.name}{where}: id {node.id}, {' and '.join(node.roles)}, heap {plan.heap}; {listeners}"
+        )
     for topic in plan.topics:
         seeds = f", {len(topic.records)} seed records" if topic.records else ""
         lines.append(

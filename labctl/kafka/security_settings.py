@@ -47,6 +47,15 @@ def host_secrets(plan: LabPlan, node: NodePlan) -> Path:
     return secrets_folder(plan) / "nodes" / node.name
 
 
+def node_secret_names(security: SecurityPlan) -> list[str]:
+    """Return the names of the files in a node's folder of secrets."""
+    users = [
+        name for user in (ADMIN, *security.users) for name in (f"{user}.properties", f"{user}.provider.properties")
+    ]
+    own = ["ca.pem", "format.args", "node.pem", "passwords.properties"]
+    return [*own, f"{ANONYMOUS_CLIENT}.properties", *users]
+
+
 def tool_config(plan: LabPlan, user: str | None = None) -> str | None:
     """Return the .properties file with which a console tool in a node logs in as `user` (default: the first one).
 

@@ -16,7 +16,7 @@ from labctl.lab.kafka_tool import run_tool
 from labctl.lab.rendered_files import write_rendered_files
 from labctl.plan.model import Identity, LabPlan, NodePlan
 from labctl.plan.planner import CONTROLLER_IDS
-from labctl.runtime.access import settings_file
+from labctl.runtime.access import place_nodes, settings_file
 from labctl.runtime.base import Progress
 from labctl.spec.model import MOST_CONTROLLERS
 from labctl.state.store import LabStore
@@ -154,6 +154,7 @@ def _without_controller(lab: ExistingLab, node: NodePlan, store: LabStore, progr
 def _changed(lab: ExistingLab, count: int, identity: Identity, store: LabStore, progress: Progress) -> ExistingLab:
     spec = recorded_spec(lab.record)
     spec = spec.model_copy(update={"kafka": spec.kafka.model_copy(update={"controllers": count})})
+    identity = replace(identity, places=place_nodes(spec, lab.plan.runtime, identity))
     record = store.save(replace(lab.record, spec=spec.model_dump(mode="json"), identity=identity))
     return with_spec(record, spec, progress)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labctl.errors import LabError, LabStopped
@@ -94,9 +94,8 @@ def planned(spec: LabSpec, record: LabRecord) -> LabPlan:
 
 def planned_for_docker(record: LabRecord) -> LabPlan:
     """Return the plan of the same lab for the compose runtime. Raises LabError."""
-    return make_plan(
-        recorded_spec(record), Decision("compose", "the same lab in Docker"), host.gather(), record.identity
-    )
+    identity = replace(record.identity, places=())
+    return make_plan(recorded_spec(record), Decision("compose", "the same lab in Docker"), host.gather(), identity)
 
 
 def recorded_spec(record: LabRecord) -> LabSpec:

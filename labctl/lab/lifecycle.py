@@ -51,8 +51,8 @@ from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
 from labctl.proxy.process import start_proxy, stop_proxy
 from labctl.results import RunResult, StepResult
-from labctl.runtime.access import validate
-from labctl.runtime.selection import choose, choose_ui, find_engine
+from labctl.runtime.access import find_engine, validate
+from labctl.runtime.selection import choose, choose_ui
 from labctl.spec.model import LabSpec
 from labctl.state.store import CHANGING, KEPT, STARTING, STOPPED, UP, LabRecord, LabStore, refuse_other_source
 from labctl.system import host, processes

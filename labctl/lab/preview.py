@@ -7,10 +7,11 @@ import uuid
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
 from labctl.lab.request import LabRequest
-from labctl.plan.model import PAGE_ADDRESS, Decision, EngineFacts, Identity, LabPlan
+from labctl.plan.model import NO_ENGINE, PAGE_ADDRESS, Decision, Identity, LabPlan
 from labctl.plan.planner import make_plan
-from labctl.runtime.access import validate
+from labctl.runtime.access import find_engine, validate
 from labctl.runtime.selection import REQUESTED, choose, choose_ui
+from labctl.runtime_traits import RUNTIMES
 from labctl.state.store import LabStore
 from labctl.system import host
 from labctl.system.ports import free_ports
@@ -22,7 +23,7 @@ PREVIEW_LOOPBACK = "127.77.0"
 def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
     """Return the lab's plan: with its identity where it exists, else with a constant identity.
 
-    Raises SpecError, HostError where there are no free ports.
+    Raises SpecError; HostError where there are no free ports, or where a swarm can't be asked which nodes it has.
     """
     spec = request.spec
     record = store.load(spec.name)
@@ -34,7 +35,7 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
     external = spec.listeners.external
     runtime, found = choose(spec, ask_registry=False)
     validate(spec, runtime)
-    engine = found or EngineFacts()
+    engine = found or (find_engine(runtime, spec) if RUNTIMES[runtime.name].in_swarm else NO_ENGINE)
     identity = Identity(
         cluster_id=encoded_id(uuid.uuid5(PREVIEW, str(request.folder))),
         state=str(store.lab_folder(spec.name)),
@@ -45,6 +46,7 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         ui_port=free_ports(PAGE_ADDRESS, 1) if spec.ui.port == "auto" else spec.ui.port,
         engine_host=engine.host,
         engine_kind=engine.kind,
+        places=engine.places,
         ui=choose_ui(spec, runtime, engine.host, ask_registry=False),
     )
     return make_plan(spec, runtime, host.gather(), identity)

@@ -9,22 +9,24 @@ from labctl.runtime.base import Progress
 from labctl.spec.model import LabSpec
 from labctl.state.identity import ONLY_LOOPBACK
 from labctl.state.store import LabStore
-from labctl.system.ports import free_ports, is_free
+from labctl.system.ports import free_ports, free_ports_elsewhere, is_free
 
 
 def with_proxied_ports(lab: ExistingLab, spec: LabSpec, store: LabStore, progress: Progress) -> ExistingLab:
     """Return the lab; where it is stopped and has no free ports behind its proxy, with others, which are kept.
 
-    Raises LabError where the runtime does not respond, HostError where no port is free.
+    Those that it has in a swarm are examined by the runtime. Raises LabError where the runtime does not respond,
+    HostError where no port is free.
     """
     plan, record = lab.plan, lab.record
     if not plan.proxied or lab.state() != "stopped":
         return lab
-    first = record.identity.proxied_port
-    if first and all(is_free(ONLY_LOOPBACK, first + place) for place in range(len(plan.brokers))):
+    first, addresses = record.identity.proxied_port, [node.place.address for node in plan.brokers if node.place]
+    if first and (addresses or all(is_free(ONLY_LOOPBACK, first + place) for place in range(len(plan.brokers)))):
         return lab
     taken = {port.number for port in plan.host_ports(page=True)}
-    chosen = free_ports(ONLY_LOOPBACK, len(plan.brokers), taken)
+    count = len(plan.brokers)
+    chosen = free_ports_elsewhere(addresses, taken) if addresses else free_ports(ONLY_LOOPBACK, count, taken)
     return with_spec(
         store.save(replace(record, identity=replace(record.identity, proxied_port=chosen))), spec, progress
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from labctl import report
 from labctl.diagnostics.bundle import Artifacts, collect_artifacts, remove_bundle, write_bundle
-from labctl.diagnostics.doctor import examine, probe_text
+from labctl.diagnostics.doctor import examine
+from labctl.diagnostics.probe import probe_text
 from labctl.errors import LabError, LabStopped, SpecError
 from labctl.lab.run_log import RunLog
 from labctl.results import RunResult

@@ -95,6 +95,7 @@ def _nodes(plan: LabPlan, states: list[NodeState], view: ClusterView) -> list[di
             "name": state.name,
             "id": node.id,
             "roles": node.roles,
+            "swarm_node": node.place.name if node.place else None,
             "state": state.state,
             "detail": state.reason,
             "memory": state.memory,

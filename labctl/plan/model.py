@@ -32,6 +32,20 @@ class HostFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The node of a Docker Swarm on which a node of the lab runs, and where its data is."""
+
+    id: str  # in the swarm
+    name: str  # its host name
+    address: str  # where clients reach the ports that it publishes
+    engine: str = ""  # DOCKER_HOST of its engine; "": the manager's
+    rack: str = ""
+
+
+Places = tuple[tuple[str, Place], ...]  # (node of the lab, where it runs)
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFacts:
     """What was observed of the engine that runs a lab's containers. The defaults are those of a lab without an engine.
 
@@ -43,6 +57,11 @@ class EngineFacts:
     host: str = ""
     kind: str = DOCKER  # a key of ENGINE_KINDS
     shares_memory: bool = True
+    places: Places = ()  # in a swarm
+    published: frozenset[int] = frozenset()  # the ports that services of the swarm have
+
+
+NO_ENGINE = EngineFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +92,7 @@ class Identity:
     initial_controllers: int = 0  # isolated controllers with which the cluster began; 0: all
     removed_controllers: tuple[int, ...] = ()  # numbers of controllers that were removed, which no other gets
     proxied_port: int = 0  # of the first broker behind labctl's proxy; 0: it has none
+    places: Places = ()  # in a swarm: the data of each node is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +147,7 @@ class NodePlan:
     native_prefix: tuple[str, ...]  # what a person types before a command in the node, without labctl; (): not possible
     rack: str = ""  # of a broker; "": the lab has no racks
     directory_id: str = ""  # of a voter since the cluster began, where the quorum is dynamic
+    place: Place | None = None  # in a swarm
 
     def listener(self, name: str) -> Listener:
         """Return the listener called `name`. Raises StopIteration where the node has none."""
@@ -282,8 +303,9 @@ class LabPlan:
     @property
     def host_addresses(self) -> dict[int, str]:
         """Where this machine reaches each broker by its id, whatever it advertises: for labctl itself."""
-        host = self.engine_host or ("127.0.0.1" if self.proxied else own_address(self.bind))
-        return {node.id: f"{host}:{node.listener('EXTERNAL').host_port}" for node in self.brokers}
+        own = self.engine_host or ("127.0.0.1" if self.proxied else own_address(self.bind))
+        hosts = {node: node.place.address if node.place else own for node in self.brokers}
+        return {node.id: f"{host}:{node.listener('EXTERNAL').host_port}" for node, host in hosts.items()}
 
     def host_bootstrap(self, brokers: Collection[int] | None = None) -> str:
         """Return bootstrap.servers for labctl itself: of the brokers with these ids, of all where None."""
@@ -303,8 +325,10 @@ class LabPlan:
     def host_ports(self, *, page: bool) -> list[HostPort]:
         """Return the ports of this machine that the lab needs, with `page` that of the web page too."""
         listeners = [node.listener("EXTERNAL") for node in self.brokers]
-        ports = host_ports(self.bind, [each.advertised_port for each in listeners], self.ui.port if page else None)
-        behind = [each.host_port for each in listeners] if self.proxied else []
+        own = [node.listener("EXTERNAL").host_port for node in self.brokers if not node.place]
+        external = [each.advertised_port for each in listeners] if self.proxied else own
+        ports = host_ports(self.bind, external, self.ui.port if page else None)
+        behind = own if self.proxied else []
         return ports + [
             HostPort("127.0.0.1", port, "listeners.external.faults", f"port {port} behind the proxy") for port in behind
         ]

@@ -6,6 +6,7 @@ Nothing here examines the machine.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ from labctl.constants import (
     CONTROLLER_PORT,
     INNER_EXTERNAL_PORT,
     INTERNAL_PORT,
+    LOCALHOST,
     MIN_ISR,
 )
 from labctl.errors import SpecError
@@ -104,7 +106,10 @@ def plan_topics(spec: LabSpec) -> tuple[TopicPlan, ...]:
 def fixed_host_ports(spec: LabSpec) -> list[HostPort]:
     """Return the ports of this machine that lab.yaml names; those that are chosen later are not among them."""
     external = spec.listeners.external
-    ports = [] if external.port == "auto" else [external.port + place for place in range(spec.kafka.brokers)]
+    elsewhere = spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].in_swarm
+    ports = []
+    if external.port != "auto" and not elsewhere:
+        ports = [external.port + place for place in range(spec.kafka.brokers)]
     return host_ports(external.bind, ports, None if spec.ui.kind == "none" or spec.ui.port == "auto" else spec.ui.port)
 
 
@@ -115,7 +120,7 @@ def _ui(spec: LabSpec, traits: RuntimeTraits, identity: Identity) -> UiPlan:
     port = identity.ui_port if spec.ui.port == "auto" else spec.ui.port
     secure = spec.security.profile.requires_login
     kind = chosen.name if spec.ui.kind == "auto" else spec.ui.kind
-    if kind == "kafbat" and traits.containers and not secure and not identity.engine_host:
+    if kind == "kafbat" and traits.has_kafbat and not secure and not identity.engine_host:
         return UiPlan(
             "kafbat",
             port,
@@ -161,77 +166,89 @@ def _min_isr_config(replication_factor: int, spec: LabSpec) -> dict[str, Scalar]
     return {} if as_kafka else {MIN_ISR: min_isr(replication_factor)}
 
 
-class _Member(NamedTuple):
-    """A node of the cluster. `place` counts the lab's nodes from 1, and decides addresses and ports."""
+class Member(NamedTuple):
+    """A node of the cluster. `number` counts the lab's nodes from 1, and decides addresses and ports."""
 
     name: str
     id: int
     roles: tuple[str, ...]
-    place: int
+    number: int
 
 
-def _nodes(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity) -> tuple[NodePlan, ...]:
-    """The brokers, then the controllers where they are isolated."""
+def plan_members(spec: LabSpec, removed_controllers: Collection[int] = ()) -> list[Member]:
+    """Return the nodes of the cluster: the brokers, then the controllers where they are isolated.
+
+    No controller has one of the numbers of `removed_controllers`.
+    """
     combined = spec.kafka.controllers == "combined"
     roles = (BROKER, CONTROLLER) if combined else (BROKER,)
     brokers = spec.kafka.brokers
-    names = ["broker"] if brokers == 1 else [f"broker-{number}" for number in range(1, brokers + 1)]
-    members = [_Member(name, number, roles, number) for number, name in enumerate(names, 1)]
-    numbers = (number for number in itertools.count(1) if number not in identity.removed_controllers)
-    members += [
-        _Member(f"controller-{number}", CONTROLLER_IDS + number, (CONTROLLER,), brokers + number)
+    members = [Member(name, number, roles, number) for number, name in enumerate(spec.kafka.broker_names, 1)]
+    numbers = (number for number in itertools.count(1) if number not in removed_controllers)
+    return members + [
+        Member(f"controller-{number}", CONTROLLER_IDS + number, (CONTROLLER,), brokers + number)
         for number in itertools.islice(numbers, spec.kafka.nodes - brokers)
     ]
+
+
+def _nodes(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity) -> tuple[NodePlan, ...]:
+    members = plan_members(spec, identity.removed_controllers)
     return tuple(_node(spec, traits, facts, identity, member) for member in members)
 
 
-def _node(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity, member: _Member) -> NodePlan:
+def _node(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity, member: Member) -> NodePlan:
     container = prefixed_name(spec.name, member.name)
     values = {"state": identity.state, "node": member.name, "container": container}
     return NodePlan(
         name=member.name,
         id=member.id,
         roles=member.roles,
-        address=f"{identity.loopback}.{member.place}" if facts.has_loopback_net else "127.0.0.1",
+        address=f"{identity.loopback}.{member.number}" if facts.has_loopback_net else "127.0.0.1",
         listeners=_listeners(spec, traits, facts, identity, member),
         data_folder=traits.data_folder.format(**values),
         secrets_folder=traits.secrets_folder.format(**values),
         container=container,
         native_prefix=tuple(word.format(**values) for word in traits.native_prefix),
-        rack=_rack(spec, member),
+        rack=_rack(spec, identity, member),
         directory_id=_directory_id(spec, identity, member),
+        place=dict(identity.places).get(member.name),
     )
 
 
-def _rack(spec: LabSpec, member: _Member) -> str:
-    """The rack of a broker: rack-1, rack-2, rack-3, rack-1 and so on."""
-    if spec.kafka.racks == 1 or BROKER not in member.roles:
+def _rack(spec: LabSpec, identity: Identity, member: Member) -> str:
+    """The rack of a broker: that of its place in a swarm, or rack-1, rack-2, rack-3, rack-1 and so on."""
+    if BROKER not in member.roles:
         return ""
-    return f"rack-{(member.place - 1) % spec.kafka.racks + 1}"
+    place = dict(identity.places).get(member.name)
+    if place and place.rack:
+        return place.rack
+    if spec.kafka.racks == 1:
+        return ""
+    return f"rack-{(member.number - 1) % spec.kafka.racks + 1}"
 
 
-def _directory_id(spec: LabSpec, identity: Identity, member: _Member) -> str:
+def _directory_id(spec: LabSpec, identity: Identity, member: Member) -> str:
     """The id of a voter's data folder, where the cluster begins with it: the same in each plan of the lab."""
-    later = member.place - spec.kafka.brokers > identity.initial_controllers > 0
+    later = member.number - spec.kafka.brokers > identity.initial_controllers > 0
     if spec.kafka.quorum == "static" or CONTROLLER not in member.roles or later:
         return ""
     return derived_id(f"{identity.cluster_id} {member.id}")
 
 
 def _listeners(
-    spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity, member: _Member
+    spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Identity, member: Member
 ) -> tuple[Listener, ...]:
-    name, place = member.name, member.place
+    name, number = member.name, member.number
     external, profile = spec.listeners.external, spec.security.profile
     first_external = identity.external_port if external.port == "auto" else external.port
-    external_port = first_external + place - 1
-    host = external.advertise if external.advertise != "localhost" else identity.engine_host or "localhost"
+    external_port = first_external + number - 1
+    host = _advertised_host(spec, identity, name)
     if traits.own_addresses:
         bind = external_bind = ""
         internal_port, controller_port = INTERNAL_PORT, CONTROLLER_PORT
     else:
         bind, external_bind = name, external.bind
-        shift = 2 * (place - 1)
+        shift = 2 * (number - 1)
         internal_port, controller_port = identity.internal_port + shift, identity.controller_port + shift
         if facts.has_loopback_net:
             internal_port, controller_port = inner_ports(range(first_external, first_external + spec.kafka.brokers))
@@ -241,7 +258,7 @@ def _listeners(
         CONTROLLER: Listener("CONTROLLER", bind, controller_port, None, profile.controller_protocol),
     }
     for_host = Listener("EXTERNAL", external_bind, external_port, f"{host}:{external_port}", client_protocol)
-    behind = identity.proxied_port + place - 1 if external.faults else 0
+    behind = identity.proxied_port + number - 1 if external.faults else 0
     if traits.own_addresses and external_port in {INTERNAL_PORT, CONTROLLER_PORT}:
         for_host = replace(for_host, port=INNER_EXTERNAL_PORT, published=behind or external_port)
     elif behind and traits.own_addresses:
@@ -249,6 +266,14 @@ def _listeners(
     elif behind:
         for_host = replace(for_host, bind="127.0.0.1", port=behind)
     return (*(by_role[role] for role in member.roles), *((for_host,) if BROKER in member.roles else ()))
+
+
+def _advertised_host(spec: LabSpec, identity: Identity, broker: str) -> str:
+    external, place = spec.listeners.external, dict(identity.places).get(broker)
+    given = external.advertised_by(broker)
+    if given != LOCALHOST:
+        return given
+    return place.address if place and not external.faults else identity.engine_host or LOCALHOST
 
 
 def _refuse_unreachable_engine(spec: LabSpec, engine_host: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from labctl.errors import HostError, LabStopped, ReadinessTimeout, SpecError
+from labctl.kafka.address import split_address
 from labctl.plan.model import LabPlan
 from labctl.proxy.faults import Faults, Setting
 from labctl.proxy.server import APPLIED, BACKLOG, SETTING, Route, bound_socket, read_setting
@@ -120,8 +121,11 @@ def _applied(folder: Path, number: int) -> dict[str, Any]:
 
 
 def _routes(plan: LabPlan) -> list[Route]:
-    listeners = {node.name: node.listener("EXTERNAL") for node in plan.brokers}
-    return [Route(name, plan.bind, each.advertised_port, each.host_port) for name, each in listeners.items()]
+    own = {node: split_address(plan.host_addresses[node.id]) for node in plan.brokers}
+    return [
+        Route(node.name, plan.bind, node.listener("EXTERNAL").advertised_port, host, port)
+        for node, (host, port) in own.items()
+    ]
 
 
 def _bound(route: Route) -> socket.socket:

@@ -22,12 +22,13 @@ CHECK_SECONDS = 2.0  # between two looks whether the lab still exists
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A broker behind the proxy: the address and port to which clients connect, and its own port on 127.0.0.1."""
+    """A broker behind the proxy: the address and port to which clients connect, and its own."""
 
     node: str
     address: str
     port: int
-    broker: int
+    broker_host: str
+    broker_port: int
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Entrance:
         connection = Connection((reader, writer), self.gate)
         self.connections.add(connection)
         try:
-            await connection.run("127.0.0.1", self.route.broker)
+            await connection.run(self.route.broker_host, self.route.broker_port)
         finally:
             self.connections.discard(connection)
             self.carried += connection.carried

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from labctl.plan.model import Decision, LabPlan, NodePlan
+from labctl.plan.model import Decision, EngineFacts, Identity, LabPlan, NodePlan, Places
 from labctl.runtime.base import Progress, Runtime
 from labctl.runtime_traits import RUNTIMES
 
@@ -31,6 +31,12 @@ class RuntimeModule(Protocol):
     def validate(self, spec: LabSpec) -> None:
         """Raise SpecError where this runtime can't run `spec`."""
 
+    def find_engine(self, spec: LabSpec) -> EngineFacts:
+        """Return the facts of the engine for the nodes of `spec`."""
+
+    def place_nodes(self, spec: LabSpec, identity: Identity) -> Places:
+        """Return where each node of `spec` runs, where that is chosen."""
+
 
 def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
     """Return the runtime of the plan; `files` is the folder of its rendered files."""
@@ -50,6 +56,23 @@ def settings_file(plan: LabPlan, node: NodePlan) -> str:
 def validate(spec: LabSpec, runtime: Decision) -> None:
     """Raise SpecError where `runtime` can't run `spec`. Nothing of this machine is examined."""
     _module(runtime).validate(spec)
+
+
+def find_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
+    """Return the facts of the engine for the runtime's nodes: the defaults where it needs none.
+
+    Raises HostError where the engine is too old, or outside of the container in which labctl runs, or where a swarm has
+    too few nodes; RuntimeFailed.
+    """
+    return _module(runtime).find_engine(spec)
+
+
+def place_nodes(spec: LabSpec, runtime: Decision, identity: Identity) -> Places:
+    """Return where each node of `spec` runs in a swarm: those of `identity` stay, new ones are added; () elsewhere.
+
+    Raises HostError where the swarm has too few nodes, or no engine responds; RuntimeFailed.
+    """
+    return _module(runtime).place_nodes(spec, identity)
 
 
 def containers_below(folder: Path) -> dict[str, dict[str, str]]:

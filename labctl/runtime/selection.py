@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labctl.errors import LabError, SpecError
 from labctl.plan.model import Decision, EngineFacts
@@ -14,9 +13,6 @@ from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, image_name, kafbat_c
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
 from labctl.system.parallel import run_all
-
-if TYPE_CHECKING:
-    from labctl.runtime.docker.engine_version import EngineVersion
 
 ENGINE_SECONDS = 1.0
 MANIFEST_SECONDS = 5.0
@@ -35,10 +31,11 @@ def choose(spec: LabSpec, *, ask_registry: bool = True) -> tuple[Decision, Engin
 
 def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool = True) -> Decision:
     """Return the web page of a lab whose engine is on `host` ("": this machine), and why. Raises SpecError."""
-    kind, containers = spec.ui.kind, RUNTIMES[runtime.name].containers
+    kind, containers = spec.ui.kind, RUNTIMES[runtime.name].has_kafbat
     if kind == "kafbat":
         if not containers:
-            raise SpecError(["ui.kind: kafbat is a container, and this lab runs as processes"], "--runtime compose")
+            what = f"ui.kind: kafbat is a container beside the nodes, and the runtime {runtime.name} has none"
+            raise SpecError([what], "--runtime compose")
         if host:
             raise SpecError(
                 [f"ui.kind: kafbat would be reachable on {host} alone, where the engine is"], "set kind page"
@@ -47,31 +44,6 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
     possible = containers and not host and not spec.security.profile.requires_login
     reason = _kafbat_available(spec, ask_registry=ask_registry) if kind == "auto" and possible else ""
     return Decision("kafbat", f"Kafbat UI, auto: {reason}") if reason else LAB_PAGE
-
-
-def find_engine(runtime: Decision, spec: LabSpec) -> EngineFacts:
-    """Return the facts of the engine for the runtime's nodes: the defaults where it needs none.
-
-    Raises HostError where the engine is too old, or outside of the container in which labctl runs; RuntimeFailed.
-    """
-    if not RUNTIMES[runtime.name].containers:
-        return EngineFacts()
-    from labctl.runtime.docker.engine import Engine
-    from labctl.runtime.docker.errors import require_engine_version
-    from labctl.runtime.docker.own_container import published_host
-
-    engine = Engine()
-    published_at = partial(published_host, engine, spec.listeners.external.advertise)
-    jobs: list[Callable[[], Any]] = [engine.place, engine.version, published_at]
-    place, version, published = run_all(jobs, len(jobs))
-    require_engine_version(version)
-    return _facts(place, version, published)
-
-
-def _facts(place: tuple[str, str], version: EngineVersion, published: str) -> EngineFacts:
-    pin, host = place
-    shares_memory = not host and version.kernel in {"", platform.release()}
-    return EngineFacts(pin, host or published, version.kind, shares_memory)
 
 
 def _kafbat_available(spec: LabSpec, *, ask_registry: bool) -> str:
@@ -92,16 +64,17 @@ def _kafbat_available(spec: LabSpec, *, ask_registry: bool) -> str:
 def _automatic(spec: LabSpec, *, ask_registry: bool) -> tuple[Decision, EngineFacts | None]:
     from labctl.runtime.docker.engine import Engine
     from labctl.runtime.docker.errors import require_engine_version
+    from labctl.runtime.docker.facts import advertised_host, engine_facts
     from labctl.runtime.docker.own_container import published_host
 
     engine, image = Engine(), image_name(spec)
     try:
         version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
-        published = published_host(engine, spec.listeners.external.advertise)
+        published = published_host(engine, advertised_host(spec))
         jobs: list[Callable[[], Any]] = [partial(engine.has_image, image), engine.compose_version, engine.place]
         present, _compose, place = run_all(jobs, len(jobs))
-        facts, responds = _facts(place, version, published), f"auto: {version} responds"
+        facts, responds = engine_facts(place, version, published), f"auto: {version} responds"
         if present:
             return Decision("compose", f"{responds} and has {image}"), facts
         if spec.kafka.pull == "never":

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from labctl.constants import CLUSTER_RESOURCE, DEFAULT_NAME, HOMEWORK_ORDERS, HOMEWORK_TOPIC
+from labctl.constants import CLUSTER_RESOURCE, DEFAULT_NAME, HOMEWORK_ORDERS, HOMEWORK_TOPIC, LOCALHOST
 from labctl.runtime_traits import RUNTIMES
 from labctl.security_profiles import PROFILES, SecurityProfile
 from labctl.spec.formats import (
@@ -35,6 +35,7 @@ KeyPath = tuple[str | int, ...]  # of a key or list item
 Problem = tuple[KeyPath, str]  # where, and what is wrong
 
 
+HostName = Annotated[str, AfterValidator(host_name)]
 RuntimeName = Annotated[
     str,
     AfterValidator(one_of(["auto", *RUNTIMES])),
@@ -59,6 +60,11 @@ class KafkaSpec(_Section):
         "static",
         description="static: the settings name the voters; dynamic: `labctl controller add` and `remove` change them",
     )
+    placement: Literal["strict", "any"] = Field(
+        "strict",
+        description="swarm: strict: the loss of one node of the swarm never takes the majority of the voters; "
+        "any: it may, where the swarm has too few nodes",
+    )
     racks: Annotated[int, Field(ge=1, le=MOST_BROKERS)] = Field(
         1, description="how many racks the brokers are in, in turn; Kafka spreads the replicas of a partition over them"
     )
@@ -66,10 +72,15 @@ class KafkaSpec(_Section):
         "512m", description="Java heap of each node: 512m, 2g; a node may use 256 MiB beside it"
     )
     image: str = Field(
-        "apache/kafka", min_length=1, description="compose: the image; without a tag, `:version` is added"
+        "apache/kafka", min_length=1, description="compose, swarm: the image; without a tag, `:version` is added"
     )
-    pull: Literal["missing", "never", "always"] = Field("missing", description="compose: when to pull the image")
+    pull: Literal["missing", "never", "always"] = Field("missing", description="compose, swarm: when to pull the image")
     config: Settings = Field(default_factory=dict, description="more broker settings")
+
+    @property
+    def broker_names(self) -> list[str]:
+        """The names of the brokers' nodes."""
+        return ["broker"] if self.brokers == 1 else [f"broker-{number}" for number in range(1, self.brokers + 1)]
 
     @property
     def nodes(self) -> int:
@@ -81,8 +92,10 @@ class ListenerSpec(_Section):
     """The external listener, for clients on the host. Node n gets `port` + n - 1."""
 
     port: PortNumber | Literal["auto"] = Field(9094, description="first port on the host; auto chooses free ports")
-    advertise: Annotated[str, AfterValidator(host_name)] = Field(
-        "localhost", description="the host name that brokers advertise"
+    advertise: HostName | dict[str, HostName] = Field(
+        LOCALHOST,
+        description="the host name that brokers advertise, or one for each broker: {broker-1: a.example, …}; a swarm's "
+        "brokers advertise the address of their own node without it",
     )
     bind: Annotated[str, AfterValidator(ipv4_address)] = Field(
         "127.0.0.1", description="the address on the host that the brokers bind"
@@ -90,6 +103,10 @@ class ListenerSpec(_Section):
     faults: bool = Field(
         False, description="true: a proxy of labctl before each broker, with which `labctl fault` breaks the network"
     )
+
+    def advertised_by(self, broker: str) -> str:
+        """Return the host name that the broker called `broker` advertises; localhost where lab.yaml has none."""
+        return self.advertise if isinstance(self.advertise, str) else self.advertise.get(broker, LOCALHOST)
 
 
 class ListenersSpec(_Section):
@@ -231,7 +248,8 @@ class LabSpec(_Section):
     )
     runtime: RuntimeName = Field(
         "auto",
-        description="compose: in Docker; local: as processes; auto: compose where an engine can run it, else local",
+        description="compose: in Docker; local: as processes; swarm: on the nodes of a Docker Swarm; auto: compose "
+        "where an engine can run it, else local",
     )
     kafka: KafkaSpec = KafkaSpec()
     listeners: ListenersSpec = ListenersSpec()

@@ -72,9 +72,9 @@ def _ui(spec: LabSpec) -> list[Problem]:
     if spec.ui.kind != "kafbat":
         return []
     found: list[Problem] = []
-    if spec.runtime in RUNTIMES and not RUNTIMES[spec.runtime].containers:
-        names = " or ".join(name for name, traits in RUNTIMES.items() if traits.containers)
-        found.append((("ui", "kind"), f"kafbat is a container: set runtime {names}, or kind page"))
+    if spec.runtime in RUNTIMES and not RUNTIMES[spec.runtime].has_kafbat:
+        names = " or ".join(name for name, traits in RUNTIMES.items() if traits.has_kafbat)
+        found.append((("ui", "kind"), f"kafbat is a container beside the nodes: set runtime {names}, or kind page"))
     if spec.security.profile.requires_login:
         what = "kafbat would have a password in its environment, which others can read; set kind page"
         found.append((("ui", "kind"), what))
@@ -164,4 +164,11 @@ def _ports(spec: LabSpec) -> list[Problem]:
     return found
 
 
-RULES = (_nodes, _racks, _topics, _ui, _replicas, _security, _ports)
+def _advertise(spec: LabSpec) -> list[Problem]:
+    advertise, brokers = spec.listeners.external.advertise, spec.kafka.broker_names
+    unknown = [] if isinstance(advertise, str) else [name for name in advertise if name not in brokers]
+    what = f"there is no such broker; there are {', '.join(brokers)}"
+    return [(("listeners", "external", "advertise", name), what) for name in unknown]
+
+
+RULES = (_nodes, _racks, _topics, _ui, _replicas, _security, _ports, _advertise)

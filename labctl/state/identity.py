@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
 from labctl.plan.inner_ports import inner_ports
-from labctl.plan.model import PAGE_ADDRESS, HostFacts, Identity
-from labctl.system.ports import free_loopback, free_ports, is_free
+from labctl.plan.model import NO_ENGINE, PAGE_ADDRESS, EngineFacts, HostFacts, Identity
+from labctl.system.ports import free_loopback, free_ports, free_ports_elsewhere, is_free
 
 if TYPE_CHECKING:
     from labctl.spec.model import LabSpec
@@ -29,16 +29,17 @@ def new_identity(
     others: Sequence[tuple[Identity, int]],
     reserved: AbstractSet[int] = frozenset(),
     containers: bool = False,
+    engine: EngineFacts = NO_ENGINE,
 ) -> Identity:
     """Return a new identity with free ports; `others` are the identities of this user's labs and their brokers.
 
     `reserved` are the internal ports of those that start or run. Nodes that are `containers` need no address of this
-    machine. Raises HostError where no port is free.
+    machine, those with a place in a swarm need ports there. Raises HostError where no port is free.
     """
-    first = _external_port(spec, others)
+    first = _external_port(spec, others, engine)
     external = range(first, first + spec.kafka.brokers)
     page = _ui_port(spec, others)
-    proxied = _proxied_port(spec, others, {*external, page})
+    proxied = _proxied_port(spec, others, engine, {*external, page})
     if proxied:
         reserved = reserved | set(range(proxied, proxied + spec.kafka.brokers))
     return Identity(
@@ -48,6 +49,11 @@ def new_identity(
         ui_port=page,
         kafka_version=spec.kafka.version,
         proxied_port=proxied,
+        engine=engine.pin,
+        engine_host=engine.host,
+        engine_kind=engine.kind,
+        engine_shares_memory=engine.shares_memory,
+        places=engine.places,
         initial_controllers=spec.kafka.controllers if isinstance(spec.kafka.controllers, int) else 0,
         **(
             IN_CONTAINERS
@@ -94,18 +100,31 @@ def internal_address(
     return {"loopback": "127.0.0", "internal_port": first, "controller_port": first + 1}
 
 
-def _external_port(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> int:
-    external = spec.listeners.external
+def _external_port(spec: LabSpec, others: Sequence[tuple[Identity, int]], engine: EngineFacts) -> int:
+    external, taken = spec.listeners.external, _broker_ports(others) | _ui_ports(spec, others)
     if external.port != "auto":
         return external.port
-    return free_ports(external.bind, spec.kafka.brokers, _broker_ports(others) | _ui_ports(spec, others))
+    if engine.places and not external.faults:
+        return _free_in_swarm(spec, engine, taken)
+    return free_ports(external.bind, spec.kafka.brokers, taken)
 
 
-def _proxied_port(spec: LabSpec, others: Sequence[tuple[Identity, int]], own: AbstractSet[int]) -> int:
+def _proxied_port(
+    spec: LabSpec, others: Sequence[tuple[Identity, int]], engine: EngineFacts, own: AbstractSet[int]
+) -> int:
     """The first port of the brokers behind a proxy; 0 where the lab has none."""
+    taken = own | _broker_ports(others) | _ui_ports(spec, others)
     if not spec.listeners.external.faults:
         return 0
-    return free_ports(ONLY_LOOPBACK, spec.kafka.brokers, own | _broker_ports(others) | _ui_ports(spec, others))
+    if engine.places:
+        return _free_in_swarm(spec, engine, taken)
+    return free_ports(ONLY_LOOPBACK, spec.kafka.brokers, taken)
+
+
+def _free_in_swarm(spec: LabSpec, engine: EngineFacts, taken: AbstractSet[int]) -> int:
+    """The first of the brokers' ports, each on its node of the swarm."""
+    places = dict(engine.places)
+    return free_ports_elsewhere([places[name].address for name in spec.kafka.broker_names], taken | engine.published)
 
 
 def _broker_ports(others: Sequence[tuple[Identity, int]]) -> set[int]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from labctl.errors import SpecError, unwritable
-from labctl.plan.model import Decision, EngineFacts, HostFacts, Identity
+from labctl.plan.model import Decision, EngineFacts, HostFacts, Identity, Place
 from labctl.runtime_traits import RUNTIMES
 from labctl.state import work_folders
 from labctl.state.identity import new_identity
@@ -194,6 +194,7 @@ class LabStore:
                 others=[(other.identity, other.brokers) for other in others],
                 reserved={port for other in others for port in _internal_ports(other)},
                 containers=RUNTIMES[runtime.name].containers,
+                engine=engine,
             )
             record = LabRecord(
                 name=spec.name,
@@ -201,14 +202,7 @@ class LabStore:
                 folder=str(folder),
                 runtime=runtime,
                 spec=spec.model_dump(mode="json"),
-                identity=replace(
-                    identity,
-                    engine=engine.pin,
-                    engine_host=engine.host,
-                    engine_kind=engine.kind,
-                    engine_shares_memory=engine.shares_memory,
-                    ui=ui,
-                ),
+                identity=replace(identity, ui=ui),
                 created_at=created_at,
                 phase=STARTING,
                 owner=owner,
@@ -242,8 +236,9 @@ def _read(path: Path, name: str) -> LabRecord | None:
         values["runtime"] = Decision(**values["runtime"])
         ui = values["identity"].get("ui")
         removed = tuple(values["identity"].get("removed_controllers", ()))
-        identity = values["identity"] | {"ui": Decision(**ui) if ui else None, "removed_controllers": removed}
-        values["identity"] = Identity(**identity)
+        places = tuple((node, Place(**place)) for node, place in values["identity"].get("places", ()))
+        parsed = {"ui": Decision(**ui) if ui else None, "removed_controllers": removed, "places": places}
+        values["identity"] = Identity(**values["identity"] | parsed)
         values["owner"] = ProcessId(**values["owner"]) if values.get("owner") else None
         record = LabRecord(**values)
         complete = record.name == name and record.brokers > 0

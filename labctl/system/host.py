@@ -48,10 +48,10 @@ def require_memory(nodes: int, heap: str) -> int:
     return available
 
 
-def require_engine_memory(nodes: int, heap: str, total: int) -> None:
-    """Raise HostError where the memory of the engine's machine, `total` bytes, is too little for so many nodes."""
+def require_engine_memory(nodes: int, heap: str, total: int, machine: str = "the engine's machine") -> None:
+    """Raise HostError where the memory of `machine`, `total` bytes, is too little for so many nodes."""
     more = "give it more (Docker Desktop: Settings, Resources; colima stop, then colima start --memory 4)"
-    _require_memory(nodes, heap, total, f"the engine's machine has {total // MEBIBYTE} MiB", more)
+    _require_memory(nodes, heap, total, f"{machine} has {total // MEBIBYTE} MiB", more)
 
 
 def _require_memory(nodes: int, heap: str, available: int, observed: str, remedy: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from labctl.system.processes import state_of
 AUTO_PORTS = range(20_000, 30_000)
 LOOPBACK_SECOND = range(64, 255)  # of 127.x.y.0/24: networks for labs
 ATTEMPTS = 1000
-CONNECT_SECONDS = 1  # to a server of this machine, which responds or refuses at once
+CONNECT_SECONDS = 1  # to a server of this machine or its network, which responds or refuses at once
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a name for it, nothing listens there
 END_PROGRAM = "end that program"
 
@@ -60,11 +60,11 @@ def is_free(address: str, port: int) -> bool:
     if not _can_bind(address, port):
         return False
     own = "127.0.0.1" if address == EVERY_ADDRESS else address
-    return not any(_accepts(host, port) for host in ((own, "::1") if own == "127.0.0.1" else (own,)))
+    return not any(accepts(host, port) for host in ((own, "::1") if own == "127.0.0.1" else (own,)))
 
 
-def _accepts(host: str, port: int) -> bool:
-    """Whether a server accepts a connection to a port of this machine."""
+def accepts(host: str, port: int) -> bool:
+    """Return whether a server accepts a connection to a port of `host` now."""
     try:
         with socket.create_connection((host, port), CONNECT_SECONDS) as connection:
             # a port of the range for outgoing connections can connect to itself
@@ -85,10 +85,23 @@ def _can_bind(address: str, port: int) -> bool:
 
 def free_ports(address: str, count: int, taken: AbstractSet[int] = frozenset()) -> int:
     """Return the first of `count` free ports in a row. Raises HostError where there are none."""
+    return _in_a_row(count, taken, lambda _place, port: is_free(address, port))
+
+
+def free_ports_elsewhere(addresses: Sequence[str], taken: AbstractSet[int]) -> int:
+    """Return the first of so many ports in a row, the n-th of which nobody has at the n-th address.
+
+    The addresses are those of other machines. Raises HostError where there are none.
+    """
+    return _in_a_row(len(addresses), taken, lambda place, port: not accepts(addresses[place], port))
+
+
+def _in_a_row(count: int, taken: AbstractSet[int], free: Callable[[int, int], bool]) -> int:
+    """The first of `count` ports in a row, where `free(place, port)` is true for each."""
     for _ in range(ATTEMPTS):
         first = random.choice(AUTO_PORTS)  # noqa: S311 - spread, not secrecy
         ports = range(first, first + count)
-        if not set(ports) & taken and all(is_free(address, port) for port in ports):
+        if not set(ports) & taken and all(free(place, port) for place, port in enumerate(ports)):
             return first
     raise HostError(
         f"no {count} free ports in a row between {AUTO_PORTS.start} and {AUTO_PORTS.stop}", "end some programs"

@@ -93,6 +93,19 @@ class KafkaJs:
         return self._run("consume", text).splitlines()
 
 
+def write_with_librdkafka(settings, count):
+    """Write so many records to the topic orders, each acknowledged; return their values."""
+    from confluent_kafka import Producer
+
+    producer, reports = Producer(settings), []
+    values = [f"librdkafka-{number}" for number in range(count)]
+    for value in values:
+        producer.produce("orders", value, on_delivery=lambda error, _message: reports.append(error))
+    assert producer.flush(SECONDS) == 0
+    assert reports == [None] * count
+    return values
+
+
 def read_by_librdkafka(settings):
     """Return all records of the topic orders: {(partition, offset): value}."""
     from confluent_kafka import Consumer, TopicPartition

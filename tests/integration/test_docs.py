@@ -11,7 +11,11 @@ from tests.integration.labs import SOURCE
 pytestmark = [pytest.mark.local, pytest.mark.network, pytest.mark.timeout(400)]
 
 DOCS = SOURCE / "docs"
-TESTED_ELSEWHERE = {"homework.ru.md": "test_homework_ru.py", "migrate.md": "test_migrate.py"}
+TESTED_ELSEWHERE = {
+    "homework.ru.md": "test_homework_ru.py",
+    "migrate.md": "test_migrate.py",
+    "swarm.md": "test_swarm_page.py",
+}
 ENGINE = ["howto/another-container.md", "howto/own-image.md"]
 PAGES = {
     page: blocks((DOCS / page).read_text(encoding="utf-8"))

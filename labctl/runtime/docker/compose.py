@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from labctl.engine_kinds import ENGINE_KINDS
 from labctl.errors import HostError, RuntimeFailed
@@ -16,11 +15,12 @@ from labctl.kafka.client import load_library
 from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan
 from labctl.plan.planner import KAFBAT_SERVICE
-from labctl.plan.sizes import MEBIBYTE
 from labctl.runtime.base import FROZEN, ISOLATED, Completed, NodeState, Progress
-from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, project_name
+from labctl.runtime.docker.compose_file import COMPOSE_FILE, project_name
 from labctl.runtime.docker.container import Container
-from labctl.runtime.docker.engine import UNNAMED, Engine, load_client, parse_time
+from labctl.runtime.docker.container_state import container_state
+from labctl.runtime.docker.engine import UNNAMED, Engine, load_client
+from labctl.runtime.docker.node_container import CLUSTER_LABEL
 from labctl.runtime.docker.unrecorded import LABELS, removal_commands
 from labctl.system.host import require_engine_memory
 from labctl.system.parallel import run_all, run_pair
@@ -151,14 +151,15 @@ class ComposeRuntime:
         """Return what docker inspect says of each container, and `docker top` of its processes' memory."""
         inspected = self._engine.containers(list(self._containers.values()))
         states = [
-            _state(node.name, inspected.get(self._containers[node.name]), self._plan) for node in self._plan.nodes
+            container_state(node.name, inspected.get(self._containers[node.name]), self._plan)
+            for node in self._plan.nodes
         ]
         return run_all([partial(self._with_memory, state) for state in states], len(states)) if memory else states
 
     def ui(self) -> NodeState | None:
         """Return Kafbat's container, where the lab has one."""
         inspected = self._engine.containers(self._page) if self._page else {}
-        states = [self._with_memory(_state(name, inspected.get(name), self._plan)) for name in self._page]
+        states = [self._with_memory(container_state(name, inspected.get(name), self._plan)) for name in self._page]
         return states[0] if states else None
 
     def versions(self) -> dict[str, str]:
@@ -252,7 +253,9 @@ class ComposeRuntime:
     def _examine_containers(self) -> None:
         """Keep which nodes run. Raises HostError for a container with one of our names that this lab did not create."""
         there = self._engine.containers([*self._containers.values(), *self._page])
-        states = [_state(name, there.get(container), self._plan) for name, container in self._containers.items()]
+        states = [
+            container_state(name, there.get(container), self._plan) for name, container in self._containers.items()
+        ]
         self._found = {state.name for state in states if state.state == "running"}
         labels = {name: inspected["Config"].get("Labels") or {} for name, inspected in there.items()}
         foreign = [name for name, mine in labels.items() if mine.get(CLUSTER_LABEL) != self._plan.cluster_id]
@@ -305,34 +308,3 @@ class ComposeRuntime:
 
     def _container(self, node: str) -> str:
         return self._containers[self._plan.node(node).name]
-
-
-def _state(name: str, inspected: dict[str, Any] | None, plan: LabPlan) -> NodeState:
-    # docker rm ends a container before it is gone
-    if inspected is None or inspected["State"]["Status"] in {"removing", "dead"}:
-        return NodeState(name, "missing")
-    state = inspected["State"]
-    if state["Status"] in {"running", "paused", "restarting"}:
-        return NodeState(name, "running", reason=_why_idle(inspected, plan))
-    code = int(state["ExitCode"])
-    if state.get("OOMKilled"):
-        limit = int(inspected["HostConfig"].get("Memory", 0)) // MEBIBYTE
-        reason = f"OOM-killed: it needed more than its memory limit of {limit} MiB, heap {plan.heap}"
-    else:
-        reason = str(state.get("Error") or "") or f"exit code {code}"
-    return NodeState(name, "exited", code, reason, ended=_seconds(state.get("FinishedAt", "")))
-
-
-def _why_idle(inspected: dict[str, Any], plan: LabPlan) -> str:
-    """Why a running container does not work, or ""."""
-    if inspected["State"]["Status"] == "paused":
-        return f"{FROZEN}: docker paused it"
-    if plan.network not in inspected.get("NetworkSettings", {}).get("Networks", {plan.network: {}}):
-        return f"{ISOLATED}: not connected to the network {plan.network}"
-    return ""
-
-
-def _seconds(text: str) -> float | None:
-    """A time of docker in seconds since 1970; docker's year 1 means never."""
-    seconds = parse_time(text).timestamp() if text else 0.0
-    return seconds if seconds > 0 else None

@@ -39,7 +39,8 @@ BUILD_SECONDS = 1800
 TIMED_OUT = 124  # the exit code of timeout(1) where it ended the command
 # an engine that does not exist is reported as "no such host", or "no such file or directory"
 NOT_FOUND = re.compile(
-    r"no such (?:container|volume|network|object)|(?:network|volume)(?: \S+)? not found", re.IGNORECASE
+    r"no such (?:container|volume|network|object|service|config|secret)|(?:network|volume|service)(?: \S+)? not found",
+    re.IGNORECASE,
 )
 # "is being used" is Podman's
 NO_FAILURE = re.compile(
@@ -112,7 +113,11 @@ class Engine:
 
     def has_image(self, image: str) -> bool:
         """Return whether the engine has the image."""
-        return self._run(["image", "inspect", "--format", "{{.Id}}", image], ASK_SECONDS).returncode == 0
+        return bool(self.image_id(image))
+
+    def image_id(self, image: str) -> str:
+        """Return the id of an image on this engine; "" where it has none of this name."""
+        return self._run(["image", "inspect", "--format", "{{.Id}}", image], ASK_SECONDS).stdout.strip()
 
     def has_manifest(self, image: str, seconds: float) -> bool:
         """Return whether a registry has the image; False where it does not respond within `seconds`."""
@@ -206,12 +211,8 @@ class Engine:
         An object that is gone already, or in use by another container, is no error.
         """
         for kind, command in REMOVALS.items():
-            names = objects.get(kind, ())
-            if names:
-                done = self._run([*command, *names], CHANGE_SECONDS)
-                lines = [line for line in done.stderr.splitlines() if line and not line.startswith("exit status")]
-                if done.returncode and not (lines and all(NO_FAILURE.search(line) for line in lines)):
-                    raise docker_error(_pasteable(done.args), _exit_status(done.returncode), done.stderr)
+            if names := objects.get(kind, ()):
+                self._remove(command, names)
 
     def users_of(self, kind: str, name: str) -> list[str]:
         """Return the containers that use a network or a volume."""
@@ -308,8 +309,14 @@ class Engine:
             raise HostError("no Docker Engine responds", OTHER_RUNTIME, "no-engine")
         return printed
 
-    def _output(self, arguments: Sequence[str], seconds: float = ASK_SECONDS) -> str:
-        done = self._run(arguments, seconds)
+    def _remove(self, command: Sequence[str], names: Sequence[str]) -> None:
+        done = self._run([*command, *names], CHANGE_SECONDS)
+        lines = [line for line in done.stderr.splitlines() if line and not line.startswith("exit status")]
+        if done.returncode and not (lines and all(NO_FAILURE.search(line) for line in lines)):
+            raise docker_error(_pasteable(done.args), _exit_status(done.returncode), done.stderr)
+
+    def _output(self, arguments: Sequence[str], seconds: float = ASK_SECONDS, mark: str = MARK) -> str:
+        done = self._run(arguments, seconds, mark)
         if done.returncode:
             raise docker_error(_pasteable(done.args), done.returncode, done.stderr)
         return done.stdout
@@ -326,8 +333,8 @@ class Engine:
         older_builder = [] if self._kind.buildkit else ["DOCKER_BUILDKIT=0"]
         return [env, *unset, f"{mark}={self._mark}", *pin, *older_builder, *_deadline(seconds), "docker"]
 
-    def _run(self, arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
-        command = [*self._call(seconds), *arguments]
+    def _run(self, arguments: Sequence[str], seconds: float, mark: str = MARK) -> subprocess.CompletedProcess[str]:
+        command = [*self._call(seconds, mark), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode == TIMED_OUT:
             raise docker_error(_pasteable(command), None, done.stderr)

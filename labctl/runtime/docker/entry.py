@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl.plan.model import LabPlan, NodePlan
+from labctl.plan.model import EngineFacts, Identity, LabPlan, NodePlan, Places
 from labctl.runtime.base import Progress, Runtime
 from labctl.spec.model import LabSpec
 
@@ -25,10 +25,22 @@ def render(plan: LabPlan) -> dict[str, str]:
 
 def settings_file(_plan: LabPlan, _node: NodePlan) -> str:
     """Return the server.properties of a node, as a program inside it sees it, where it is a file."""
-    from labctl.runtime.docker.compose_file import MOUNTED_PROPERTIES
+    from labctl.runtime.docker.node_container import MOUNTED_PROPERTIES
 
     return MOUNTED_PROPERTIES
 
 
 def validate(_spec: LabSpec) -> None:
     """Accept any spec: the image decides which Kafka versions there are."""
+
+
+def find_engine(spec: LabSpec) -> EngineFacts:
+    """Return the facts of the engine that docker uses. Raises HostError, RuntimeFailed."""
+    from labctl.runtime.docker.facts import observed
+
+    return observed(spec)
+
+
+def place_nodes(_spec: LabSpec, identity: Identity) -> Places:
+    """Return nothing: all nodes are on one machine."""
+    return identity.places

@@ -8,9 +8,10 @@ from collections.abc import Collection
 from pathlib import Path, PurePath
 
 from labctl.errors import HostError
-from labctl.runtime.docker.compose_file import CLUSTER_LABEL, COMPOSE_FILE, LAB_LABEL
+from labctl.runtime.docker.compose_file import COMPOSE_FILE
 from labctl.runtime.docker.engine import Engine
 from labctl.runtime.docker.inspected import COMPOSE_FILES
+from labctl.runtime.docker.node_container import CLUSTER_LABEL, LAB_LABEL
 from labctl.spec.formats import lab_name
 
 LABELS = (LAB_LABEL, COMPOSE_FILES, CLUSTER_LABEL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labctl.plan.model import LabPlan, NodePlan
+from labctl.plan.model import NO_ENGINE, EngineFacts, Identity, LabPlan, NodePlan, Places
 from labctl.runtime.base import Progress, Runtime
 from labctl.spec.model import LabSpec
 
@@ -33,3 +33,13 @@ def validate(spec: LabSpec) -> None:
     from labctl.runtime.jvm.cache import require_version
 
     require_version(spec.kafka.version)
+
+
+def find_engine(_spec: LabSpec) -> EngineFacts:
+    """Return the facts of no engine."""
+    return NO_ENGINE
+
+
+def place_nodes(_spec: LabSpec, identity: Identity) -> Places:
+    """Return nothing: all nodes are on one machine."""
+    return identity.places

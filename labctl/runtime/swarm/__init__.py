@@ -1,0 +1,1 @@
+"""The swarm runtime: nodes of Kafka as services of a Docker Swarm."""
