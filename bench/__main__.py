@@ -21,6 +21,7 @@ from bench.local import local_cases
 from bench.picture import draw
 from bench.proxy import proxy_cases
 from bench.scale import measure_sizes, sizes_table
+from bench.swarm import measure_swarm, swarm_table
 from bench.timing import Case, Measured, table, time_cases
 from labctl.errors import LabError
 from labctl.runtime.docker.engine import Engine
@@ -59,7 +60,14 @@ of the rounds' ratios.
 CASE_GROUPS = {"compose": compose_cases, "local": local_cases, "cluster": cluster_cases, "proxy": proxy_cases}
 # the labs of `proxy` run while its cases do: no other case runs beside them
 TURNS = (("compose", "local", "cluster"), ("proxy",))
-JAVAS = "javas"
+JAVAS, SWARM = "javas", "swarm"
+SWARM_TITLE = "## What several machines cost"
+SWARM_HEAD = f"""{SWARM_TITLE}
+
+Written by `python -m bench --only swarm` on {{date}}: the runtime `swarm` on engines in network namespaces of one
+machine with {{cpus}} processors, which all of them share, {{rounds}} rounds, medians.
+
+"""
 
 
 def main() -> None:
@@ -68,10 +76,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--only",
-        choices=[*CASE_GROUPS, JAVAS],
-        help=f"some cases; nothing is written then, except docs/images.md by {JAVAS}",
+        choices=[*CASE_GROUPS, JAVAS, SWARM],
+        help=f"some cases; only {JAVAS} writes something then, docs/images.md, and {SWARM}, a part of docs/bench.md",
     )
     arguments = parser.parse_args()
+    if arguments.only == SWARM:
+        _write_swarm(min(3, arguments.rounds))
+        return
     with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder:
         measured: dict[str, Measured] = {}
         skipped = False
@@ -88,9 +99,21 @@ def main() -> None:
             return
         by_size = measure_sizes(Path(folder), min(3, arguments.rounds), _print_progress)
     head, sizes = HEAD.format(rounds=arguments.rounds, **_machine()), SIZES.format(rounds=min(3, arguments.rounds))
-    (DOCS / "bench.md").write_text(f"{head}{table(measured)}{sizes}{sizes_table(by_size)}\n", encoding="utf-8")
+    _, _, swarm = (DOCS / "bench.md").read_text(encoding="utf-8").partition(SWARM_TITLE)
+    text = f"{head}{table(measured)}{sizes}{sizes_table(by_size)}\n\n{SWARM_TITLE}{swarm}"
+    (DOCS / "bench.md").write_text(text, encoding="utf-8")
     draw(measured, by_size, DOCS / "bench.svg")
     print(sizes_table(by_size))
+
+
+def _write_swarm(rounds: int) -> None:
+    """Measure labs on several machines, and write that part of docs/bench.md, which is its last one."""
+    with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder:
+        found = swarm_table(measure_swarm(Path(folder), rounds, _print_progress))
+    before, _, _ = (DOCS / "bench.md").read_text(encoding="utf-8").partition(SWARM_TITLE)
+    head = SWARM_HEAD.format(rounds=rounds, **_machine())
+    (DOCS / "bench.md").write_text(f"{before.rstrip()}\n\n{head}{found}\n", encoding="utf-8")
+    print(found)
 
 
 def _machine() -> dict[str, Any]:

@@ -112,7 +112,7 @@ DOCKER_FAULTS = (
         "no-engine",
         r"(?i)ssh: |permission denied \(publickey|host key verification failed",
         "the machine of the Docker Engine can't be reached by ssh",
-        "let this user log in there without a password: ssh-copy-id",
+        "ssh-copy-id lets this user log in there without a password",
         "OpenSSH's ssh(1); docker/cli, connhelper",
     ),
     _docker(

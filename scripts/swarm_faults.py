@@ -27,9 +27,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from bench.labctl import Labctl
 from scripts.swarm_on_one_machine import Machine, down, missing, up
+from scripts.swarm_page import write_part
 
-PAGE = Path(__file__).parent.parent / "docs" / "swarm.md"
-BEGIN, END = "<!-- faults: written by scripts/swarm_faults.py -->", "<!-- end of faults -->"
 IMAGE = "labctl/kafka:4.4.0"
 TOPIC, PARTITIONS = "orders", 3
 PAUSE = 0.1  # seconds between two records of a partition
@@ -332,8 +331,7 @@ def main() -> None:
                 outcomes.append(outcome)
     print(table(outcomes))
     if not options.fault:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{table(outcomes)}\n\n{END}{rest.partition(END)[2]}")
+        write_part("faults", table(outcomes))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ BRIDGE = "labctl-sw0"  # a namespace with the bridge alone: this machine's own f
 CABLE = "labctl-sw"  # this machine's end
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+OWN_NETWORKS = {"bridge", "host", "none", "docker_gwbridge", "ingress"}
 NEEDED = ("dockerd", "docker", "ip", "nsenter", "unshare")
 
 
@@ -193,6 +194,18 @@ def label_engines(nodes: Sequence[Machine]) -> None:
     """Tell the swarm, whose manager is the first node, how labctl reaches the engine of each: by its socket."""
     for node in nodes:
         nodes[0].docker("node", "update", "--label-add", f"labctl.engine={node.url}", node.name)
+
+
+def objects(nodes: Sequence[Machine]) -> set[tuple[str, str, str]]:
+    """Return what each engine has beside its own networks, as it prints it: {(node, kind, name)}."""
+    found = set()
+    for number, node in enumerate(nodes):
+        kinds = ("container", "volume", "network", *(("service", "config", "secret") if number == 0 else ()))
+        for kind in kinds:
+            every = ["--all"] if kind == "container" else []
+            form = "{{.Names}}" if kind == "container" else "{{.Name}}"
+            found |= {(node.name, kind, name) for name in node.docker(kind, "ls", *every, "--format", form).split()}
+    return {each for each in found if each[1] != "network" or each[2] not in OWN_NETWORKS}
 
 
 def down() -> None:

@@ -8,8 +8,9 @@ from labctl.diagnostics import swarm_nodes
 from labctl.errors import HostError
 from labctl.lab.reporter import NullReporter
 from labctl.plan.placement import SwarmNode
+from labctl.runtime.docker.engine_version import EngineVersion
 from labctl.runtime.swarm.fitness import require_fit_swarm
-from labctl.runtime.swarm.places import choose_places
+from labctl.runtime.swarm.places import choose_places, require_majority_elsewhere
 from labctl.spec.loader import parse_spec
 from tests.fakes import PLACES, a_plan, in_a_swarm
 
@@ -37,13 +38,17 @@ class Manager:
 class NodeEngine:
     """The engine of a node of the swarm."""
 
-    def __init__(self, *, image=True, error=""):
-        self.image, self.error, self.pulled = image, error, []
+    def __init__(self, *, image=True, error="", server="27.1", volumes=()):
+        self.image, self.error, self.server, self.pulled = image, error, server, []
+        self._volumes = {name: {"Labels": {"labctl.cluster": "another"}} for name in volumes}
+
+    def volumes(self, names):
+        return {name: each for name, each in self._volumes.items() if name in names}
 
     def version(self):
         if self.error:
             raise HostError(self.error)
-        return "Docker Engine 27.1"
+        return EngineVersion("docker", self.server)
 
     def has_image(self, _image):
         return self.image
@@ -130,11 +135,11 @@ def test_a_node_whose_engine_does_not_respond():
     )
 
 
-def doctor(monkeypatch, text, manager, *, running=False):
+def doctor(monkeypatch, text, manager, placed=()):
     """The probes of the swarm, by name."""
     monkeypatch.setattr(swarm_nodes, "SwarmEngine", lambda: manager)
     monkeypatch.setattr(swarm_nodes, "engine_of", lambda place: NodeEngine(error="no ssh" * (place == PLACES[2])))
-    return {probe.name: probe for probe in swarm_nodes.examine_swarm(parse_spec(text), running=running)}
+    return {probe.name: probe for probe in swarm_nodes.examine_swarm(parse_spec(text), placed)}
 
 
 def test_doctor_shows_the_nodes(monkeypatch):
@@ -152,11 +157,29 @@ def test_doctor_refuses_as_up_does(monkeypatch):
     assert doctor(monkeypatch, THREE, Manager(nodes=NODES[:1]))["swarm"].status == "fail"
     taken = Manager(ports={9095: "web_proxy"})
     assert "9095 of worker-2 (10.0.0.2) is in use" in doctor(monkeypatch, THREE, taken)["swarm ports"].detail
-    assert "swarm ports" not in doctor(monkeypatch, THREE, taken, running=True)
+    assert "swarm ports" not in doctor(monkeypatch, THREE, taken, tuple(zip(NAMES, PLACES, strict=True)))
+
+
+def test_data_of_another_cluster():
+    """A volume that a stack left: Kafka would start with its data."""
+    engines = {place: NodeEngine(volumes=["labctl-homework_broker-2-data"] * (place == PLACES[1])) for place in PLACES}
+    with pytest.raises(HostError, match="there is already a volume labctl-homework_broker-2-data on worker-2") as error:
+        prepare(Manager(), engines)
+    assert error.value.hint.startswith("docker -H ssh://10.0.0.2 volume rm labctl-homework_broker-2-data")
+
+
+def test_an_engine_that_is_too_old():
+    """The message names its machine."""
+    engines = {place: NodeEngine(server="20.10.24" if place == PLACES[2] else "27.1") for place in PLACES}
+    message = "Docker Engine 20.10.24 of worker-3 is too old: labctl's swarms are tested with version 25"
+    assert refused(prepare, Manager(), engines) == message
 
 
 def places(text, nodes):
-    return choose_places(parse_spec(text), (), (), nodes)
+    spec = parse_spec(text)
+    found = choose_places(spec, (), (), nodes)
+    require_majority_elsewhere(spec, found, nodes)
+    return found
 
 
 def test_each_node_of_the_lab_has_a_place():

@@ -1,6 +1,6 @@
 """What a swarm's manager reports of a service and its tasks, and the state of the node that it is."""
 
-from labctl.runtime.swarm.tasks import cant_start, decisive_task, task_state
+from labctl.runtime.swarm.tasks import cant_start, decisive_task, has_place, task_state, why_it_waits
 
 
 def service(replicas=1, changed=10):
@@ -39,12 +39,16 @@ def test_a_node_that_starts_runs():
     """For a lab, a node is there from the moment that Swarm starts it."""
     assert task_state("broker-1", task("preparing", 20)).state == "running"
     assert task_state("broker-1", None).state == "exited"
+    assert task_state("broker-1", task("assigned", 20, wanted="remove")).state == "exited"
 
 
 def test_a_node_that_no_node_of_the_swarm_can_run():
     """The reason is Swarm's own."""
     waiting = task("pending", 20, error="no suitable node (host-mode port already in use on 1 node)")
-    assert cant_start(waiting)
+    assert not has_place(waiting)
+    reason = why_it_waits(waiting)
+    assert cant_start("broker-1", reason, "").fault == "port-taken"
+    assert cant_start("broker-1", "no suitable node (1 node not available)", "").fault == "swarm-node-away"
     state = task_state("broker-1", waiting)
     assert (state.state, state.reason) == ("exited", "no suitable node (host-mode port already in use on 1 node)")
 

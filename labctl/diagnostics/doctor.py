@@ -51,8 +51,10 @@ def examine(spec: LabSpec, store: LabStore) -> list[Probe]:
     if spec.runtime in RUNTIMES:
         validate(spec, Decision(spec.runtime, REQUESTED))
     probes = run_all([partial(_probed, name, probe, spec, store) for name, probe in PROBES.items()], WORKERS)
-    swarm = examine_swarm(spec, running=store.load(spec.name) is not None) if _in_swarm(spec) else []
-    return [*probes, *swarm]
+    if not _in_swarm(spec):
+        return probes
+    record = store.load(spec.name)
+    return [*probes, *examine_swarm(spec, record.identity.places if record else ())]
 
 
 def refuse_unfit(spec: LabSpec, store: LabStore) -> None:

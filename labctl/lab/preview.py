@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
@@ -31,7 +32,11 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         same = spec.runtime in {"auto", record.runtime.name}
         runtime = record.runtime if same else Decision(spec.runtime, REQUESTED)
         validate(spec, runtime)
-        return make_plan(spec, runtime, host.gather(), record.identity)
+        identity = record.identity
+        if not same:  # the machines of a swarm are those of its own lab
+            places = find_engine(runtime, spec).places if RUNTIMES[runtime.name].in_swarm else ()
+            identity = replace(identity, places=places)
+        return make_plan(spec, runtime, host.gather(), identity)
     external = spec.listeners.external
     runtime, found = choose(spec, ask_registry=False)
     validate(spec, runtime)

@@ -21,9 +21,12 @@ def remove_lab(runtime: Runtime | None, record: LabRecord, store: LabStore) -> l
 
     Raises HostError or RuntimeFailed where the runtime can't, SpecError or LabError where the record can't be used.
     """
-    removed = runtime.down() if runtime else []
     plan = planned(recorded_spec(record), record)
-    removed += stop_page(plan) + stop_proxy(plan)
+    try:
+        removed = runtime.down() if runtime else []
+    finally:
+        beside = stop_page(plan) + stop_proxy(plan)
+    removed += beside
     _remove_rendered_files(Path(record.folder), list(render(plan)))
     if store.remove(record.name):
         removed.append(f"data of lab {record.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from labctl.constants import ADMIN, DEFAULT_NAME, HOMEWORK_TOPIC, INTER_BROKER
 from labctl.engine_kinds import DOCKER
@@ -33,13 +33,13 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The node of a Docker Swarm on which a node of the lab runs, and where its data is."""
+    """The node of a Docker Swarm on which a node of the lab runs, and where its data is. Its id alone is compared."""
 
     id: str  # in the swarm
-    name: str  # its host name
-    address: str  # where clients reach the ports that it publishes
-    engine: str = ""  # DOCKER_HOST of its engine; "": the manager's
-    rack: str = ""
+    name: str = field(compare=False)  # its host name
+    address: str = field(compare=False)  # where clients reach the ports that it publishes
+    engine: str = field(default="", compare=False)  # DOCKER_HOST of its engine; "": the manager's
+    rack: str = field(default="", compare=False)
 
 
 Places = tuple[tuple[str, Place], ...]  # (node of the lab, where it runs)

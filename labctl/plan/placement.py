@@ -19,6 +19,11 @@ class SwarmNode:
     memory: int = 0  # bytes
     hindrance: str = ""  # why it can run nothing: it is down, or drained; "": it can
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the swarm's managers do not hear of it."""
+        return self.hindrance == "is down"
+
 
 def place(
     members: Mapping[str, Sequence[str]], nodes: Sequence[SwarmNode], placed: Mapping[str, Place]

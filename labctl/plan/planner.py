@@ -106,7 +106,7 @@ def plan_topics(spec: LabSpec) -> tuple[TopicPlan, ...]:
 def fixed_host_ports(spec: LabSpec) -> list[HostPort]:
     """Return the ports of this machine that lab.yaml names; those that are chosen later are not among them."""
     external = spec.listeners.external
-    elsewhere = spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].in_swarm
+    elsewhere = spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].in_swarm and not external.faults
     ports = []
     if external.port != "auto" and not elsewhere:
         ports = [external.port + place for place in range(spec.kafka.brokers)]

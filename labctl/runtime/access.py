@@ -81,15 +81,17 @@ def containers_below(folder: Path) -> dict[str, dict[str, str]]:
     None where there is no engine. Raises RuntimeFailed where it does not respond in time.
     """
     from labctl.runtime.docker import unrecorded
+    from labctl.runtime.swarm.unrecorded import services_below
 
-    return unrecorded.containers_below(folder)
+    return unrecorded.containers_below(folder) | services_below(folder)
 
 
 def removal_commands(clusters: Collection[str]) -> str:
     """Return the commands that remove what belongs to clusters in Docker. Raises HostError, RuntimeFailed."""
     from labctl.runtime.docker import unrecorded
+    from labctl.runtime.swarm.unrecorded import stack_removal_commands
 
-    return unrecorded.removal_commands(clusters)
+    return "; ".join(filter(None, [*stack_removal_commands(clusters), unrecorded.removal_commands(clusters)]))
 
 
 def open_container(name: str) -> Container:

@@ -9,7 +9,6 @@ from scripts import swarm_on_one_machine as machine
 from tests.integration.labs import OWN_IMAGE, lab_yaml, make_labctl
 
 IMAGE = f"{OWN_IMAGE}:4.4.0"
-OWN_NETWORKS = {"bridge", "host", "none", "docker_gwbridge", "ingress"}
 
 
 def require_machines():
@@ -41,15 +40,3 @@ def swarm_labctl(folder, nodes):
     labctl = make_labctl(folder)
     labctl.env |= {"DOCKER_HOST": nodes[0].url, "PATH": os.environ["PATH"]}
     return labctl
-
-
-def objects(nodes):
-    """Return what each engine of the swarm has beside its own networks, as it prints it: {(node, kind, name)}."""
-    found = set()
-    for number, node in enumerate(nodes):
-        kinds = ("container", "volume", "network", *(("service", "config", "secret") if number == 0 else ()))
-        for kind in kinds:
-            every = ["--all"] if kind == "container" else []
-            form = "{{.Names}}" if kind == "container" else "{{.Name}}"
-            found |= {(node.name, kind, name) for name in node.docker(kind, "ls", *every, "--format", form).split()}
-    return {each for each in found if each[1] != "network" or each[2] not in OWN_NETWORKS}

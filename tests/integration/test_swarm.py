@@ -7,9 +7,10 @@ import pytest
 from labctl.lab.existing import open_lab
 from labctl.lab.reporter import NullReporter
 from labctl.state.store import LabStore
+from scripts.swarm_on_one_machine import objects
 from tests import runtime_contract
 from tests.integration.other_clients import read_by_librdkafka, write_with_librdkafka
-from tests.integration.swarm import objects, require_machines, swarm, swarm_labctl, swarm_yaml
+from tests.integration.swarm import IMAGE, require_machines, swarm, swarm_labctl, swarm_yaml
 from tests.integration.writer import Writer, numbers
 
 pytestmark = [pytest.mark.swarm, pytest.mark.timeout(400)]
@@ -118,3 +119,77 @@ def test_down_while_a_node_is_away(labctl, machines):
         machines[2].start()
     labctl.run("down", check=True)
     assert objects(machines) == set()
+
+
+def test_three_labs_at_once(labctl, machines):
+    """Each has ports of its own on every machine, also where all begin at the same moment."""
+    names = ["first", "second", "third"]
+    for name in names:
+        labctl.spec(swarm_yaml("cluster").replace("name: cluster", f"name: {name}"), f"{name}.yaml")
+    running = [labctl.start("up", "-f", f"{name}.yaml", "--checks", "quick") for name in names]
+    for process in running:
+        output = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+    addresses = [address for name in names for address in external(labctl, name)]
+    assert len(set(addresses)) == len(addresses) == 9
+    for name in names:
+        labctl.run("down", "--name", name, check=True)
+
+
+def test_voters_come_and_go_also_without_their_machine(labctl, machines):
+    """A controller whose machine is gone is removed, and what it has there is reported."""
+    labctl.spec(swarm_yaml("isolated").replace("controllers: 3", "controllers: 3\n  quorum: dynamic"))
+    labctl.run("up", "--checks", "quick", timeout=200, check=True)
+    assert labctl.json("controller", "add", timeout=100)["node"] == "controller-4"
+    where = {node["name"]: node["swarm_node"] for node in labctl.json("status")["nodes"]}
+    dead = next(name for name, machine in where.items() if "controller" in name and machine == machines[2].name)
+    machines[2].power_off()
+    try:
+        removed = labctl.run("controller", "remove", dead, timeout=200)
+        assert removed.returncode == 0, removed.stderr
+        assert f"the data of {dead} is still there" in removed.stderr
+    finally:
+        machines[2].start()
+
+
+def test_a_lab_whose_record_is_lost(labctl, machines):
+    """`ls` shows that its services run, and `down` says how to remove them."""
+    labctl.spec(swarm_yaml("cluster"))
+    labctl.run("up", "--checks", "none", timeout=200, check=True)
+    records = {path: path.read_bytes() for path in (*labctl.state.rglob("lab.json"), *labctl.state.glob("records/*"))}
+    for path in records:
+        path.unlink()
+    shown, refused = labctl.run("ls"), labctl.run("down")
+    for path, content in records.items():
+        path.write_bytes(content)
+    assert "lab.json of the lab cluster is lost" in shown.stdout + shown.stderr
+    assert (refused.returncode, "docker stack rm labctl-cluster" in refused.stderr) == (3, True), refused.stderr
+
+
+def test_somebody_s_container_on_the_lab_s_network(labctl, machines):
+    """`down` names it and how to take it off."""
+    labctl.spec(swarm_yaml("cluster"))
+    labctl.run("up", "--checks", "none", timeout=200, check=True)
+    own = ["--network", "labctl-cluster", "--name", "mine", "--entrypoint", "sleep", IMAGE, "infinity"]
+    machines[1].docker("run", "--detach", *own)
+    try:
+        refused = labctl.run("down", timeout=100)
+        assert (refused.returncode, f"is in use by mine on {machines[1].name}" in refused.stderr) == (3, True)
+    finally:
+        machines[1].docker("rm", "--force", "--volumes", "mine")
+
+
+def test_faults_between_clients_and_brokers(labctl, machines):
+    """The proxy is on labctl's machine, before brokers on others."""
+    labctl.spec(swarm_yaml("cluster").replace("port: auto", "port: auto\n    faults: true", 1))
+    labctl.run("up", "--checks", "quick", timeout=200, check=True)
+    assert {address.partition(":")[0] for address in external(labctl, "cluster")} == {"localhost"}
+    labctl.run("fault", "refuse", "--node", "broker-2", check=True)
+    assert labctl.run("check", "host-to-console", timeout=100).returncode == 1
+    labctl.run("fault", "clear", check=True)
+    labctl.run("check", "host-to-console", timeout=100, check=True)
+
+
+def external(labctl, name):
+    """Return the addresses of a lab for clients."""
+    return labctl.json("status", "--name", name)["endpoints"]["external"].split(",")

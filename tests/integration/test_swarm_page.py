@@ -2,10 +2,10 @@
 
 import pytest
 
-from scripts.swarm_on_one_machine import down, label_engines, start_machines, worker_token
+from scripts.swarm_on_one_machine import down, label_engines, objects, start_machines, worker_token
 from tests.integration.documents import STOCK, blocks, shown_as, stock_image, type_in_bash
 from tests.integration.labs import SOURCE
-from tests.integration.swarm import objects, require_machines, swarm_labctl
+from tests.integration.swarm import require_machines, swarm_labctl
 
 pytestmark = [pytest.mark.swarm, pytest.mark.timeout(600)]
 

@@ -20,6 +20,7 @@ from labctl.runtime.docker.compose_file import COMPOSE_FILE, project_name
 from labctl.runtime.docker.container import Container
 from labctl.runtime.docker.container_state import container_state
 from labctl.runtime.docker.engine import UNNAMED, Engine, load_client
+from labctl.runtime.docker.foreign import refuse_foreign_users, refuse_foreign_volumes
 from labctl.runtime.docker.node_container import CLUSTER_LABEL
 from labctl.runtime.docker.unrecorded import LABELS, removal_commands
 from labctl.system.host import require_engine_memory
@@ -29,7 +30,6 @@ STOP_SECONDS = 10
 WORKERS = 5
 DOWN_SECONDS = 60
 IN_USE_SECONDS = 2  # what still exists then has another reason than docker being slow
-RELEASE = {"network": "docker network disconnect -f {name} {user}", "volume": "docker rm -f {user}"}
 PAUSE_SECONDS = 0.1
 
 
@@ -275,36 +275,19 @@ class ComposeRuntime:
             )
 
     def _refuse_foreign_volumes(self) -> None:
-        """Raise HostError for a volume of another cluster: Kafka would start with its data and its cluster id."""
-        for name, inspected in self._engine.volumes(self._volumes).items():
-            if (inspected.get("Labels") or {}).get(CLUSTER_LABEL) != self._plan.cluster_id:
-                self._examine_containers()  # one that uses it says more
-                raise HostError(
-                    f"there is already a volume {name}, with the data of another cluster",
-                    f"docker volume rm {name} removes it for good; or give this lab another name: "
-                    "labctl up --name NAME",
-                    "foreign-volume",
-                )
+        try:
+            refuse_foreign_volumes(self._engine, self._volumes, self._plan.cluster_id)
+        except HostError:
+            self._examine_containers()  # one that uses it says more
+            raise
 
     def _refuse_what_stays(self, found: dict[str, list[str]], seconds: float) -> None:
         """Raise where a container of somebody else uses a network or volume of the lab, or after DOWN_SECONDS."""
         if seconds > IN_USE_SECONDS:
-            for kind in RELEASE:
-                for name in found[kind]:
-                    self._refuse_foreign_users(kind, name, found["container"])
+            refuse_foreign_users(self._engine, found)
         if seconds > DOWN_SECONDS:
             remaining = ", ".join(f"{kind} {name}" for kind, names in found.items() for name in names)
             raise RuntimeFailed("labctl down", None, f"still there: {remaining}", "run labctl down again")
-
-    def _refuse_foreign_users(self, kind: str, name: str, own: list[str]) -> None:
-        others = sorted(set(self._engine.users_of(kind, name)) - set(own))
-        if others:
-            ways = [RELEASE[kind].format(name=name, user=user) for user in others]
-            raise HostError(
-                f"the lab's {kind} {name} is in use by {' and '.join(others)}, not of this lab",
-                f"{'; '.join(ways)}; then run labctl down again",
-                "held",
-            )
 
     def _container(self, node: str) -> str:
         return self._containers[self._plan.node(node).name]

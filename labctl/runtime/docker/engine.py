@@ -39,7 +39,8 @@ BUILD_SECONDS = 1800
 TIMED_OUT = 124  # the exit code of timeout(1) where it ended the command
 # an engine that does not exist is reported as "no such host", or "no such file or directory"
 NOT_FOUND = re.compile(
-    r"no such (?:container|volume|network|object|service|config|secret)|(?:network|volume|service)(?: \S+)? not found",
+    r"no such (?:container|volume|network|object|task|service|config|secret)"
+    r"|(?:network|volume|service|config|secret|task)(?: \S+)? not found",
     re.IGNORECASE,
 )
 # "is being used" is Podman's
@@ -283,7 +284,7 @@ class Engine:
         if running := processes.wait(processes.with_environment(CREATOR_MARK, self._mark), CREATE_SECONDS):
             pids = " ".join(str(process.pid) for process in running)
             raise RuntimeFailed(
-                "docker compose",
+                "docker",
                 None,
                 f"an earlier one still works on this lab (pid {pids})",
                 f"wait, or end it (kill {pids}); then run labctl down again",
@@ -298,10 +299,15 @@ class Engine:
     def _inspected(self, kind: str, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         if not names:
             return {}
-        done = self._run([kind, "inspect", *names], ASK_SECONDS)
+        found = json.loads(self._about([kind, "inspect", *names]) or "[]")
+        return {str(entry["Name"]).removeprefix("/"): entry for entry in found}
+
+    def _about(self, arguments: Sequence[str]) -> str:
+        """What docker prints about several objects; one that does not exist is no error."""
+        done = self._run(arguments, ASK_SECONDS)
         if done.returncode and not NOT_FOUND.search(done.stderr):
             raise docker_error(_pasteable(done.args), _exit_status(done.returncode), done.stderr)
-        return {str(entry["Name"]).removeprefix("/"): entry for entry in json.loads(done.stdout or "[]")}
+        return done.stdout
 
     def _info(self, form: str, seconds: float) -> str:
         printed = self._output(["info", "--format", form], seconds).strip()

@@ -12,14 +12,17 @@ from labctl.runtime.docker.engine_version import EngineVersion
 QUOTED_CHARACTERS = 300  # of docker's line
 
 
-def require_engine_version(engine: EngineVersion) -> None:
-    """Raise HostError where a lab does not run on an engine of that kind and version."""
+def require_engine_version(engine: EngineVersion, *, where: str = "", reason: str = "") -> None:
+    """Raise HostError where a lab does not run on an engine of that kind and version.
+
+    `where` follows its name in the message; `reason` is why, where it is not that of a health check.
+    """
     kind = ENGINE_KINDS[engine.kind]
     found = re.match(r"[\d.]*\d", engine.version)
     if found and tuple(map(int, found[0].split("."))) < kind.oldest:
         oldest = ".".join(map(str, kind.oldest))
         raise HostError(
-            f"{engine} is too old: {kind.reason} version {oldest}",
+            f"{engine}{where} is too old: {reason or kind.reason} version {oldest}",
             f"install a newer one, {OTHER_RUNTIME}",
             "old-engine",
         )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from labctl.plan.model import Place
 from labctl.plan.placement import SwarmNode
 from labctl.runtime.docker.engine import ASK_SECONDS, CHANGE_SECONDS, CREATOR_MARK, Engine
-from labctl.system.parallel import run_all
+from labctl.system.parallel import run_all, run_pair
 
 ENGINE_LABEL = "labctl.engine"  # of a node: DOCKER_HOST of its engine
 ROLES_LABEL = "labctl.roles"  # of a node: the roles of Kafka nodes that it may run, with commas
@@ -27,9 +27,10 @@ class SwarmEngine(Engine):
 
     def nodes(self) -> list[SwarmNode]:
         """Return the nodes of the swarm, the managers first, then by their names."""
-        ids = self._output(["node", "ls", "--quiet"]).split()
-        own = self._info("{{.Swarm.NodeID}}", ASK_SECONDS)
-        inspected = json.loads(self._output(["node", "inspect", *ids]))
+        listed, own = run_pair(
+            partial(self._output, ["node", "ls", "--quiet"]), partial(self._info, "{{.Swarm.NodeID}}", ASK_SECONDS)
+        )
+        inspected = json.loads(self._output(["node", "inspect", *listed.split()]))
         found = sorted(inspected, key=lambda node: ("ManagerStatus" not in node, node["Description"]["Hostname"]))
         return [_node(node, own=node["ID"] == own) for node in found]
 
@@ -38,11 +39,8 @@ class SwarmEngine(Engine):
         wanted = names or self._output(["service", "ls", "--format", "{{.Name}}"]).split()
         if not wanted:
             return {}
-        done = self._run(["service", "inspect", *wanted], ASK_SECONDS)  # it fails where one is missing
-        found = {str(entry["Spec"]["Name"]): entry for entry in json.loads(done.stdout or "[]")}
-        if not found:
-            self._info("{{.Swarm.NodeID}}", ASK_SECONDS)  # raises where no engine responds
-        return found
+        found = json.loads(self._about(["service", "inspect", *wanted]) or "[]")
+        return {str(entry["Spec"]["Name"]): entry for entry in found}
 
     def published_ports(self) -> dict[int, str]:
         """Return the ports that services publish: {port: service}."""
@@ -56,8 +54,7 @@ class SwarmEngine(Engine):
         """Return what `docker inspect` prints of the tasks of services, finished ones too, the newest first."""
         if not services:
             return []
-        ids = self._run(["service", "ps", "--quiet", "--no-trunc", *services], ASK_SECONDS).stdout.split()
-        return self._inspected_tasks(ids)
+        return self._inspected_tasks(self._about(["service", "ps", "--quiet", "--no-trunc", *services]).split())
 
     def tasks_on(self, nodes: Sequence[str], label: tuple[str, str]) -> list[dict[str, Any]]:
         """Return the tasks on nodes of the swarm whose containers have a label (KEY, VALUE), also of removed services.
@@ -72,8 +69,7 @@ class SwarmEngine(Engine):
         return [task for task in found if (task["Spec"]["ContainerSpec"].get("Labels") or {}).get(key) == value]
 
     def _inspected_tasks(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        done = self._run(["inspect", "--type", "task", *ids], ASK_SECONDS) if ids else None  # some end meanwhile
-        found = json.loads(done.stdout or "[]") if done else []
+        found = json.loads(self._about(["inspect", "--type", "task", *ids]) or "[]") if ids else []
         return sorted(found, key=lambda task: str(task["CreatedAt"]), reverse=True)
 
     def deploy(self, file: Path, stack: str) -> None:
@@ -107,6 +103,11 @@ class SwarmEngine(Engine):
 def engine_of(place: Place, manager: str = "", mark: str = "labctl") -> Engine:
     """Return the engine of a node of the swarm; `manager` is the pin of the manager's engine, `mark` as of Engine."""
     return Engine(mark, f"DOCKER_HOST={place.engine}" if place.engine else manager)
+
+
+def docker_command(place: Place) -> str:
+    """Return how a person calls docker for the engine of a node of the swarm."""
+    return f"docker -H {place.engine}" if place.engine else "docker"
 
 
 def _node(inspected: Mapping[str, Any], *, own: bool) -> SwarmNode:

@@ -9,11 +9,16 @@ from labctl.errors import HostError, LabError
 from labctl.plan.model import LabPlan, Place
 from labctl.runtime.base import Progress
 from labctl.runtime.docker.engine import Engine
+from labctl.runtime.docker.errors import require_engine_version
+from labctl.runtime.docker.foreign import refuse_foreign_volumes
 from labctl.runtime.docker.node_container import CLUSTER_LABEL
-from labctl.runtime.swarm.engine import SwarmEngine
+from labctl.runtime.swarm.engine import SwarmEngine, docker_command
+from labctl.runtime.swarm.stack_file import used_places, volume_name
 from labctl.system.host import require_engine_memory
 from labctl.system.parallel import run_all
 from labctl.system.ports import accepts
+
+TESTED_WITH = "labctl's swarms are tested with"
 
 
 def require_fit_swarm(
@@ -31,11 +36,12 @@ def require_fit_swarm(
     """
     found = manager.services(list(services.values()))
     _refuse_foreign_stack(plan, found)
-    if not found:
+    exists = bool(found)
+    if not exists:
         ports = [(broker.place, broker.listener("EXTERNAL").host_port) for broker in plan.brokers if broker.place]
         require_free_ports(ports, manager.published_ports())
-    _refuse_unfit_nodes(plan, manager, {node for node, service in services.items() if service in found})
-    places = list(engines)
+    _refuse_unfit_nodes(plan, manager, exists=exists)
+    places = used_places(plan)
     lacking = run_all([partial(_lacks_image, plan, place, engines[place]) for place in places], len(places))
     wanted = [place for place, lacks in zip(places, lacking, strict=True) if lacks or plan.pull == "always"]
     for place in wanted:
@@ -49,7 +55,8 @@ def _refuse_foreign_stack(plan: LabPlan, found: Mapping[str, Mapping[str, object
             stack = name.partition("_")[0]
             raise HostError(
                 f"the swarm has a stack {stack} already, created by another user, state folder or program",
-                f"docker stack rm {stack} removes it for good; or give this lab another name: labctl up --name NAME",
+                f"docker stack rm {stack} removes it, but not its volumes; or give this lab another name: "
+                "labctl up --name NAME",
                 "foreign-container",
             )
 
@@ -69,28 +76,31 @@ def require_free_ports(wanted: Iterable[tuple[Place, int]], published: Mapping[i
             )
 
 
-def _refuse_unfit_nodes(plan: LabPlan, manager: SwarmEngine, running: set[str]) -> None:
-    """Raise HostError where a node of the swarm that the lab needs is away, or has too little memory."""
+def _refuse_unfit_nodes(plan: LabPlan, manager: SwarmEngine, *, exists: bool) -> None:
+    """Raise HostError where a node of the swarm that the lab needs is away, or has too little memory for a new lab."""
     known = {node.place.id: node for node in manager.nodes()}
-    for place in dict.fromkeys(node.place for node in plan.nodes if node.place):
+    for place in used_places(plan):
         own = [node.name for node in plan.nodes if node.place == place]
         node = known.get(place.id)
         hindrance = node.hindrance if node else "has left the swarm"
         if hindrance:
             raise HostError(
                 f"{place.name}, the node of the swarm with the data of {' and '.join(own)}, {hindrance}",
-                "bring it back (docker node ls, docker node update --availability active), or remove the lab with its "
-                f"data: labctl down --name {plan.name}",
+                f"bring it back (docker node ls, docker node update --availability active {place.name}), or remove the "
+                f"lab with its data: labctl down --name {plan.name}",
                 "swarm-node-away",
             )
-        if node and not running:
+        if node and not exists:
             require_engine_memory(len(own), plan.heap, node.memory, place.name)
 
 
 def _lacks_image(plan: LabPlan, place: Place, engine: Engine) -> bool:
-    """Whether a node of the swarm has no image yet. Raises HostError where its engine does not respond."""
+    """Whether a node of the swarm has no image yet.
+
+    Raises HostError where its engine does not respond or is too old, and for a volume of another cluster.
+    """
     try:
-        engine.version()
+        version = engine.version()
     except LabError as error:
         raise HostError(
             f"the engine of {place.name}, a node of the swarm, does not respond"
@@ -99,15 +109,20 @@ def _lacks_image(plan: LabPlan, place: Place, engine: Engine) -> bool:
             f"another way: docker node update --label-add labctl.engine=URL {place.name}",
             "swarm-node-away",
         ) from None
+    require_engine_version(version, where=f" of {place.name}", reason=TESTED_WITH)
+    own = [volume_name(plan, node.name) for node in plan.nodes if node.place == place]
+    refuse_foreign_volumes(engine, own, plan.cluster_id, where=f" on {place.name}", docker=docker_command(place))
     return not engine.has_image(plan.image)
 
 
 def _pull(plan: LabPlan, place: Place, engine: Engine, progress: Progress) -> None:
-    load = f"docker save {plan.image} | docker -H {place.engine or 'ITS_ENGINE'} load"
+    load = ""
+    if place.engine:
+        load = f"docker save {plan.image} | {docker_command(place)} load takes it there from the manager; "
     if plan.pull == "never":
         raise HostError(
             f"{place.name}, a node of the swarm, lacks the image {plan.image}, and kafka.pull is never",
-            f"{load} takes it there from this machine's engine",
+            f"{load}{docker_command(place)} pull {plan.image} asks a registry",
             "image-not-here",
         )
     progress.note(f"pulling {plan.image} on {place.name}")
@@ -116,6 +131,6 @@ def _pull(plan: LabPlan, place: Place, engine: Engine, progress: Progress) -> No
     except LabError as error:
         raise HostError(
             f"{place.name}, a node of the swarm, lacks the image {plan.image}: {error.message}",
-            f"{load} takes it there from this machine's engine; {error.hint}",
+            f"{load}{error.hint}",
             error.fault,
         ) from None

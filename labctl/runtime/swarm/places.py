@@ -10,6 +10,7 @@ from labctl.plan.placement import SwarmNode, majority_on_one, nodes_needed, plac
 from labctl.plan.planner import plan_members
 from labctl.runtime.docker.errors import require_engine_version
 from labctl.runtime.swarm.engine import ROLES_LABEL, SwarmEngine
+from labctl.runtime.swarm.fitness import TESTED_WITH
 from labctl.spec.model import LabSpec
 from labctl.wording import first_few
 
@@ -22,8 +23,10 @@ def swarm_facts(spec: LabSpec) -> EngineFacts:
     engine = SwarmEngine()
     pin, _host = engine.place()
     version = engine.version()
-    require_engine_version(version)
-    places = choose_places(spec, (), (), engine.nodes())
+    require_engine_version(version, reason=TESTED_WITH)
+    nodes = engine.nodes()
+    places = choose_places(spec, (), (), nodes)
+    require_majority_elsewhere(spec, places, nodes)
     return EngineFacts(
         pin, kind=version.kind, shares_memory=False, places=places, published=frozenset(engine.published_ports())
     )
@@ -34,7 +37,7 @@ def choose_places(
 ) -> Places:
     """Return a place for each node of the lab; those that are `placed` already stay where they are.
 
-    Raises HostError where no node of the swarm may run one, or where one node would have the majority of the voters.
+    Raises HostError where no node of the swarm may run one.
     """
     members = {member.name: member.roles for member in plan_members(spec, removed_controllers)}
     able = [node for node in nodes if not node.hindrance]
@@ -44,21 +47,24 @@ def choose_places(
         name = str(error)
         raise HostError(
             f"no node of the swarm may run {name} ({' and '.join(members[name])}): {_described(nodes)}",
-            f"docker node update --label-rm {ROLES_LABEL} NODE, or --availability active",
+            f"docker node update --label-rm {ROLES_LABEL} NODE, or docker node update --availability active NODE",
             "swarm-too-small",
         ) from None
-    voters = [name for name, roles in members.items() if CONTROLLER in roles]
-    if spec.kafka.placement == "strict":
-        for where, own in majority_on_one(found, voters):
-            needed = nodes_needed(len(voters))
-            raise HostError(
-                f"{len(voters)} voters need {needed} nodes of the swarm, so that the loss of one leaves a majority; "
-                f"{where.name} would run {first_few(own)}: {_described(nodes)}",
-                "let more nodes join (docker swarm join-token worker prints the command), "
-                "or accept the risk: kafka.placement: any in lab.yaml",
-                "swarm-too-small",
-            )
     return tuple(found.items())
+
+
+def require_majority_elsewhere(spec: LabSpec, places: Places, nodes: Sequence[SwarmNode]) -> None:
+    """Raise HostError where the loss of one node of the swarm would take the majority of a new lab's voters."""
+    voters = [member.name for member in plan_members(spec, ()) if CONTROLLER in member.roles]
+    for where, own in majority_on_one(dict(places), voters) if spec.kafka.placement == "strict" else ():
+        needed = nodes_needed(len(voters))
+        raise HostError(
+            f"{len(voters)} voters need {needed} nodes of the swarm, so that the loss of one leaves a majority; "
+            f"{where.name} would run {first_few(own)}: {_described(nodes)}",
+            "let more nodes join (docker swarm join-token worker prints the command), "
+            "or accept the risk: kafka.placement: any in lab.yaml",
+            "swarm-too-small",
+        )
 
 
 def _described(nodes: Sequence[SwarmNode]) -> str:

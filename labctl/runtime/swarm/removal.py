@@ -10,13 +10,15 @@ from labctl.errors import HostError, LabError, RuntimeFailed
 from labctl.plan.model import LabPlan, Place
 from labctl.runtime.base import Progress
 from labctl.runtime.docker.engine import UNNAMED, Engine
+from labctl.runtime.docker.foreign import refuse_foreign_users
 from labctl.runtime.docker.node_container import CLUSTER_LABEL
-from labctl.runtime.swarm.engine import SwarmEngine
+from labctl.runtime.swarm.engine import SwarmEngine, docker_command
 from labctl.runtime.swarm.stack_file import volume_name
 from labctl.runtime.swarm.tasks import about_to_vanish, has_ended
 from labctl.system.parallel import run_all
 
-DOWN_SECONDS = 60
+DOWN_SECONDS = 60  # for the tasks, and for what else there is
+IN_USE_SECONDS = 5  # what still exists then has another reason than the swarm being slow
 PAUSE_SECONDS = 0.2
 Objects = Mapping[str, Sequence[str]]
 
@@ -29,8 +31,8 @@ def remove_stack(plan: LabPlan, manager: SwarmEngine, engines: Mapping[Place, En
     """
     manager.end_commands()
     label = f"{CLUSTER_LABEL}={plan.cluster_id}"
-    give_up = time.monotonic() + DOWN_SECONDS
-    removed = [f"service {name}" for name in _end_tasks(plan, manager, engines, label, give_up)]
+    removed = [f"service {name}" for name in _end_tasks(plan, manager, engines, label)]
+    began = time.monotonic()
     away: dict[Place, LabError] = {}
     while True:
         found = manager.labelled(label)
@@ -42,7 +44,12 @@ def remove_stack(plan: LabPlan, manager: SwarmEngine, engines: Mapping[Place, En
         removed += left
         if not any(found.values()) and not left:
             break
-        if time.monotonic() > give_up:
+        seconds = time.monotonic() - began
+        if seconds > IN_USE_SECONDS:
+            for place, engine in reached.items():
+                users = {"network": found["network"], "volume": _volumes(plan)}
+                refuse_foreign_users(engine, users, where=f" on {place.name}", docker=docker_command(place))
+        if seconds > DOWN_SECONDS:
             still = ", ".join([*(name for names in found.values() for name in names), *left])
             raise RuntimeFailed("labctl down", None, f"still there: {still}", "run labctl down again")
         time.sleep(PAUSE_SECONDS)
@@ -50,26 +57,28 @@ def remove_stack(plan: LabPlan, manager: SwarmEngine, engines: Mapping[Place, En
     return list(dict.fromkeys(removed))
 
 
-def _end_tasks(
-    plan: LabPlan, manager: SwarmEngine, engines: Mapping[Place, Engine], label: str, give_up: float
-) -> list[str]:
+def _end_tasks(plan: LabPlan, manager: SwarmEngine, engines: Mapping[Place, Engine], label: str) -> list[str]:
     """Remove the services and end all tasks, at once where their engines can be reached; return the services.
 
-    Afterwards no container appears any more.
+    Afterwards no container appears any more. Raises RuntimeFailed where tasks do not end.
 
     A manager (Docker 26.1) ends with a nil pointer where a service is removed just when Swarm forgets a task of it.
     """
     services = manager.labelled(label)["service"]
+    give_up = time.monotonic() + DOWN_SECONDS
     while any(map(about_to_vanish, manager.tasks(services))) and time.monotonic() < give_up:
         time.sleep(PAUSE_SECONDS)
     manager.remove_services(services)
     run_all([partial(_remove_containers, plan, engine, label) for engine in engines.values()], max(1, len(engines)))
-    while time.monotonic() < give_up:
-        able = [node.place.id for node in manager.nodes() if node.hindrance != "is down"]
-        if all(map(has_ended, manager.tasks_on(able, (CLUSTER_LABEL, plan.cluster_id)))):
-            break
+    while True:
+        able = {node.place.id: node.place.name for node in manager.nodes() if not node.is_down}
+        tasks = manager.tasks_on(list(able), (CLUSTER_LABEL, plan.cluster_id))
+        if not (left := {able.get(task["NodeID"], task["NodeID"]) for task in tasks if not has_ended(task)}):
+            return services
+        if time.monotonic() > give_up:
+            text = f"tasks of the lab on {' and '.join(sorted(left))} have not ended"
+            raise RuntimeFailed("labctl down", None, text, "docker node ls; then run labctl down again")
         time.sleep(PAUSE_SECONDS)
-    return services
 
 
 def _remove_containers(plan: LabPlan, engine: Engine, label: str) -> None:

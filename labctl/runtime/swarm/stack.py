@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,18 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labctl.errors import HostError, LabError, LabStopped, RuntimeFailed
+from labctl.errors import LabError, LabStopped, RuntimeFailed, SpecError
 from labctl.kafka.security_settings import secrets_folder
 from labctl.plan.model import LabPlan, Place
-from labctl.runtime.base import FROZEN, ISOLATED, Completed, NodeState, Progress
+from labctl.runtime.base import FROZEN, Completed, NodeState, Progress
 from labctl.runtime.docker.container import Container
 from labctl.runtime.docker.container_state import container_state
 from labctl.runtime.docker.engine import Engine
-from labctl.runtime.swarm.engine import SwarmEngine, engine_of
+from labctl.runtime.docker.node_container import CLUSTER_LABEL
+from labctl.runtime.swarm.engine import SwarmEngine, docker_command, engine_of
 from labctl.runtime.swarm.fitness import require_fit_swarm
 from labctl.runtime.swarm.removal import remove_stack
 from labctl.runtime.swarm.stack_file import (
-    anchor_name,
     digest,
     service_name,
     stack_file,
@@ -29,24 +30,49 @@ from labctl.runtime.swarm.stack_file import (
     used_places,
     volume_name,
 )
-from labctl.runtime.swarm.tasks import about_to_vanish, cant_start, container_id, decisive_task, has_ended, task_state
-from labctl.system.files import write_whole
+from labctl.runtime.swarm.tasks import (
+    about_to_vanish,
+    cant_start,
+    container_id,
+    decisive_task,
+    has_ended,
+    has_place,
+    task_state,
+    was_started,
+    why_it_waits,
+)
+from labctl.system.files import file_errors, write_whole
 from labctl.system.parallel import run_all, run_pair
+from labctl.wording import first_few
 
 DEPLOYED_FILE = "docker-stack.deployed.yml"
 STOP_SECONDS = 10  # as stop_grace_period in the stack file
 END_SECONDS = 30  # to a node of the swarm and back
 PENDING_SECONDS = 10  # a port may belong to a task that is about to end
+START_SECONDS = 30  # half a second is usual
 PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A node as the swarm has it: its state, and its container on the engine of its place, "" where there is none."""
+    """A node as the swarm has it: its state, and its container on the engine of its place.
+
+    `container` is "" where there is none, and where the engine does not respond: `away` says why.
+    """
 
     state: NodeState
     engine: Engine
     container: str = ""
+    away: LabError | None = None
+
+    def require_container(self) -> str:
+        """Return the container of a node that runs. Raises LabError where its engine does not respond, LabStopped."""
+        if self.away:
+            raise self.away
+        if not self.container:
+            name, state = self.state.name, self.state
+            raise LabStopped(f"the node {name} has no container: {state.reason or state.state}", "labctl up")
+        return self.container
 
 
 class SwarmRuntime:
@@ -60,8 +86,16 @@ class SwarmRuntime:
         self._files = files
         self._progress = progress
         self._manager = SwarmEngine(plan.state, plan.engine)
-        self._engines = {place: engine_of(place, plan.engine, plan.state) for place in used_places(plan)}
         self._services = {node.name: service_name(plan, node.name) for node in plan.nodes}
+
+    @functools.cached_property
+    def _engines(self) -> dict[Place, Engine]:
+        """The engines of the nodes of the swarm that the lab uses, as their labels say now."""
+        now = {node.place: node.place for node in self._manager.nodes()}
+        return {
+            place: engine_of(now.get(place, place), self._plan.engine, self._plan.state)
+            for place in used_places(self._plan)
+        }
 
     def prepare(self) -> None:
         """Pull the image on each node of the swarm that lacks it, where `kafka.pull` says so.
@@ -71,7 +105,7 @@ class SwarmRuntime:
         """
         require_fit_swarm(self._plan, self._manager, self._engines, self._services, self._progress)
         if self._plan.security is None:
-            hosts = " and ".join(self._plan.host_addresses.values())
+            hosts = first_few(list(self._plan.host_addresses.values()))
             self._progress.note(f"every machine that reaches {hosts} can use this Kafka; --preset secure has passwords")
 
     def up(self, names: Sequence[str] = ()) -> None:
@@ -86,12 +120,13 @@ class SwarmRuntime:
         if not wanted:
             return
         file = self._files / DEPLOYED_FILE
-        try:
+        with file_errors(self._files, "free some space, or change the owner of that folder"):
             write_whole(file, stack_file(self._plan, wanted, self._images(wanted), self._secrets_checksum()))
-            self._manager.deploy(file, stack_name(self._plan))
-        finally:
-            file.unlink(missing_ok=True)
-        self._await_places([self._services[name] for name in wanted])
+            try:
+                self._manager.deploy(file, stack_name(self._plan))
+            finally:
+                file.unlink(missing_ok=True)
+        self._await_containers([self._services[name] for name in wanted])
 
     def start_again(self, node: str) -> bool:
         """Return False: Swarm itself starts a node again that ended."""
@@ -104,43 +139,62 @@ class SwarmRuntime:
         Swarm itself would take the name of a node away two seconds before it tells the node to stop: then the others
         can't reach it while it hands over what it leads.
         """
-        found = self._found(names)
+        found = {name: each for name, each in self._found(names).items() if each.state.state != "missing"}
         self._wake(found)
-        running = {name: each for name, each in found.items() if each.state.state == "running" and each.container}
-        self._each(running, lambda each: each.engine.stop([each.container], STOP_SECONDS))
-        services = [self._services[name] for name, each in found.items() if each.state.state != "missing"]
+        self._each(found, self._stop_one)
+        services = [self._services[name] for name in found]
         if services and not names:
-            services += [service_name(self._plan, anchor_name(place)) for place in used_places(self._plan)]
-        self._manager.scale(services, 0)
+            every = self._manager.labelled(f"{CLUSTER_LABEL}={self._plan.cluster_id}")["service"]
+            anchors = [service for service in every if service not in services]
+            self._manager.scale(anchors, 0)
+            services += anchors
         self._await_ends(services)
+
+    def _stop_one(self, each: Found) -> None:
+        """At once: Swarm would start a container again two seconds after its end."""
+        try:
+            if each.state.state == "running" and each.container:
+                each.engine.stop([each.container], STOP_SECONDS)
+        finally:
+            self._manager.scale([self._services[each.state.name]], 0)
 
     def kill(self, names: Sequence[str]) -> None:
         """Send SIGKILL to the containers, and let Swarm start no others."""
         running = self._running(names)
         self._wake(running)
-        self._each(running, lambda each: each.engine.kill([each.container]))
+        # one that Swarm is about to start has no container yet
+        found = {name: each for name, each in running.items() if each.container or each.away}
+        self._each(found, lambda each: each.engine.kill([each.require_container()]))
         self._manager.scale([self._services[name] for name in running], 0)
 
     def pause(self, names: Sequence[str]) -> None:
         """Pause the containers."""
         working = {name: each for name, each in self._running(names).items() if each.state.hindrance != FROZEN}
-        self._each(working, lambda each: each.engine.pause([each.container]))
+        self._each(working, lambda each: each.engine.pause([each.require_container()]))
 
     def isolate(self, names: Sequence[str]) -> None:
-        """Disconnect the containers from the lab's network."""
-        working = {name: each for name, each in self._running(names).items() if each.state.hindrance != ISOLATED}
-        self._each(working, lambda each: each.engine.disconnect(self._plan.network, each.container))
+        """Raise SpecError: a container that was disconnected does not get its name and its network back."""
+        nodes = ", ".join(self._plan.node(name).name for name in names)
+        raise SpecError(
+            [f"{nodes} can't be isolated: Swarm does not connect a container to its network a second time"],
+            "labctl node pause freezes a node; labctl fault breaks the network between clients and brokers",
+        )
 
     def resume(self, names: Sequence[str]) -> None:
-        """Unpause the containers, and connect them to the lab's network again."""
+        """Unpause the containers."""
         self._wake(self._running(names))
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove the services and their volumes."""
+        """Remove the services and their volumes; a volume on a machine that is away is reported, and stays."""
         self.stop(names)
         self._manager.remove_services([self._services[name] for name in names])
         for name in names:
-            self._engine_of(name).remove({"volume": [volume_name(self._plan, name)]})
+            volume, place = volume_name(self._plan, name), self._plan.node(name).place
+            try:
+                self._engine_of(name).remove({"volume": [volume]})
+            except LabError as error:
+                command = f"{docker_command(place) if place else 'docker'} volume rm {volume}"
+                self._progress.note(f"the data of {name} is still there ({error.message.splitlines()[0]}): {command}")
 
     def down(self) -> list[str]:
         """Remove everything of the lab in the swarm, and on each of its nodes; return what was removed.
@@ -177,25 +231,25 @@ class SwarmRuntime:
     def logs(self, node: str, *, tail: int | None) -> str:
         """Return the log of the node's newest container; "" where there is none."""
         each = self._found([node])[self._plan.node(node).name]
-        return each.engine.logs(each.container, tail) if each.container else ""
+        return each.engine.logs(each.require_container(), tail) if each.container or each.away else ""
 
     def follow_logs(self, node: str, *, tail: int | None) -> Iterator[str]:
         """Yield the lines of the container's log as they are written. Raises LabStopped where there is none."""
-        each = self._with_container(node)
-        yield from each.engine.follow_logs(each.container, tail)
+        each = self._found([node])[node]
+        yield from each.engine.follow_logs(each.require_container(), tail)
 
     def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
         """Run a program in the container, for `seconds` at most, and return its output.
 
         Raises LabStopped where there is none.
         """
-        each = self._with_container(node)
-        return Container(each.engine, each.container).exec(argv, stdin, seconds)
+        each = self._found([node])[node]
+        return Container(each.engine, each.require_container()).exec(argv, stdin, seconds)
 
     def exec_interactive(self, node: str, argv: list[str], *, tty: bool) -> int:
         """Run a program in the container on this terminal, and return its exit code. Raises LabStopped."""
-        each = self._with_container(node)
-        return Container(each.engine, each.container).exec_interactive(argv, tty=tty)
+        each = self._found([node])[node]
+        return Container(each.engine, each.require_container()).exec_interactive(argv, tty=tty)
 
     # -- parts -------------------------------------------------------------
 
@@ -215,29 +269,19 @@ class SwarmRuntime:
         container = container_id(task)
         try:
             inspected = next(iter(engine.containers([container]).values()), None) if container else None
-        except LabError as error:  # the manager knows more of a node of the swarm that is away
-            return Found(replace(task_state(name, task), reason=error.message.splitlines()[0]), engine)
+        except LabError as error:  # the manager knows how it is
+            return Found(task_state(name, task), engine, away=error)
         if inspected is None:
             return Found(task_state(name, task), engine)
         return Found(container_state(name, inspected, self._plan), engine, container)
 
     def _running(self, names: Sequence[str]) -> dict[str, Found]:
-        return {
-            name: each for name, each in self._found(names).items() if each.state.state == "running" and each.container
-        }
-
-    def _with_container(self, node: str) -> Found:
-        each = self._found([node])[node]
-        if not each.container:
-            raise LabStopped(f"the node {node} has no container: {each.state.reason or each.state.state}", "labctl up")
-        return each
+        return {name: each for name, each in self._found(names).items() if each.state.state == "running"}
 
     def _wake(self, found: Mapping[str, Found]) -> None:
-        for name, each in found.items():
+        for each in found.values():
             if each.state.hindrance == FROZEN:
                 each.engine.unpause([each.container])
-            elif each.state.hindrance == ISOLATED:
-                each.engine.connect(self._plan.network, each.container, name)
 
     @staticmethod
     def _each(found: Mapping[str, Found], change: Callable[[Found], object]) -> None:
@@ -258,30 +302,34 @@ class SwarmRuntime:
         files = sorted(path for path in (secrets_folder(self._plan) / "nodes").rglob("*") if path.is_file())
         return digest(b"\0".join(path.read_bytes() for path in files)) if files else ""
 
-    def _await_places(self, services: Sequence[str]) -> None:
-        """Wait until a node of the swarm has each task. Raises HostError with the reason why none can have it."""
-        give_up = time.monotonic() + PENDING_SECONDS
-        while reasons := self._waiting(services):
-            if time.monotonic() > give_up:
-                name, reason = next(iter(reasons.items()))
-                raise HostError(
-                    f"no node of the swarm can start {name.removeprefix(stack_name(self._plan) + '_')}: {reason}",
-                    f"docker service ps {name} shows more",
-                    "swarm-node-away",
-                )
+    def _await_containers(self, services: Sequence[str]) -> None:
+        """Wait until each service has a container that was started; for START_SECONDS at most, as readiness waits too.
+
+        Raises HostError with the reason why no node of the swarm can have one.
+        """
+        began = time.monotonic()
+        while waiting := {name: task for name, task in self._newest(services).items() if not was_started(task)}:
+            seconds = time.monotonic() - began
+            name, task = next(iter(waiting.items()))
+            if seconds > PENDING_SECONDS and not has_place(task):
+                node = name.removeprefix(stack_name(self._plan) + "_")
+                raise cant_start(node, why_it_waits(task), f"docker service ps {name}")
+            if seconds > START_SECONDS:
+                return
             time.sleep(PAUSE_SECONDS)
 
-    def _waiting(self, services: Sequence[str]) -> dict[str, str]:
-        """Why the newest task of each service that waits can't start."""
+    def _newest(self, services: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
+        """The newest task of each service, those first that no node of the swarm has."""
         names = {service["ID"]: name for name, service in self._manager.services(services).items()}
-        newest: dict[str, Mapping[str, Any]] = {}
-        for task in self._manager.tasks(services):
-            newest.setdefault(names.get(task["ServiceID"], ""), task)
-        return {name: reason for name, task in newest.items() if (reason := cant_start(task))}
+        found: dict[str, Mapping[str, Any] | None] = dict.fromkeys(services)
+        for task in reversed(self._manager.tasks(services)):
+            if task["ServiceID"] in names:
+                found[names[task["ServiceID"]]] = task
+        return dict(sorted(found.items(), key=lambda each: has_place(each[1])))
 
     def _await_ends(self, services: Sequence[str]) -> None:
         give_up = time.monotonic() + END_SECONDS
-        while left := [task for task in self._manager.tasks(services) if not has_ended(task) or about_to_vanish(task)]:
+        while left := self._not_ended(services):
             if time.monotonic() > give_up:
                 names = {node.place.id: node.place.name for node in self._manager.nodes()}
                 where = sorted({names.get(task.get("NodeID", ""), "no node") for task in left})
@@ -289,6 +337,12 @@ class SwarmRuntime:
                     "docker service scale", None, f"tasks on {', '.join(where)} have not ended", "docker node ls"
                 )
             time.sleep(PAUSE_SECONDS)
+
+    def _not_ended(self, services: Sequence[str]) -> list[Mapping[str, Any]]:
+        """The tasks that still run, or that Swarm is about to forget; not those of a machine that is down."""
+        left = [task for task in self._manager.tasks(services) if not has_ended(task) or about_to_vanish(task)]
+        down = {node.place.id for node in self._manager.nodes() if node.is_down} if left else set()
+        return [task for task in left if task.get("NodeID") not in down]
 
 
 def _with_memory(each: Found) -> NodeState:

@@ -23,6 +23,7 @@ from labctl.runtime.docker.node_container import (
 )
 
 STACK_FILE = "docker-stack.yml"
+STATE_LABEL = "labctl.state"  # the lab's state folder
 IMAGE_VOLUMES = ("/var/lib/kafka/data", MOUNTED_CONFIG, "/etc/kafka/secrets")  # that apache/kafka's image declares
 DIGEST = 8  # characters: the name of a config or secret has 64 at most
 
@@ -67,7 +68,7 @@ def stack_file(
     properties = mounted_properties(plan)
     nodes = [_service(plan, node, properties) for node in plan.nodes if node.name in names]
     places = list(dict.fromkeys(node.plan.place for node in nodes if node.plan.place))
-    labels = {LAB_LABEL: plan.name, CLUSTER_LABEL: plan.cluster_id}
+    labels = {LAB_LABEL: plan.name, CLUSTER_LABEL: plan.cluster_id, STATE_LABEL: plan.state}
     return render_template(
         "swarm/docker-stack.yml.j2",
         plan=plan,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labctl.errors import HostError
 from labctl.runtime.base import NodeState
 from labctl.runtime.docker.engine import parse_time
 
 ENDED_ITSELF = {"complete", "failed", "rejected"}
 ENDED = {*ENDED_ITSELF, "shutdown", "orphaned", "remove"}
+PORT_IN_USE = "port already in use"  # swarmkit, manager/scheduler/filter.go
 Inspected = Mapping[str, Any]
 
 
@@ -33,7 +35,7 @@ def task_state(name: str, task: Inspected | None) -> NodeState:
     """Return the state of a node whose task has no container that can be examined."""
     if task is None:
         return NodeState(name, "exited")
-    if state_of(task) not in ENDED and not cant_start(task):
+    if wanted(task) and state_of(task) not in ENDED and (has_place(task) or not why_it_waits(task)):
         return NodeState(name, "running")
     status = task["Status"]
     code = (status.get("ContainerStatus") or {}).get("ExitCode")
@@ -51,9 +53,29 @@ def wanted(task: Inspected) -> bool:
     return str(task["DesiredState"]) in {"ready", "running"}
 
 
-def cant_start(task: Inspected) -> str:
-    """Return why no node of the swarm can run a task that waits; "" where one can."""
-    return str(task["Status"].get("Err") or "") if state_of(task) == "pending" else ""
+def has_place(task: Inspected | None) -> bool:
+    """Return whether a node of the swarm has a task."""
+    return task is not None and state_of(task) not in {"new", "pending"}
+
+
+def was_started(task: Inspected | None) -> bool:
+    """Return whether a task has a container that was started, or ended without one."""
+    if task is None or state_of(task) in ENDED:
+        return task is not None
+    return state_of(task) in {"starting", "running"} and bool(container_id(task))
+
+
+def why_it_waits(task: Inspected | None) -> str:
+    """Return why no node of the swarm has a task; "" where Swarm has no reason yet."""
+    return str(task["Status"].get("Err") or "") if task else ""
+
+
+def cant_start(node: str, reason: str, more: str) -> HostError:
+    """Return the error for a node of the lab that no node of the swarm starts; `more` is a command that shows more."""
+    message = f"no node of the swarm can start {node}: {reason or 'Swarm has not tried yet'}"
+    if PORT_IN_USE in reason:
+        return HostError(message, "end the program that has the port, or try: labctl up --ports auto", "port-taken")
+    return HostError(message, f"{more} shows more", "swarm-node-away")
 
 
 def has_ended(task: Inspected) -> bool:
