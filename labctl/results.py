@@ -32,7 +32,7 @@ class ListenerResult:
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """A node as it was last observed. Memory in bytes."""
+    """A node as it was last observed. Memory in bytes; `swarm_node` is the node of a swarm on which it runs."""
 
     name: str
     id: int
@@ -42,6 +42,7 @@ class NodeResult:
     memory: int | None = None
     listeners: tuple[ListenerResult, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    swarm_node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

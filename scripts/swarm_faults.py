@@ -32,7 +32,7 @@ from scripts.swarm_page import write_part
 IMAGE = "labctl/kafka:4.4.0"
 TOPIC, PARTITIONS = "orders", 3
 PAUSE = 0.1  # seconds between two records of a partition
-BEFORE, HELD, AFTER = 5.0, 25.0, 10.0
+BEFORE, HELD, AFTER = 5.0, 12.0, 5.0
 WHOLE_SECONDS = 120.0
 HEAPS = itertools.cycle(["400m", "450m"])
 LAB = """\
@@ -220,7 +220,13 @@ FAULTS: dict[str, Fault] = {
     "drained": drain,
     "rolling change": rolling_change,
 }
-ENDED_AT_ONCE = {"rolling change", "container killed, Swarm starts another"}
+AT_ONCE = 1.0
+LASTS = {  # seconds; the others HELD
+    "rolling change": AT_ONCE,
+    "container killed, Swarm starts another": AT_ONCE,
+    "network cut": 25.0,  # longer than Swarm needs to notice it
+    "powered off": 25.0,
+}
 
 
 def _status(labctl: Labctl) -> dict[str, Any]:
@@ -258,7 +264,7 @@ def run(name: str, fault: Fault, labctl: Labctl, machines: list[Machine]) -> Out
     began = time.monotonic()
     for number, _ in enumerate(fault(labctl, machines)):
         assert number == 0
-        time.sleep(1.0 if name in ENDED_AT_ONCE else HELD)
+        time.sleep(LASTS.get(name, HELD))
     ended = time.monotonic()
     _await_whole(labctl)
     whole = time.monotonic() - ended

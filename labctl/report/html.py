@@ -12,7 +12,7 @@ from labctl.results import CheckResult, NodeResult, Partition, RunResult, Status
 MOST_PARTITIONS = 200  # in the table; the JSON report has all
 NARROWEST = 0.6  # percent: a bar that took no time is visible too
 LISTENER_CLIENTS = {
-    "EXTERNAL": "clients on this machine",
+    "EXTERNAL": "clients",
     "INTERNAL": "clients inside, and the brokers among themselves",
     "CONTROLLER": "controllers",
 }
