@@ -54,7 +54,6 @@ RUNTIMES = {
         containers=True,
         data_folder="/var/lib/kafka/data",
         secrets_folder=SECRETS_FOLDER,
-        isolates=True,
         in_swarm=True,
         network="labctl-{lab}",
     ),

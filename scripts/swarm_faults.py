@@ -26,6 +26,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from bench.labctl import Labctl
+from labctl.drills.accounts import Balance, balance, total
 from scripts.swarm_on_one_machine import Machine, down, missing, up
 from scripts.swarm_page import write_part
 
@@ -47,7 +48,7 @@ topics: [{name: orders, partitions: 3}]
 
 @dataclass
 class Acknowledged:
-    """What a writer was told: the numbers of each partition in their order, and when."""
+    """What was acknowledged to a writer: the numbers of each partition in their order, and when."""
 
     numbers: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     times: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -131,23 +132,8 @@ class Outcome:
 
     fault: str
     gap: float  # seconds
-    acknowledged: int
-    lost: int
-    duplicated: int
-    in_order: bool
+    balance: Balance
     whole: float  # seconds from the end of the fault until each ISR is full
-
-
-def compare(written: Acknowledged, read: dict[int, list[int]]) -> tuple[int, int, bool]:
-    """Return how many acknowledged records were not read, how many were read twice, and whether all are in order."""
-    lost = duplicated = 0
-    in_order = True
-    for partition, numbers in written.numbers.items():
-        own = read.get(partition, [])
-        lost += len(set(numbers) - set(own))
-        duplicated += len(own) - len(set(own))
-        in_order &= own == sorted(own)
-    return lost, duplicated, in_order
 
 
 # -- the faults --------------------------------------------------------------
@@ -172,28 +158,16 @@ def kill_container(labctl: Labctl, machines: list[Machine]) -> Iterator[None]:
     yield
 
 
-def kill_engine(labctl: Labctl, machines: list[Machine]) -> Iterator[None]:
-    """SIGKILL for dockerd where the quorum's leader runs; it is started again."""
-    machine = _worker(labctl, machines)
-    machine.kill_engine()
-    yield
-    machine.start()
+def on_a_worker(begin: Callable[[Machine], None], end: Callable[[Machine], None]) -> Fault:
+    """Return the fault that begins and ends on the machine of the quorum's leader."""
 
+    def fault(labctl: Labctl, machines: list[Machine]) -> Iterator[None]:
+        machine = _worker(labctl, machines)
+        begin(machine)
+        yield
+        end(machine)
 
-def cut(labctl: Labctl, machines: list[Machine]) -> Iterator[None]:
-    """A worker without its network cable."""
-    machine = _worker(labctl, machines)
-    machine.cut()
-    yield
-    machine.plug()
-
-
-def power_off(labctl: Labctl, machines: list[Machine]) -> Iterator[None]:
-    """A worker without power."""
-    machine = _worker(labctl, machines)
-    machine.power_off()
-    yield
-    machine.start()
+    return fault
 
 
 def drain(labctl: Labctl, machines: list[Machine]) -> Iterator[None]:
@@ -214,9 +188,9 @@ def rolling_change(labctl: Labctl, _machines: list[Machine]) -> Iterator[None]:
 FAULTS: dict[str, Fault] = {
     "quorum leader killed": kill_leader,
     "container killed, Swarm starts another": kill_container,
-    "dockerd killed": kill_engine,
-    "network cut": cut,
-    "powered off": power_off,
+    "dockerd killed": on_a_worker(Machine.kill_engine, Machine.start),
+    "network cut": on_a_worker(Machine.cut, Machine.plug),
+    "powered off": on_a_worker(Machine.power_off, Machine.start),
     "drained": drain,
     "rolling change": rolling_change,
 }
@@ -270,11 +244,11 @@ def run(name: str, fault: Fault, labctl: Labctl, machines: list[Machine]) -> Out
     whole = time.monotonic() - ended
     time.sleep(AFTER)
     written = writing.end()
-    count = sum(map(len, written.numbers.values()))
-    lost, duplicated, in_order = compare(written, reading.end(count))
+    read = reading.end(sum(map(len, written.numbers.values())))
+    sums = total([balance(numbers, read[partition]) for partition, numbers in written.numbers.items()])
     if written.errors:
         print(f"{name}: {len(written.errors)} errors: {written.errors[0]}", file=sys.stderr)
-    return Outcome(name, written.longest_gap(began - 1), count, lost, duplicated, in_order, whole)
+    return Outcome(name, written.longest_gap(began - 1), sums, whole)
 
 
 def _await_whole(labctl: Labctl) -> None:
@@ -311,11 +285,11 @@ def table(outcomes: list[Outcome]) -> str:
     for name in dict.fromkeys(each.fault for each in outcomes):
         own = [each for each in outcomes if each.fault == name]
         gaps = [each.gap for each in own]
+        sums = total([each.balance for each in own])
         whole = statistics.median(each.whole for each in own)
         lines.append(
             f"| {name} | {len(own)} | {statistics.median(gaps):.1f}, {max(gaps):.1f} | {whole:.1f} "
-            f"| {sum(each.acknowledged for each in own):,} | {sum(each.lost for each in own)} "
-            f"| {sum(each.duplicated for each in own)} | {'yes' if all(each.in_order for each in own) else 'no'} |"
+            f"| {sums.acknowledged:,} | {sums.lost} | {sums.duplicated} | {'no' if sums.out_of_order else 'yes'} |"
         )
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.cli.status_output import on_swarm_node
 from labctl.plan.model import LabPlan
 
 
@@ -13,7 +14,7 @@ def plan_text(plan: LabPlan) -> str:
     ]
     for node in plan.nodes:
         listeners = ", ".join(f"{listener.name} {listener.bind}:{listener.port}" for listener in node.listeners)
-        where = f" on {node.place.name}" if node.place else ""
+        where = on_swarm_node(node.swarm_node)
         lines.append(
             f"  node {node.name}{where}: id {node.id}, {' and '.join(node.roles)}, heap {plan.heap}; {listeners}"
         )

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from labctl.diagnostics.probe import Probe
 from labctl.diagnostics.redaction import without_login
-from labctl.diagnostics.swarm_nodes import examine_swarm
 from labctl.errors import HostError, LabError
 from labctl.plan.model import Decision
 from labctl.plan.planner import fixed_host_ports, image_name
@@ -44,6 +43,11 @@ EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # a correct clock is later
 CLOCK_APART = 60  # seconds between this machine's clock and the engine's: certificates and logs need the same time
 WORKERS = 8
 IN_DOCKER = "not needed: the lab runs in Docker"
+IN_SWARM = {  # what is examined elsewhere, or not needed
+    "compose": "not needed: the lab runs on a Docker Swarm",
+    "image": "that of each node of the swarm is below",
+    "memory": "that of each node of the swarm is below",
+}
 
 
 def examine(spec: LabSpec, store: LabStore) -> list[Probe]:
@@ -51,8 +55,10 @@ def examine(spec: LabSpec, store: LabStore) -> list[Probe]:
     if spec.runtime in RUNTIMES:
         validate(spec, Decision(spec.runtime, REQUESTED))
     probes = run_all([partial(_probed, name, probe, spec, store) for name, probe in PROBES.items()], WORKERS)
-    if not _in_swarm(spec):
+    if not spec.in_swarm:
         return probes
+    from labctl.diagnostics.swarm_nodes import examine_swarm  # `up` imports this module for other runtimes too
+
     record = store.load(spec.name)
     return [*probes, *examine_swarm(spec, record.identity.places if record else ())]
 
@@ -66,6 +72,8 @@ def refuse_unfit(spec: LabSpec, store: LabStore) -> None:
 
 
 def _probed(name: str, probe: Callable[[LabSpec, LabStore], Probe], spec: LabSpec, store: LabStore) -> Probe:
+    if spec.in_swarm and name in IN_SWARM:
+        return Probe(name, "ok", IN_SWARM[name])
     try:
         return probe(spec, store)
     except LabError as error:
@@ -74,10 +82,6 @@ def _probed(name: str, probe: Callable[[LabSpec, LabStore], Probe], spec: LabSpe
 
 def _needs_engine(spec: LabSpec) -> bool:
     return spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].containers
-
-
-def _in_swarm(spec: LabSpec) -> bool:
-    return spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].in_swarm
 
 
 def _engine(spec: LabSpec, _store: LabStore) -> Probe:
@@ -97,8 +101,6 @@ def _engine(spec: LabSpec, _store: LabStore) -> Probe:
 
 
 def _compose(spec: LabSpec, _store: LabStore) -> Probe:
-    if _in_swarm(spec):
-        return Probe("compose", "ok", "not needed: the lab runs on a Docker Swarm")
     try:
         return Probe("compose", "ok", f"Docker Compose {Engine().compose_version()}")
     except LabError as error:
@@ -113,8 +115,6 @@ def _compose(spec: LabSpec, _store: LabStore) -> Probe:
 
 def _image(spec: LabSpec, _store: LabStore) -> Probe:
     image = image_name(spec)
-    if _in_swarm(spec):
-        return Probe("image", "ok", "that of each node of the swarm is below")
     try:
         Engine().version(ENGINE_SECONDS)
         present = Engine().has_image(image)
@@ -148,8 +148,6 @@ def _memory(spec: LabSpec, store: LabStore) -> Probe:
     if store.load(spec.name):
         available = host.gather().memory_available
         return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free; the lab {spec.name} exists already")
-    if _in_swarm(spec):
-        return Probe("memory", "ok", "that of each node of the swarm is below")
     nodes, heap = spec.kafka.nodes, spec.kafka.heap
     uses = f"the lab may use {memory_needed(nodes, heap) // MEBIBYTE} MiB"
     if _engine_shares_memory(spec):

@@ -79,7 +79,7 @@ def _changed_by_others(
     settings = client.changed_settings(groups)
     every = settings.get(ALL_BROKERS, {})
     settings[ALL_BROKERS] = {name: value for name, value in every.items() if name not in own}
-    settings[ALL_BROKERS] |= overridden_settings(client, own)
+    settings[ALL_BROKERS] |= overridden_settings(client, {name: own[name] for name in every.keys() & own.keys()})
     return {of: changes for of, changes in settings.items() if changes}
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from labctl.constants import CONTROLLER_PORT, INTERNAL_PORT
 from labctl.kafka_ids import encoded_id
 from labctl.lab.request import LabRequest
-from labctl.plan.model import NO_ENGINE, PAGE_ADDRESS, Decision, Identity, LabPlan
+from labctl.plan.model import NO_ENGINE, PAGE_ADDRESS, Decision, EngineFacts, Identity, LabPlan
 from labctl.plan.planner import make_plan
 from labctl.runtime.access import find_engine, validate
 from labctl.runtime.selection import REQUESTED, choose, choose_ui
 from labctl.runtime_traits import RUNTIMES
+from labctl.spec.model import LabSpec
 from labctl.state.store import LabStore
 from labctl.system import host
 from labctl.system.ports import free_ports
@@ -34,13 +35,12 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         validate(spec, runtime)
         identity = record.identity
         if not same:  # the machines of a swarm are those of its own lab
-            places = find_engine(runtime, spec).places if RUNTIMES[runtime.name].in_swarm else ()
-            identity = replace(identity, places=places)
+            identity = replace(identity, places=_swarm(runtime, spec).places)
         return make_plan(spec, runtime, host.gather(), identity)
     external = spec.listeners.external
     runtime, found = choose(spec, ask_registry=False)
     validate(spec, runtime)
-    engine = found or (find_engine(runtime, spec) if RUNTIMES[runtime.name].in_swarm else NO_ENGINE)
+    engine = found or _swarm(runtime, spec)
     identity = Identity(
         cluster_id=encoded_id(uuid.uuid5(PREVIEW, str(request.folder))),
         state=str(store.lab_folder(spec.name)),
@@ -55,3 +55,8 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         ui=choose_ui(spec, runtime, engine.host, ask_registry=False),
     )
     return make_plan(spec, runtime, host.gather(), identity)
+
+
+def _swarm(runtime: Decision, spec: LabSpec) -> EngineFacts:
+    """The swarm, whose nodes are part of the plan; no other engine is asked for a preview."""
+    return find_engine(runtime, spec) if RUNTIMES[runtime.name].in_swarm else NO_ENGINE

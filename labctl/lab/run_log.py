@@ -269,7 +269,7 @@ def _node_result(plan: LabPlan, node: NodePlan, state: NodeState) -> NodeResult:
             for listener in node.listeners
         ),
         settings=node_settings(plan, node),
-        swarm_node=node.place.name if node.place else None,
+        swarm_node=node.swarm_node,
     )
 
 

@@ -95,7 +95,7 @@ def _nodes(plan: LabPlan, states: list[NodeState], view: ClusterView) -> list[di
             "name": state.name,
             "id": node.id,
             "roles": node.roles,
-            "swarm_node": node.place.name if node.place else None,
+            "swarm_node": node.swarm_node,
             "state": state.state,
             "detail": state.reason,
             "memory": state.memory,

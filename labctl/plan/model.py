@@ -94,6 +94,10 @@ class Identity:
     proxied_port: int = 0  # of the first broker behind labctl's proxy; 0: it has none
     places: Places = ()  # in a swarm: the data of each node is there
 
+    def place_of(self, node: str) -> Place | None:
+        """Return where a node of the lab runs in a swarm; None elsewhere."""
+        return dict(self.places).get(node)
+
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
@@ -148,6 +152,11 @@ class NodePlan:
     rack: str = ""  # of a broker; "": the lab has no racks
     directory_id: str = ""  # of a voter since the cluster began, where the quorum is dynamic
     place: Place | None = None  # in a swarm
+
+    @property
+    def swarm_node(self) -> str | None:
+        """The name of the node of a swarm on which it runs; None elsewhere."""
+        return self.place.name if self.place else None
 
     def listener(self, name: str) -> Listener:
         """Return the listener called `name`. Raises StopIteration where the node has none."""

@@ -106,9 +106,8 @@ def plan_topics(spec: LabSpec) -> tuple[TopicPlan, ...]:
 def fixed_host_ports(spec: LabSpec) -> list[HostPort]:
     """Return the ports of this machine that lab.yaml names; those that are chosen later are not among them."""
     external = spec.listeners.external
-    elsewhere = spec.runtime in RUNTIMES and RUNTIMES[spec.runtime].in_swarm and not external.faults
     ports = []
-    if external.port != "auto" and not elsewhere:
+    if external.port != "auto" and (external.faults or not spec.in_swarm):
         ports = [external.port + place for place in range(spec.kafka.brokers)]
     return host_ports(external.bind, ports, None if spec.ui.kind == "none" or spec.ui.port == "auto" else spec.ui.port)
 
@@ -211,7 +210,7 @@ def _node(spec: LabSpec, traits: RuntimeTraits, facts: HostFacts, identity: Iden
         native_prefix=tuple(word.format(**values) for word in traits.native_prefix),
         rack=_rack(spec, identity, member),
         directory_id=_directory_id(spec, identity, member),
-        place=dict(identity.places).get(member.name),
+        place=identity.place_of(member.name),
     )
 
 
@@ -219,7 +218,7 @@ def _rack(spec: LabSpec, identity: Identity, member: Member) -> str:
     """The rack of a broker: that of its place in a swarm, or rack-1, rack-2, rack-3, rack-1 and so on."""
     if BROKER not in member.roles:
         return ""
-    place = dict(identity.places).get(member.name)
+    place = identity.place_of(member.name)
     if place and place.rack:
         return place.rack
     if spec.kafka.racks == 1:
@@ -269,7 +268,7 @@ def _listeners(
 
 
 def _advertised_host(spec: LabSpec, identity: Identity, broker: str) -> str:
-    external, place = spec.listeners.external, dict(identity.places).get(broker)
+    external, place = spec.listeners.external, identity.place_of(broker)
     given = external.advertised_by(broker)
     if given != LOCALHOST:
         return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from labctl.plan.model import Decision, EngineFacts, Identity, LabPlan, NodePlan, Places
 from labctl.runtime.base import Progress, Runtime
 from labctl.runtime_traits import RUNTIMES
+from labctl.system.parallel import run_pair
 
 if TYPE_CHECKING:
     from labctl.runtime.docker.container import Container
@@ -83,7 +85,8 @@ def containers_below(folder: Path) -> dict[str, dict[str, str]]:
     from labctl.runtime.docker import unrecorded
     from labctl.runtime.swarm.unrecorded import services_below
 
-    return unrecorded.containers_below(folder) | services_below(folder)
+    containers, services = run_pair(partial(unrecorded.containers_below, folder), partial(services_below, folder))
+    return containers | services
 
 
 def removal_commands(clusters: Collection[str]) -> str:

@@ -31,9 +31,9 @@ def choose(spec: LabSpec, *, ask_registry: bool = True) -> tuple[Decision, Engin
 
 def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool = True) -> Decision:
     """Return the web page of a lab whose engine is on `host` ("": this machine), and why. Raises SpecError."""
-    kind, containers = spec.ui.kind, RUNTIMES[runtime.name].has_kafbat
+    kind, has_kafbat = spec.ui.kind, RUNTIMES[runtime.name].has_kafbat
     if kind == "kafbat":
-        if not containers:
+        if not has_kafbat:
             what = f"ui.kind: kafbat is a container beside the nodes, and the runtime {runtime.name} has none"
             raise SpecError([what], "--runtime compose")
         if host:
@@ -41,7 +41,7 @@ def choose_ui(spec: LabSpec, runtime: Decision, host: str, *, ask_registry: bool
                 [f"ui.kind: kafbat would be reachable on {host} alone, where the engine is"], "set kind page"
             )
         return KAFBAT_REQUESTED
-    possible = containers and not host and not spec.security.profile.requires_login
+    possible = has_kafbat and not host and not spec.security.profile.requires_login
     reason = _kafbat_available(spec, ask_registry=ask_registry) if kind == "auto" and possible else ""
     return Decision("kafbat", f"Kafbat UI, auto: {reason}") if reason else LAB_PAGE
 

@@ -266,6 +266,11 @@ class LabSpec(_Section):
     )
 
     @property
+    def in_swarm(self) -> bool:
+        """Whether lab.yaml asks for a runtime whose nodes are spread over a Docker Swarm."""
+        return self.runtime in RUNTIMES and RUNTIMES[self.runtime].in_swarm
+
+    @property
     def picks_all_ports(self) -> bool:
         """Whether labctl chooses all its ports among the free ports."""
         return self.listeners.external.port == "auto" and (self.ui.kind == "none" or self.ui.port == "auto")

@@ -85,7 +85,7 @@ def _can_bind(address: str, port: int) -> bool:
 
 def free_ports(address: str, count: int, taken: AbstractSet[int] = frozenset()) -> int:
     """Return the first of `count` free ports in a row. Raises HostError where there are none."""
-    return _in_a_row(count, taken, lambda _place, port: is_free(address, port))
+    return _in_a_row(count, taken, lambda _index, port: is_free(address, port))
 
 
 def free_ports_elsewhere(addresses: Sequence[str], taken: AbstractSet[int]) -> int:
@@ -93,15 +93,15 @@ def free_ports_elsewhere(addresses: Sequence[str], taken: AbstractSet[int]) -> i
 
     The addresses are those of other machines. Raises HostError where there are none.
     """
-    return _in_a_row(len(addresses), taken, lambda place, port: not accepts(addresses[place], port))
+    return _in_a_row(len(addresses), taken, lambda index, port: not accepts(addresses[index], port))
 
 
 def _in_a_row(count: int, taken: AbstractSet[int], free: Callable[[int, int], bool]) -> int:
-    """The first of `count` ports in a row, where `free(place, port)` is true for each."""
+    """The first of `count` ports in a row, where `free(index, port)` is true for each."""
     for _ in range(ATTEMPTS):
         first = random.choice(AUTO_PORTS)  # noqa: S311 - spread, not secrecy
         ports = range(first, first + count)
-        if not set(ports) & taken and all(free(place, port) for place, port in enumerate(ports)):
+        if not set(ports) & taken and all(free(index, port) for index, port in enumerate(ports)):
             return first
     raise HostError(
         f"no {count} free ports in a row between {AUTO_PORTS.start} and {AUTO_PORTS.stop}", "end some programs"

@@ -41,6 +41,6 @@ def find_engine(spec: LabSpec) -> EngineFacts:
     return observed(spec)
 
 
-def place_nodes(_spec: LabSpec, identity: Identity) -> Places:
+def place_nodes(_spec: LabSpec, _identity: Identity) -> Places:
     """Return nothing: all nodes are on one machine."""
-    return identity.places
+    return ()

@@ -40,6 +40,6 @@ def find_engine(_spec: LabSpec) -> EngineFacts:
     return NO_ENGINE
 
 
-def place_nodes(_spec: LabSpec, identity: Identity) -> Places:
+def place_nodes(_spec: LabSpec, _identity: Identity) -> Places:
     """Return nothing: all nodes are on one machine."""
-    return identity.places
+    return ()

@@ -9,8 +9,6 @@ from labctl.plan.model import EngineFacts, Identity, LabPlan, NodePlan, Places
 from labctl.runtime.base import Progress, Runtime
 from labctl.spec.model import LabSpec, ListenerSpec
 
-EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - a name for it, nothing listens there
-
 
 def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
     """Return the runtime of the plan; `files` is the folder of its rendered files."""
@@ -35,6 +33,8 @@ def settings_file(_plan: LabPlan, _node: NodePlan) -> str:
 
 def validate(spec: LabSpec) -> None:
     """Raise SpecError where Swarm can't do what `spec` says. The image decides which Kafka versions there are."""
+    from labctl.system.ports import EVERY_ADDRESS
+
     bind, proxied = spec.listeners.external.bind, spec.listeners.external.faults
     if bind not in {EVERY_ADDRESS, ListenerSpec().bind} and not proxied:
         raise SpecError(

@@ -47,8 +47,8 @@ def remove_stack(plan: LabPlan, manager: SwarmEngine, engines: Mapping[Place, En
         seconds = time.monotonic() - began
         if seconds > IN_USE_SECONDS:
             for place, engine in reached.items():
-                users = {"network": found["network"], "volume": _volumes(plan)}
-                refuse_foreign_users(engine, users, where=f" on {place.name}", docker=docker_command(place))
+                own = engine.objects(label, _volumes(plan)) | {"network": found["network"]}
+                refuse_foreign_users(engine, own, where=f" on {place.name}", docker=docker_command(place))
         if seconds > DOWN_SECONDS:
             still = ", ".join([*(name for names in found.values() for name in names), *left])
             raise RuntimeFailed("labctl down", None, f"still there: {still}", "run labctl down again")

@@ -293,7 +293,7 @@ class SwarmRuntime:
 
     def _images(self, names: Sequence[str]) -> dict[Place, str]:
         """The id of the image on each node of the swarm that runs nodes called `names`."""
-        places = list(dict.fromkeys(node.place for node in self._plan.nodes if node.place and node.name in names))
+        places = used_places(self._plan, names)
         jobs = [partial(self._engines[place].image_id, self._plan.image) for place in places]
         return {place: found or self._plan.image for place, found in zip(places, run_all(jobs, len(jobs)), strict=True)}
 
@@ -308,7 +308,8 @@ class SwarmRuntime:
         Raises HostError with the reason why no node of the swarm can have one.
         """
         began = time.monotonic()
-        while waiting := {name: task for name, task in self._newest(services).items() if not was_started(task)}:
+        names = {str(service["ID"]): name for name, service in self._manager.services(services).items()}
+        while waiting := {name: task for name, task in self._newest(names).items() if not was_started(task)}:
             seconds = time.monotonic() - began
             name, task = next(iter(waiting.items()))
             if seconds > PENDING_SECONDS and not has_place(task):
@@ -318,13 +319,11 @@ class SwarmRuntime:
                 return
             time.sleep(PAUSE_SECONDS)
 
-    def _newest(self, services: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
-        """The newest task of each service, those first that no node of the swarm has."""
-        names = {service["ID"]: name for name, service in self._manager.services(services).items()}
-        found: dict[str, Mapping[str, Any] | None] = dict.fromkeys(services)
-        for task in reversed(self._manager.tasks(services)):
-            if task["ServiceID"] in names:
-                found[names[task["ServiceID"]]] = task
+    def _newest(self, names: Mapping[str, str]) -> dict[str, Mapping[str, Any] | None]:
+        """The newest task of each service, {id: name}, by its name; those first that no node of the swarm has."""
+        found: dict[str, Mapping[str, Any] | None] = dict.fromkeys(names.values())
+        for task in reversed(self._manager.tasks(list(names))):
+            found[names[task["ServiceID"]]] = task
         return dict(sorted(found.items(), key=lambda each: has_place(each[1])))
 
     def _await_ends(self, services: Sequence[str]) -> None:

@@ -67,7 +67,7 @@ def stack_file(
     """
     properties = mounted_properties(plan)
     nodes = [_service(plan, node, properties) for node in plan.nodes if node.name in names]
-    places = list(dict.fromkeys(node.plan.place for node in nodes if node.plan.place))
+    places = used_places(plan, names)
     labels = {LAB_LABEL: plan.name, CLUSTER_LABEL: plan.cluster_id, STATE_LABEL: plan.state}
     return render_template(
         "swarm/docker-stack.yml.j2",
@@ -87,9 +87,10 @@ def stack_file(
     )
 
 
-def used_places(plan: LabPlan) -> list[Place]:
-    """Return the nodes of the swarm that run nodes of the lab."""
-    return list(dict.fromkeys(node.place for node in plan.nodes if node.place))
+def used_places(plan: LabPlan, names: Collection[str] | None = None) -> list[Place]:
+    """Return the nodes of the swarm that run the lab's nodes called `names`; None: all."""
+    wanted = plan.node_names if names is None else names
+    return list(dict.fromkeys(node.place for node in plan.nodes if node.place and node.name in wanted))
 
 
 def anchor_name(place: Place) -> str:
