@@ -15,6 +15,7 @@ import psutil
 
 from bench.cluster import cluster_cases
 from bench.compose import compose_cases
+from bench.data import data_cases
 from bench.images import UnavailableError
 from bench.javas import java_cases
 from bench.local import local_cases
@@ -57,9 +58,15 @@ are missing.
 of the rounds' ratios.
 
 """
-CASE_GROUPS = {"compose": compose_cases, "local": local_cases, "cluster": cluster_cases, "proxy": proxy_cases}
-# the labs of `proxy` run while its cases do: no other case runs beside them
-TURNS = (("compose", "local", "cluster"), ("proxy",))
+CASE_GROUPS = {
+    "compose": compose_cases,
+    "local": local_cases,
+    "cluster": cluster_cases,
+    "proxy": proxy_cases,
+    "data": data_cases,
+}
+# the labs of `proxy` and `data` run while their cases do: no other case runs beside them
+TURNS = (("compose", "local", "cluster"), ("proxy",), ("data",))
 JAVAS, SWARM = "javas", "swarm"
 SWARM_TITLE = "## What several machines cost"
 SWARM_HEAD = f"""{SWARM_TITLE}
@@ -123,7 +130,7 @@ def _machine() -> dict[str, Any]:
 def _cases(group: str, folder: Path, at_end: contextlib.ExitStack) -> list[Case]:
     """The cases of a group; none, with the reason on stderr, where they can't run here."""
     try:
-        if group not in {"local", "proxy"}:
+        if group not in {"local", "proxy", "data"}:
             Engine().version(1)
         return {**CASE_GROUPS, JAVAS: java_cases}[group](folder, at_end)
     except (UnavailableError, LabError) as error:

@@ -1,4 +1,4 @@
-"""Lists in sentences."""
+"""Lists and numbers in sentences."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def first_few(items: Sequence[str], most: int = SHOWN, separator: str = ", ") ->
     """Return the first items in one line, and how many more there are."""
     shown, more = separator.join(items[:most]), len(items) - most
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a number of things: 1 record, 2,000 records."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -104,7 +104,7 @@ def _choices(param: click.Parameter) -> str:
 def _lab_yaml() -> Iterator[str]:
     schema = LabSpec.model_json_schema()
     sections = dict(_sections("", "LabSpec", schema))
-    anchors = {name: f"[keys](#{re.sub('[^a-z_]', '', path)})" for path, name in sections.items()}
+    anchors = {name: f"[keys](#{re.sub('[^a-z_ ]', '', path).replace(' ', '-')})" for path, name in sections.items()}
     yield "`labctl schema` prints the same as JSON Schema, `labctl init` writes an example with comments.\n"
     yield "All keys are optional, except where the column *default* says *required*. Other keys are refused.\n"
     for path, name in {"The whole file": "LabSpec", **sections}.items():
@@ -121,10 +121,21 @@ def _lab_yaml() -> Iterator[str]:
 def _sections(prefix: str, name: str, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The objects inside an object: the path of each in lab.yaml, and the name of its definition."""
     for key, value in schema["$defs"].get(name, schema)["properties"].items():
-        for inner in dict.fromkeys(re.findall(r'"#/\$defs/(\w+)"', json.dumps(value))):
-            path = f"{prefix}{key}{'[]' if 'items' in json.dumps(value) else ''}"
+        found = dict(_references(value))
+        for inner, suffix in found.items():
+            # where a key has a list or keys, their paths differ in words: headings have no other characters
+            path = f"{prefix}{key}{suffix or (' as keys' if '[]' in found.values() else '')}"
             yield path, inner
             yield from _sections(f"{path}.", inner, schema)
+
+
+def _references(schema: Any, suffix: str = "") -> Iterator[tuple[str, str]]:
+    """The definitions that a schema names, and [] for those that are items of a list."""
+    parts = schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    for key, value in parts:
+        if key == "$ref":
+            yield value.rsplit("/", 1)[-1], suffix
+        yield from _references(value, "[]" if key == "items" else suffix)
 
 
 def _default(name: str, key: str) -> str:
@@ -153,7 +164,7 @@ def _type(schema: dict[str, Any], anchors: dict[str, str]) -> str:
     match schema:
         case {"$ref": str(reference)}:
             words = anchors[reference.rsplit("/", 1)[-1]]
-        case {"anyOf": list(kinds)}:
+        case {"anyOf": list(kinds)} | {"oneOf": list(kinds)}:
             words = " or ".join(dict.fromkeys(_type(kind, anchors) for kind in kinds))
         case {"const": constant}:
             words = f"`{_yaml(constant)}`"

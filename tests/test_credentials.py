@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ruamel.yaml import YAML
 
 from labctl.errors import HostError, SpecError
 from labctl.kafka import certificates
@@ -90,6 +91,22 @@ def test_a_client_of_a_secure_lab_in_another_container(plan):
     assert "mount them into the container" in text
     assert "KAFKA_CLIENT_PROPERTIES" not in text
     assert "KAFKA_SSL_CA_LOCATION" in text
+
+
+def test_a_service_to_paste(plan):
+    """YAML for Compose: the internal addresses, the network of the lab, the files of the login at the same paths."""
+    service = YAML(typ="safe").load(client_settings(a_plan("name: other\n", runtime="compose"), "", place="compose"))
+    assert service["services"]["app"]["environment"]["KAFKA_BOOTSTRAP_SERVERS"] == "broker:9092"
+    assert service["services"]["app"]["networks"] == ["labctl-other"]
+    assert service["networks"] == {"labctl-other": {"external": True}}
+    assert "volumes" not in service["services"]["app"]
+    make_credentials(plan, renew=True)
+    text = client_settings(replace(plan, network="labctl-lab"), "", place="compose")
+    app = YAML(typ="safe").load(text)["services"]["app"]
+    for variable in ("KAFKA_SASL_PASSWORD_FILE", "KAFKA_SSL_CA_LOCATION"):
+        path = app["environment"][variable]
+        assert f"{path}:{path}:ro" in app["volumes"]
+    assert password(plan, "student") not in text
 
 
 def test_processes_have_no_network_for_containers():

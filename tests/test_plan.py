@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from labctl.cli.plan_output import plan_document
 from labctl.kafka.broker_settings import node_settings
 from labctl.kafka.console_tools import format_options
 from labctl.plan.model import HostFacts
@@ -87,10 +88,11 @@ def test_a_tag_or_digest_of_the_image_is_kept():
 
 
 def test_a_plan_is_a_json_document():
-    """`labctl plan --json` prints it unchanged."""
-    from dataclasses import asdict
-
-    assert json.loads(json.dumps(asdict(a_plan(""))))["nodes"][0]["name"] == "broker"
+    """`labctl plan --json` prints it; seed records as in a file of JSON Lines."""
+    plan = json.loads(json.dumps(plan_document(a_plan(""))))
+    assert plan["nodes"][0]["name"] == "broker"
+    assert plan["topics"][0]["records"][0] == {"key": None, "value": "hello, kafka", "partition": 0}
+    assert plan["topics"][0]["records"][2]["value"] == {"orderid": 1002, "amount": 300}
 
 
 def test_the_external_port_may_be_one_of_the_internal_ports():

@@ -31,7 +31,7 @@ def test_an_empty_file_is_the_homework_lab():
     """Without any key lab.yaml describes the homework lab."""
     spec = parse_spec("")
     assert (spec.name, spec.listeners.external.port, spec.ui.port) == ("homework", 9094, 8088)
-    assert [(topic.name, topic.partitions, len(topic.records)) for topic in spec.topics] == [("orders", 3, 3)]
+    assert [(topic.name, topic.partitions, len(topic.inline_records)) for topic in spec.topics] == [("orders", 3, 3)]
 
 
 def test_the_commented_file_that_init_writes_is_the_default():

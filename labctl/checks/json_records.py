@@ -8,6 +8,7 @@ from labctl.checks.base import CheckFailed, CheckPass
 from labctl.checks.context import CheckContext
 from labctl.kafka.client import KafkaClient
 from labctl.plan.model import TopicPlan
+from labctl.records.json_lines import format_record
 
 
 def json_records(context: CheckContext) -> CheckPass:
@@ -34,12 +35,12 @@ def json_records(context: CheckContext) -> CheckPass:
 
 def _seed_records(client: KafkaClient, topic: TopicPlan) -> int:
     """Return how many seed records the topic has. Raises CheckFailed where a record is missing."""
-    values = [record.value for record in client.read(topic.name)]
-    missing = [record for record in topic.records if record.encode() not in values]
+    found = [(record.key, record.value) for record in client.read(topic.name)]
+    missing = [record for record in topic.records if (record.key, record.value) not in found]
     if missing:
         raise CheckFailed(
-            f"{len(missing)} of the {len(topic.records)} seed records of topic {topic.name} are missing: {missing[0]} "
-            "(labctl reset writes them again)",
-            *(repr(value) for value in values[:20]),
+            f"{len(missing)} of the {len(topic.records)} seed records of topic {topic.name} are missing: "
+            f"{format_record(missing[0])} (labctl reset writes them again)",
+            *(repr(value) for _key, value in found[:20]),
         )
     return len(topic.records)

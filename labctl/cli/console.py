@@ -39,7 +39,7 @@ class Console:
         """Print a line where the verbosity is at least `at`."""
         if self.verbosity >= at:
             with self._drawing:
-                self._end_bar()
+                self.end_bar()
                 with contextlib.suppress(OSError):  # nobody reads stderr: that must not end labctl in the middle
                     click.echo(text, err=True, color=self.color)
             self._draw_soon()
@@ -81,23 +81,43 @@ class Console:
             return
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
+        columns = (TextColumn("  downloading Kafka"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._draw_progress(columns, done, total)
+
+    def records(self, done: int, total: int | None) -> None:
+        """Draw a progress bar of records on a terminal; `total` None: nobody knows how many there are."""
+        if self.verbosity < 1 or not sys.stderr.isatty():
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("  records"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._draw_progress(columns, done, total)
+
+    def live(self, text: str) -> None:
+        """Draw a line in place of the one before, where stderr is a terminal."""
+        if self.verbosity < 1 or not sys.stderr.isatty():
+            return
+        from rich.progress import SpinnerColumn, TextColumn
+
+        self._draw_progress((SpinnerColumn(), TextColumn("{task.description}")), 0, None, text)
+
+    def _draw_progress(self, columns: tuple[ProgressColumn, ...], done: int, total: int | None, text: str = "") -> None:
         with self._drawing:
             if self._task is None:
-                self._end_bar()
-                columns = (TextColumn("  downloading Kafka"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+                self.end_bar()
                 self._bar = _progress(columns, color=self.color)
-                self._task = self._bar.add_task("download", total=total)
+                self._task = self._bar.add_task(text, total=total)
                 self._bar.start()
             if self._bar:
-                self._bar.update(self._task, completed=done)
+                self._bar.update(self._task, completed=done, description=text)
             if done == total:
-                self._end_bar()
+                self.end_bar()
 
     def finished(self, run: RunResult) -> None:
         """Keep the run that ended, for the command that prints it."""
         self._step = ""
         with self._drawing:
-            self._end_bar()
+            self.end_bar()
         self.run = run
 
     def failed(self, error: LabError) -> None:
@@ -141,7 +161,8 @@ class Console:
                 self._bar.tasks[task].start_time = self._began
                 self._bar.start()
 
-    def _end_bar(self) -> None:
+    def end_bar(self) -> None:
+        """Remove what is drawn: something is printed next."""
         if self._soon is not None:
             self._soon.cancel()
         if self._bar is not None:

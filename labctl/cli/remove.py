@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from labctl.cli.console import Console
-
-AGE_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @click.command(cls=Command)
@@ -96,11 +93,12 @@ def _age(text: str) -> timedelta:
     from datetime import timedelta
 
     from labctl.errors import SpecError
+    from labctl.time_spans import parse_seconds
 
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-    if not match:
-        raise SpecError([f"--older-than {text}: an age is a number and s, m, h or d, like 2h"])
-    return timedelta(**{AGE_UNITS[match[2]]: int(match[1])})
+    try:
+        return timedelta(seconds=parse_seconds(text))
+    except ValueError as error:
+        raise SpecError([f"--older-than {error}"]) from None
 
 
 COMMANDS = {"stop": stop, "reset": reset, "down": down, "gc": gc}

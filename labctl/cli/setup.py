@@ -86,13 +86,11 @@ def schema(what: str) -> None:
 @json_option
 def plan(file: Path | None, name: str | None, as_json: bool, **overrides: Any) -> None:
     """Show what would be started: nodes, ports, topics, runtime."""
-    from dataclasses import asdict
-
-    from labctl.cli.plan_output import plan_text
+    from labctl.cli.plan_output import plan_document, plan_text
     from labctl.lab.preview import preview_plan
 
     decided = preview_plan(lab_request(file, name, **overrides), lab_store())
-    print_json(asdict(decided)) if as_json else print_text(plan_text(decided))
+    print_json(plan_document(decided)) if as_json else print_text(plan_text(decided))
 
 
 @click.command(cls=Command)

@@ -102,7 +102,7 @@ def logs(
 
 @click.command(cls=Command)
 @lab_options
-@click.option("--format", "form", type=TableChoice(_env_formats), default="shell", show_default=True)
+@click.option("--format", "form", type=TableChoice(_env_formats), help="Default: shell.")
 @click.option("--user", metavar="USER", help="Log in as USER (default: the lab's first user).")
 @click.option(
     "--from",
@@ -110,14 +110,18 @@ def logs(
     type=TableChoice(_client_places),
     default="host",
     show_default=True,
-    help="Where the client runs: on this machine, or in another container of the lab's engine.",
+    help="Where the client runs: on this machine, in another container of the lab's engine, or in a service of your "
+    "own docker-compose.yml, which is printed.",
 )
 @click.pass_obj
-def env(console: Console, file: Path | None, name: str | None, form: str, user: str | None, place: str) -> None:
+def env(console: Console, file: Path | None, name: str | None, form: str | None, user: str | None, place: str) -> None:
     """Print what a client needs to connect. In a secure lab the librdkafka form contains the password itself."""
-    from labctl.kafka.client_settings import client_settings
+    from labctl.errors import SpecError
+    from labctl.kafka.client_settings import COMPOSE, client_settings
 
-    print_raw(client_settings(opened_lab(file, name, console).plan, form, user, place))
+    if form and place == COMPOSE:
+        raise SpecError([f"--from {COMPOSE} prints YAML for Compose: leave out --format"])
+    print_raw(client_settings(opened_lab(file, name, console).plan, form or "shell", user, place))
 
 
 @click.command(cls=Command)

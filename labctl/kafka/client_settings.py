@@ -14,7 +14,7 @@ from labctl.kafka.java_properties import properties_text
 from labctl.kafka.security_settings import ca_file, client_properties, secrets_folder, user_files
 from labctl.plan.model import LabPlan
 
-HOST = "host"  # of PLACES
+HOST, COMPOSE = "host", "compose"  # of PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,11 @@ def login_as(plan: LabPlan, user: str | None = None) -> Login | None:
 def client_settings(plan: LabPlan, form: str, user: str | None = None, place: str = HOST) -> str:
     """Return what a client needs as `user` (default: the first one), in the form `form` of ENV_FORMATS.
 
-    `place` of PLACES is where the client runs. A password is named by its file, except in librdkafka's form, which
-    can't read files. Raises SpecError, HostError.
+    `place` of PLACES is where the client runs; for a Compose service the form is Compose's. A password is named by its
+    file, except in librdkafka's form, which can't read files. Raises SpecError, HostError.
     """
-    return ENV_FORMATS[form](plan, login_as(plan, user), PLACES[place](plan))
+    login, found = login_as(plan, user), PLACES[place](plan)
+    return _compose_service(plan, login, found) if place == COMPOSE else ENV_FORMATS[form](plan, login, found)
 
 
 def client_variables(plan: LabPlan) -> dict[str, str]:
@@ -79,7 +80,7 @@ def _in_container(plan: LabPlan) -> ClientPlace:
     return ClientPlace(plan.internal_bootstrap, plan.network)
 
 
-PLACES = {HOST: _on_host, "container": _in_container}
+PLACES = {HOST: _on_host, "container": _in_container, COMPOSE: _in_container}
 
 
 def _variables(plan: LabPlan, login: Login | None, place: ClientPlace) -> dict[str, str]:
@@ -107,7 +108,8 @@ def _comments(login: Login | None, place: ClientPlace) -> str:
     network = place.network
     lines = [
         f"for a container on the network {network}: docker run --network {network} IMAGE",
-        f"in a Compose file: networks: {{{network}: {{external: true}}}}; in its service: networks: [{network}]",
+        "in a Compose file: labctl env --from compose",
+        f'in devcontainer.json: "runArgs": ["--network", "{network}"]',
     ]
     if login:
         lines.append("the files are on this machine: mount them into the container, at the same paths")
@@ -142,10 +144,43 @@ def _properties(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
 
 
 def _librdkafka(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
-    settings = {"bootstrap.servers": place.bootstrap, "security.protocol": _protocol(plan).lower()}
+    return _comments(login, place) + _key_values(_librdkafka_settings(plan, login, place.bootstrap))
+
+
+def librdkafka_settings(plan: LabPlan) -> dict[str, str]:
+    """Return librdkafka's settings for labctl itself, which logs in as ADMIN.
+
+    Raises HostError where the password can't be read; SpecError as `login_as`.
+    """
+    return _librdkafka_settings(plan, login_as(plan, ADMIN) if plan.security else None, plan.host_bootstrap())
+
+
+def _librdkafka_settings(plan: LabPlan, login: Login | None, bootstrap: str) -> dict[str, str]:
+    settings = {"bootstrap.servers": bootstrap, "security.protocol": _protocol(plan).lower()}
     if login:
         settings |= _sasl(login) | {"sasl.password": password(plan, login.user), "ssl.ca.location": login.ca_file}
-    return _comments(login, place) + _key_values(settings)
+    return settings
+
+
+def _compose_service(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
+    """A service to paste into a docker-compose.yml. Values are in quotes, as JSON and YAML both have them."""
+    variables = _variables(plan, login, place).items()
+    secrets = [login.password_file, login.ca_file] if login else []
+    mounts = [f"      - {json.dumps(f'{path}:{path}:ro')}" for path in secrets]
+    return _lines(
+        [
+            f"# a service that uses the lab {plan.name}: name your image in place of IMAGE",
+            "services:",
+            "  app:",
+            "    image: IMAGE",
+            "    environment:",
+            *(f"      {key}: {json.dumps(value)}" for key, value in variables),
+            *(["    volumes:", *mounts] if mounts else []),
+            f"    networks: [{place.network}]",
+            "networks:",
+            f"  {place.network}: {{external: true}}",
+        ]
+    )
 
 
 def _sasl(login: Login) -> dict[str, str]:

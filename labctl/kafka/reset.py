@@ -11,7 +11,7 @@ from labctl.kafka.client import ALL_BROKERS, KafkaClient
 from labctl.kafka.overridden_settings import overridden_settings
 from labctl.plan.model import AclPlan
 from labctl.system.waiting import Deadline, NotReady, wait_until
-from labctl.wording import first_few
+from labctl.wording import counted, first_few
 
 # org.apache.kafka.common.internals.Topic: the coordinators' own topics, which they clean themselves
 INTERNAL_TOPICS = {"__consumer_offsets", "__transaction_state", "__share_group_state"}
@@ -65,11 +65,7 @@ def reset_kafka(
 
 def removed_lines(removed: Mapping[str, list[str]]) -> list[str]:
     """Return one line for each kind of what was removed."""
-    return [
-        f"{len(names):,} {kind}{'s' if len(names) > 1 else ''}: {first_few(names)}"
-        for kind, names in removed.items()
-        if names
-    ]
+    return [f"{counted(len(names), kind)}: {first_few(names)}" for kind, names in removed.items() if names]
 
 
 def _changed_by_others(

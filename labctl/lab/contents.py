@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
+from labctl.errors import SpecError
 from labctl.kafka.client import KafkaClient
+from labctl.kafka.client_settings import librdkafka_settings
 from labctl.kafka.credentials import passwords
-from labctl.plan.model import LabPlan
+from labctl.kafka.librdkafka.writer import write_records
+from labctl.kafka.retention import expired_before, expired_note
+from labctl.lab.load import LoadTarget, load_file
+from labctl.plan.model import LabPlan, TopicPlan
+from labctl.records.file import count_records, open_record_file
+from labctl.records.formats import format_of
+from labctl.records.record import RecordData
 
 
 def add_users(plan: LabPlan, client: KafkaClient) -> None:
@@ -45,15 +55,44 @@ def add_partitions(plan: LabPlan, client: KafkaClient, new: Collection[str]) -> 
     return [f"partitions of topic {name}: {count}" for name, count in more.items()]
 
 
-def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -> None:
-    """Write the seed records of topics that never had any record. Raises KafkaFailed.
+def require_record_files(topics: Iterable[TopicPlan]) -> None:
+    """Raise SpecError where a file of seed records can't be read, with everything that is wrong in each of them."""
+    problems: list[str] = []
+    for topic in topics:
+        try:
+            if topic.record_file:
+                with open_record_file(Path(topic.record_file)) as file:
+                    count_records(file, topic.record_file, format_of(topic.record_file), topic.partitions)
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+
+
+def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -> list[str]:
+    """Write the seed records of topics that never had any record, and return what a person should know of them.
 
     A topic that is not `new` may be without them: another program created it first by asking for it, or a labctl that
-    was killed did.
+    was killed did. Raises KafkaFailed; SpecError for a file of records, HostError where confluent-kafka is missing.
     """
-    wanted = [topic for topic in plan.topics if topic.records]
+    wanted = [topic for topic in plan.topics if topic.has_seeds]
     found = client.topics([topic.name for topic in wanted if topic.name not in new])
     offsets = client.offset_ranges({name: range(len(partitions)) for name, partitions in found.items()})
-    for topic in wanted:
-        if not any(end for _first, end in offsets.get(topic.name, {}).values()):
-            client.produce(topic.name, [(None, record.encode()) for record in topic.records], partition=0)
+    empty = [topic for topic in wanted if not any(end for _first, end in offsets.get(topic.name, {}).values())]
+    expired = {topic.name: _write(plan, client, topic) for topic in empty}
+    return [expired_note(name, count) for name, count in expired.items() if count]
+
+
+def _write(plan: LabPlan, client: KafkaClient, topic: TopicPlan) -> int:
+    """Write the seed records of a topic, and return how many of them Kafka deletes again."""
+    lines = [record.value for record in topic.records if record.value is not None]
+    if not topic.record_file and list(topic.records) == [RecordData(line, partition=0) for line in lines]:
+        # this client is connected already, and librdkafka takes 0.1 s to load
+        client.produce(topic.name, [(None, line) for line in lines], partition=0)
+        return 0
+    before = expired_before(client.topic_configs([topic.name]).get(topic.name, {}), time.time())
+    if topic.record_file:
+        target = LoadTarget(topic.name, topic.partitions, librdkafka_settings(plan), before)
+        return load_file(target, Path(topic.record_file), format_of(topic.record_file)).expired
+    write_records(librdkafka_settings(plan), topic.name, enumerate(topic.records))
+    return sum(record.timestamp is not None and record.timestamp < before for record in topic.records)

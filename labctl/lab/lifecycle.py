@@ -19,7 +19,14 @@ from labctl.kafka.credentials import make_credentials
 from labctl.kafka.preferred_leaders import await_preferred_leaders
 from labctl.kafka.reset import KeptLogins, reset_kafka
 from labctl.lab.changes import Change, find_change
-from labctl.lab.contents import add_partitions, add_users, create_topics, reset_users, write_seed_records
+from labctl.lab.contents import (
+    add_partitions,
+    add_users,
+    create_topics,
+    require_record_files,
+    reset_users,
+    write_seed_records,
+)
 from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import (
     LOCK_SECONDS,
@@ -49,6 +56,7 @@ from labctl.lab.run_report import collect_outcome, reported, write_report
 from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
+from labctl.plan.planner import plan_topics
 from labctl.proxy.process import start_proxy, stop_proxy
 from labctl.results import RunResult, StepResult
 from labctl.runtime.access import find_engine, validate
@@ -137,6 +145,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
         plan = lab.plan
         if (state := lab.state()) != "running":
             raise LabStopped(f"the lab {name} is {state}: only a running lab can be reset", "labctl up starts it")
+        require_record_files(plan.topics)
         deadline = Deadline.after(plan.timeout)
         with connect(plan, answer=answer_seconds(deadline)) as client:
             security = plan.security
@@ -151,7 +160,8 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
                 )
             for _layer in wait_for_topics(plan, lab.runtime, client, deadline):
                 pass
-            write_seed_records(plan, client, new)
+            for sentence in write_seed_records(plan, client, new):
+                reporter.note(sentence)
         return removed
 
 
@@ -235,6 +245,7 @@ def _find_or_create(
         validate(spec, record.runtime)
         return record, False
     refuse_remains(spec.name, store)
+    require_record_files(plan_topics(spec))
     store.sweep()
     runtime, engine = choose(spec)
     validate(spec, runtime)
@@ -338,6 +349,7 @@ def _fill_and_check(lab: ExistingLab, change: Change, log: RunLog, deadline: Dea
                 log.add(layer)
             if len(plan.brokers) > 1:  # brokers that start one after another lead what they find without a leader
                 await_preferred_leaders(client, deadline.within(LEADERS_SECONDS))
-            write_seed_records(plan, client, new)
+            for sentence in write_seed_records(plan, client, new):
+                log.note(sentence)
         run_selected_checks(log, lab, client, checks.selected(plan.checks), deadline)
     wait_for_page(plan)

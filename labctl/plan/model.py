@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from labctl.constants import ADMIN, DEFAULT_NAME, HOMEWORK_TOPIC, INTER_BROKER
 from labctl.engine_kinds import DOCKER
 from labctl.errors import SpecError
+from labctl.records.record import RecordData
 from labctl.replication import default_replication_factor
 from labctl.security_profiles import SecurityProfile
 
@@ -178,7 +179,13 @@ class TopicPlan:
     partitions: int
     replication_factor: int
     config: tuple[tuple[str, str], ...]
-    records: tuple[str, ...]  # seed records
+    records: tuple[RecordData, ...]  # seed records
+    record_file: str = ""  # with the seed records, in place of these
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether the topic has seed records."""
+        return bool(self.records or self.record_file)
 
 
 @dataclass(frozen=True, slots=True, order=True)

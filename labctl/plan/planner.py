@@ -97,7 +97,8 @@ def plan_topics(spec: LabSpec) -> tuple[TopicPlan, ...]:
                 replication_factor := topic.replication_factor or default_replication_factor(spec.kafka.brokers)
             ),
             config=_texts(_min_isr_config(replication_factor, spec) | topic.config),
-            records=tuple(topic.records),
+            records=tuple(topic.inline_records),
+            record_file=topic.record_file,
         )
         for topic in spec.topics
     )

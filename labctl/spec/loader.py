@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,10 +12,12 @@ from pydantic import BaseModel, ValidationError
 from labctl.errors import SpecError
 from labctl.spec.formats import lab_name
 from labctl.spec.model import KeyPath, LabSpec, Problem
+from labctl.spec.record_files import record_file_problems, with_record_paths
 from labctl.spec.rules import validate
 from labctl.spec.text_file import read_text_file
 from labctl.spec.yaml_text import read_yaml
 
+CURRENT_FOLDER = Path()
 MOST_REPORTED = 50  # problems
 LONGEST = 300  # characters of a key, or of what is wrong with it
 MOST_ROUNDS = 20  # removing what is wrong and validating the rest: pydantic reports one level at a time
@@ -66,13 +69,14 @@ def load_spec(path: Path, *, trusted: bool = False) -> LabSpec:
 
     Raises SpecError with all problems, each `FILE:LINE:COLUMN: key: what is wrong`.
     """
-    return parse_spec(read_text_file(path, "`labctl init` writes one"), str(path), trusted=trusted)
+    text = read_text_file(path, "`labctl init` writes one")
+    return parse_spec(text, str(path), trusted=trusted, folder=path.parent)
 
 
-def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) -> LabSpec:
+def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False, folder: Path = CURRENT_FOLDER) -> LabSpec:
     """Read the text of a lab.yaml and return its spec; `source` is its name in messages, `trusted` as for `load_spec`.
 
-    Raises SpecError.
+    The files that it names are in `folder`. Raises SpecError.
     """
     file = read_yaml(text, source)
     data = {} if file.data is None else file.data
@@ -91,9 +95,10 @@ def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) ->
                 _remove(data, path)
     if spec is not None:
         removed = [path for path, _ in problems]
+        files = [] if trusted else record_file_problems(spec, folder)
         problems += [
             (path, what)
-            for path, what in validate(spec, trusted=trusted)
+            for path, what in validate(spec, trusted=trusted) + files
             if not any(path[: len(prefix)] == prefix for prefix in removed)
         ]
     if problems or spec is None:
@@ -105,7 +110,7 @@ def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False) ->
         if len(located) > MOST_REPORTED:
             lines.append(f"{source}: and {len(located) - MOST_REPORTED} more problems")
         raise SpecError(lines, "all keys: labctl schema lab; an example with comments: labctl init")
-    return spec
+    return with_record_paths(spec, folder)
 
 
 def _reworded(error: ValidationError, data: Any) -> list[Problem]:
@@ -128,9 +133,10 @@ def _reworded(error: ValidationError, data: Any) -> list[Problem]:
 
 def _unknown_key(path: KeyPath) -> str:
     model: type[BaseModel] = LabSpec
-    for step in path[:-1]:
+    for step, following in pairwise(path):
         if isinstance(step, str):
-            model = next(_sections(model.model_fields[step].annotation))
+            models = list(_sections(model.model_fields[step].annotation))
+            model = models[0] if isinstance(following, int) else models[-1]  # records: items of a list, or keys
     names = list(model.model_fields)
     import difflib
 
@@ -147,7 +153,7 @@ def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _existing(data: Any, loc: tuple[Any, ...], *, missing: bool) -> KeyPath:
-    """The longest prefix of `loc` that is in `data`; pydantic appends the names of union branches."""
+    """The steps of `loc` that are in `data`: pydantic puts the names of union branches between them."""
     path: list[str | int] = []
     for step in loc:
         if (isinstance(data, dict) and step in data) or (
@@ -155,8 +161,6 @@ def _existing(data: Any, loc: tuple[Any, ...], *, missing: bool) -> KeyPath:
         ):
             data = data[step]
             path.append(step)
-        else:
-            break
     return (*path, str(loc[-1])) if missing else tuple(path)
 
 
@@ -166,7 +170,7 @@ def _remove(data: Any, path: KeyPath) -> None:
     for step in path[:-1]:
         parent = parent[step]
     last = path[-1]
-    if isinstance(parent, list) or (last in {"name", "allow"} and len(path) > 1):
+    if isinstance(parent, list) or (last in {"name", "allow", "file"} and len(path) > 1):
         parent[last] = _placeholder(path)
     else:
         parent.pop(last, None)
@@ -178,7 +182,7 @@ def _placeholder(path: KeyPath) -> Any:
     name = f"labctl-unnamed-{'-'.join(str(step) for step in path if isinstance(step, int))}"
     acl = {"group": "*", "allow": ["read"]}
     item = {"topics": {"name": name}, "users": {"name": name}, "acls": acl, "allow": "read"}
-    whole = {"name": name, "allow": ["read"]}
+    whole = {"name": name, "allow": ["read"], "file": name}
     return (item if isinstance(path[-1], int) else whole).get(kind, "")
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from labctl.constants import CLUSTER_RESOURCE, DEFAULT_NAME, HOMEWORK_ORDERS, HOMEWORK_TOPIC, LOCALHOST
+from labctl.records.json_lines import record_of
+from labctl.records.record import RecordData
 from labctl.runtime_traits import RUNTIMES
 from labctl.security_profiles import PROFILES, SecurityProfile
 from labctl.spec.formats import (
@@ -115,6 +127,59 @@ class ListenersSpec(_Section):
     external: ListenerSpec = ListenerSpec()
 
 
+class RecordSpec(_Section):
+    """A seed record with a key, headers, a timestamp or a partition: the same as a line of JSON Lines."""
+
+    key: Any = Field(None, description="text; anything else stands for its JSON")
+    key_base64: str | None = Field(None, description="the key, where it is binary")
+    value: Any = Field(None, description="text, null, or anything else, which stands for its JSON")
+    value_base64: str | None = Field(None, description="the value, where it is binary")
+    headers: dict[str, Any] | list[dict[str, Any]] | None = Field(
+        None, description="{name: value, …}, or a list of {key: name, value: value}"
+    )
+    timestamp: int | None = Field(None, description="milliseconds since 1970; default: when it is written")
+    partition: int | None = Field(None, description="default: by the key")
+
+    @property
+    def data(self) -> RecordData:
+        """The record."""
+        return record_of(self.model_dump())
+
+    @model_validator(mode="after")
+    def _require_a_record(self) -> Self:
+        record_of(self.model_dump())
+        return self
+
+    @model_serializer(mode="wrap")
+    def _keys_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The keys that lab.yaml has: `value: null` is a record without a value, and no `value` is a mistake."""
+        return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
+
+
+class RecordFileSpec(_Section):
+    """A file with the seed records of a topic."""
+
+    file: Annotated[str, Field(min_length=1)] = Field(
+        description="JSON Lines (.jsonl, .ndjson), CSV (.csv), or text with a record a line; in the folder of lab.yaml "
+        "or below it"
+    )
+
+
+PLAIN, KEYS = "(plain)", "(keys)"  # no key of lab.yaml has such a name
+
+
+def _kind(value: object) -> str:
+    """The name of the branch of a union that a value is for: pydantic then reports what is wrong in that one alone."""
+    return KEYS if isinstance(value, (dict, BaseModel)) else PLAIN
+
+
+RecordLine = Annotated[str, AfterValidator(record_line)]
+SeedRecord = Annotated[Annotated[RecordLine, Tag(PLAIN)] | Annotated[RecordSpec, Tag(KEYS)], Discriminator(_kind)]
+SeedRecords = Annotated[
+    Annotated[list[SeedRecord], Tag(PLAIN)] | Annotated[RecordFileSpec, Tag(KEYS)], Discriminator(_kind)
+]
+
+
 class TopicSpec(_Section):
     """A topic that the lab has from the start."""
 
@@ -124,9 +189,26 @@ class TopicSpec(_Section):
     partitions: Annotated[int, Field(ge=1, le=10_000)] = Field(3, description="how many partitions")
     replication_factor: Annotated[int, Field(ge=1)] | None = Field(None, description="default: min(3, brokers)")
     config: Settings = Field(default_factory=dict, description="topic settings")
-    records: list[Annotated[str, AfterValidator(record_line)]] = Field(
-        default_factory=list, description="seed records, written once when the topic is created"
+    records: SeedRecords = Field(
+        default_factory=list,
+        description="seed records, written once when the topic is created: lines of text, records like "
+        "{key: c1, value: {orderid: 1001}}, or {file: orders.jsonl}",
     )
+
+    @property
+    def record_file(self) -> str:
+        """The file of the seed records; "" where they are in lab.yaml."""
+        return self.records.file if isinstance(self.records, RecordFileSpec) else ""
+
+    @property
+    def inline_records(self) -> list[RecordData]:
+        """The seed records that are in lab.yaml. Lines of text go to partition 0, where they keep their order."""
+        if isinstance(self.records, RecordFileSpec):
+            return []
+        return [
+            RecordData(record.encode(), partition=0) if isinstance(record, str) else record.data
+            for record in self.records
+        ]
 
 
 Operation = Literal[
@@ -236,7 +318,7 @@ HOMEWORK_RECORDS = ["hello, kafka", *HOMEWORK_ORDERS]
 
 
 def _homework_topics() -> list[TopicSpec]:
-    return [TopicSpec(name=HOMEWORK_TOPIC, partitions=3, replication_factor=None, records=HOMEWORK_RECORDS)]
+    return [TopicSpec(name=HOMEWORK_TOPIC, partitions=3, replication_factor=None, records=[*HOMEWORK_RECORDS])]
 
 
 class LabSpec(_Section):

@@ -57,9 +57,15 @@ def _topics(spec: LabSpec) -> list[Problem]:
     places: dict[str, int] = {}
     for place, topic in enumerate(spec.topics):
         policy = topic.config.get("cleanup.policy", spec.kafka.config.get("log.cleanup.policy"))
-        if topic.records and "compact" in str(policy):
-            what = "a compacted topic accepts only records with a key, and seed records have none; remove one of both"
+        if "compact" in str(policy) and any(record.key is None for record in topic.inline_records):
+            what = "a compacted topic accepts only records with a key, like {key: c1, value: hello}"
             found.append((("topics", place, "records"), what))
+        for number, record in enumerate(topic.inline_records):
+            if record.partition is not None and record.partition >= topic.partitions:
+                what = (
+                    f"partition {record.partition}: the topic has {topic.partitions}, from 0 to {topic.partitions - 1}"
+                )
+                found.append((("topics", place, "records", number), what))
         # Topic.hasCollision: metric names don't distinguish '.' from '_'
         first = places.setdefault(topic.name.replace(".", "_"), place)
         if first < place:

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from labctl.errors import HostError, unwritable
 from labctl.system.own_folder import own_folder
@@ -67,11 +68,20 @@ def write_file(path: Path, content: str, hint: str) -> None:
 
     Of a relative path no link is followed. Raises HostError with `hint`.
     """
+    with writing_file(path, hint) as file:
+        file.write(content.encode())
+
+
+@contextlib.contextmanager
+def writing_file(path: Path, hint: str) -> Iterator[BinaryIO]:
+    """Yield a file where the user said, for the bytes of the block: see `write_file`. Raises HostError with `hint`."""
     with file_errors(path, hint):
         if path.exists() and not path.is_file():  # /dev/stdout is a link to one
-            path.write_text(content, encoding="utf-8")
+            with path.open("wb") as device:
+                yield device
             return
-        write_whole(path, content)
+        with own_folder(path.parent, typed=True) as parent, parent.writing(path.name) as file:
+            yield file
 
 
 def write_whole(path: Path, text: str) -> None:

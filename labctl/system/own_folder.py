@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from labctl.system.ownership import writer_of
 
@@ -30,12 +31,18 @@ class OwnFolder:
         self._descriptor = descriptor
 
     def write(self, name: str, content: str | bytes, mode: int | None = None) -> None:
-        """Write a file in one rename: a reader finds the old or the new one, and a link of this name is replaced.
+        """Write a file in one rename: see `writing`."""
+        with self.writing(name, mode) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
 
-        Without a `mode` the file has the permissions of the user's umask, and nobody else can write to it.
+    @contextlib.contextmanager
+    def writing(self, name: str, mode: int | None = None) -> Iterator[BinaryIO]:
+        """Yield a new file, which gets its name in one rename after the block; an error in the block removes it.
+
+        A reader finds the old or the new file, and a link of this name is replaced. Without a `mode` the file has the
+        permissions of the user's umask, and nobody else can write to it.
         """
         fresh = f"{name}.new"
-        data = content.encode() if isinstance(content, str) else content
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._named(name):
             with contextlib.suppress(FileNotFoundError):
@@ -45,7 +52,7 @@ class OwnFolder:
                 with os.fdopen(os.open(fresh, flags, created, dir_fd=self._descriptor), "wb") as file:
                     if mode is not None:
                         os.fchmod(file.fileno(), mode)
-                    file.write(data)
+                    yield file
                 os.replace(fresh, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
             except BaseException:
                 with contextlib.suppress(OSError):

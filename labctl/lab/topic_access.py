@@ -1,0 +1,55 @@
+"""One topic of a lab that runs: its partitions and offsets, for commands that write or read many records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labctl.errors import LabStopped
+from labctl.kafka.client_settings import librdkafka_settings
+from labctl.kafka.retention import expired_before
+from labctl.lab.existing import connect, open_lab
+from labctl.plan.model import LabPlan
+from labctl.runtime.base import Progress
+from labctl.state.store import LabStore
+
+
+@dataclass(frozen=True, slots=True)
+class TopicAccess:
+    """A topic: {partition: (first offset, offset after the last record)}, and librdkafka's settings to reach it.
+
+    Kafka deletes records with a timestamp before `expired`, in milliseconds since 1970.
+    """
+
+    plan: LabPlan
+    name: str
+    offsets: Mapping[int, tuple[int, int]]
+    settings: Mapping[str, str]
+    expired: int
+
+
+def open_topic(lab: str, topic: str, store: LabStore, progress: Progress) -> TopicAccess:
+    """Return a topic of the lab called `lab`.
+
+    Raises LabStopped where the lab does not run, or has no such topic; KafkaFailed, HostError, and what `open_lab`
+    raises.
+    """
+    existing = open_lab(lab, store, progress)
+    if existing.state() == "stopped":
+        raise LabStopped(f"the lab {lab} is stopped", "labctl up starts it")
+    with connect(existing.plan) as client:
+        partitions = client.topics([topic]).get(topic)
+        if partitions is None:
+            raise LabStopped(f"the lab {lab} has no topic {topic}", _remedy(existing.plan, topic))
+        offsets = client.offset_ranges({topic: range(len(partitions))})[topic]
+        expired = expired_before(client.topic_configs([topic]).get(topic, {}), time.time())
+    return TopicAccess(existing.plan, topic, offsets, librdkafka_settings(existing.plan), expired)
+
+
+def _remedy(plan: LabPlan, topic: str) -> str:
+    broker = plan.brokers[0].name
+    return (
+        f"labctl exec --name {plan.name} {broker} -- kafka-topics.sh --create --topic {topic} "
+        f"--bootstrap-server {plan.internal_bootstrap}, or add it to lab.yaml and run labctl up"
+    )

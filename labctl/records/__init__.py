@@ -1,0 +1,1 @@
+"""Records in files: JSON Lines, CSV, lines of text. Pure: bytes in, records out, and back."""
