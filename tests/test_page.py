@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -71,6 +72,12 @@ class Kafka(FakeKafka):
         return {("orders", 0): 1}
 
 
+def app_of(kafka, folder, key=None, samples=()):
+    """Return the page of a Kafka, with the samples that its sampler has taken."""
+    sampler = SimpleNamespace(samples=lambda: list(samples))
+    return make_app(kafka.plan, kafka, folder, cast("Any", sampler), key)
+
+
 @pytest.fixture
 def kafka():
     kafka = Kafka(a_plan("name: lab\n"))
@@ -81,7 +88,7 @@ def kafka():
 
 @pytest.fixture
 def page(kafka, tmp_path):
-    return TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=True)
+    return TestClient(app_of(kafka, tmp_path), base_url=HOME, raise_server_exceptions=True)
 
 
 def token(page):
@@ -237,11 +244,13 @@ def test_nothing_may_be_loaded_from_elsewhere(page):
 
 def test_a_secure_lab_s_page_requires_the_key(kafka, tmp_path):
     """Nothing of the lab is shown without the key or a browser's cookie, whatever a request looks like."""
-    secured = TestClient(make_app(kafka.plan, kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
+    secured = TestClient(app_of(kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
     for path in (
         "/",
         "/topics/orders",
         "/report",
+        "/charts",
+        "/metrics",
         "/?key=the-key",
         "/open?code=the-key",
         "/code",
@@ -273,7 +282,7 @@ def test_a_secure_lab_s_page_requires_the_key(kafka, tmp_path):
 
 def test_a_code_opens_the_page_of_a_secure_lab_once(kafka, tmp_path):
     """A browser gets a cookie for it, which it sends only below addresses that it knows from this page."""
-    secured = TestClient(make_app(kafka.plan, kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
+    secured = TestClient(app_of(kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
 
     def new_code():
         response = secured.post("/code", headers={"Authorization": "Bearer the-key"})
@@ -304,7 +313,7 @@ def test_a_code_opens_the_page_of_a_secure_lab_once(kafka, tmp_path):
 
 def test_a_code_that_is_too_old_does_not_open_the_page(kafka, tmp_path, monkeypatch):
     """After a minute, and where twenty newer codes were requested."""
-    secured = TestClient(make_app(kafka.plan, kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
+    secured = TestClient(app_of(kafka, tmp_path, "the-key"), base_url=HOME, follow_redirects=False)
     codes = [secured.post("/code", headers={"Authorization": "Bearer the-key"}).text for _ in range(21)]
     assert secured.post("/open", data={"code": codes[0]}).status_code == 403
     assert secured.post("/open", data={"code": codes[1]}).status_code == 303
@@ -345,7 +354,7 @@ def test_new_lines_are_written_as_they_were_typed(page, kafka):
 def test_a_defect_of_the_page_is_500(kafka, tmp_path):
     """The page shows the exception, with its usual headers."""
     kafka.broker_endpoints = lambda: 1 / 0
-    page = TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME, raise_server_exceptions=False)
+    page = TestClient(app_of(kafka, tmp_path), base_url=HOME, raise_server_exceptions=False)
     response = page.get("/")
     assert (response.status_code, "division by zero" in response.text) == (500, True)
     assert "default-src 'none'" in response.headers["content-security-policy"]
@@ -377,7 +386,7 @@ def cluster(tmp_path):
     """Return a Kafka of three brokers with isolated controllers, and its page."""
     kafka: Any = Kafka(a_plan("name: lab\nkafka: {brokers: 3, controllers: 3, quorum: dynamic}\n"))
     kafka.create_topics({"orders": (3, 3, {})})
-    return kafka, TestClient(make_app(kafka.plan, kafka, tmp_path), base_url=HOME)
+    return kafka, TestClient(app_of(kafka, tmp_path), base_url=HOME)
 
 
 def rows(page):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from labctl.results import CheckResult, RunResult, StepResult
-from labctl.runtime.base import Progress
+from labctl.runtime.base import NullProgress, Progress
 
 
 class Reporter(Progress, Protocol):
@@ -24,14 +24,8 @@ class Reporter(Progress, Protocol):
         """The run ended, with or without success, and its report is written."""
 
 
-class NullReporter:
+class NullReporter(NullProgress):
     """Reports nothing: for commands that have no steps, and for programs."""
-
-    def note(self, text: str) -> None:
-        """Do nothing."""
-
-    def download(self, done: int, total: int) -> None:
-        """Do nothing."""
 
     def step_begins(self, step: str) -> None:
         """Do nothing."""

@@ -56,6 +56,16 @@ class Progress(Protocol):
         """Something worth a line happened."""
 
 
+class NullProgress:
+    """Reports nothing."""
+
+    def download(self, done: int, total: int) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
+
 class Runtime(Protocol):
     """A way of running the nodes of a lab. Every method ends in bounded time and raises LabError only.
 

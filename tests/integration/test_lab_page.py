@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -77,7 +79,13 @@ def consumed(labctl, *more):
 def test_each_view(paged, chromium, tmp_path, scheme):
     """axe-core finds no serious violation, the browser logs no error, and the page fits the width of the screen."""
     shots = Path(os.environ.get("LABCTL_SCREENSHOTS", tmp_path))
-    views = {"/": "Create a topic", "/topics/orders": "orderid", "/groups": "readers", "/report": "ready, not verified"}
+    views = {
+        "/": "Create a topic",
+        "/topics/orders": "orderid",
+        "/groups": "readers",
+        "/charts": "Records in",
+        "/report": "ready, not verified",
+    }
     for size in (DESK, PHONE):
         for path, text in views.items():
             own = f"{paged.page}{path}"
@@ -284,6 +292,20 @@ def test_large_records_are_shortened_and_not_kept(paged):
     assert paged.json("status")["ui"]["memory"] - before < 100 << 20
 
 
+def test_the_charts_and_metrics_of_traffic(paged):
+    """What was written appears in the metrics exactly, and in the charts as a line; the memory is the node's."""
+    paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "measured", "--partitions", "3")
+    paged.run("traffic", "measured", "--rate", "100", "--for", "3s", check=True)
+    wait_for(lambda: 'labctl_topic_offsets_total{topic="measured"} 300.0' in read_url(f"{paged.page}/metrics"))
+    metrics = read_url(f"{paged.page}/metrics")
+    assert re.search(r'labctl_group_committed_total{group="readers",topic="orders"} [1-9]', metrics)
+    assert re.search(r'labctl_broker_request_seconds{broker="broker"} 0\.\d', metrics)
+    memory = float(re.search(r'labctl_node_memory_bytes{node="broker"} (\S+)', metrics)[1])
+    assert memory == pytest.approx(psutil.Process(node_pid(paged, "broker")).memory_info().rss, rel=0.5)
+    wait_for(lambda: "<td><svg" in read_url(f"{paged.page}/charts"))
+    assert "measured</td>" in read_url(f"{paged.page}/charts")
+
+
 # -- raw HTTP ----------------------------------------------------------------
 
 
@@ -379,6 +401,14 @@ def test_no_file_beside_lab_yaml_is_loaded(labctl):
     assert "Topics" in read_url(labctl.json("status")["endpoints"]["ui"])
 
 
+@pytest.mark.parametrize("module", ["jvm.local", "docker.compose", "swarm.stack"])
+def test_the_page_loads_no_pydantic(module):
+    """It needs 10 MB and 0.1 s: the page opens a runtime for the memory of nodes, and no lab.yaml."""
+    code = f"import sys, labctl.webui.page.server, labctl.runtime.{module}; sys.exit('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    assert done.returncode == 0
+
+
 @pytest.mark.gate
 def test_a_taken_port_is_reported_before_anything_starts(labctl):
     """`up` exits with 3, names the program that uses the port, and leaves no lab."""
@@ -396,7 +426,7 @@ def test_a_taken_port_is_reported_before_anything_starts(labctl):
 
 @pytest.mark.docker
 def test_the_page_of_a_lab_in_docker(engine_labctl):
-    """The page runs beside containers, its check passes, and its commands use docker exec."""
+    """The page runs beside containers, its check passes, its commands use docker exec, and it knows their memory."""
     engine_labctl.spec(f"name: paged\nruntime: compose\nkafka: {{image: {OWN_IMAGE}}}\n{LAB}")
     engine_labctl.run("up", "--checks", "none", check=True)
     report = engine_labctl.json("check", "ui")
@@ -406,6 +436,7 @@ def test_the_page_of_a_lab_in_docker(engine_labctl):
     assert "docker exec" in produce
     engine_labctl.shell(produce)
     assert "hello" in engine_labctl.shell(f"{consume} --max-messages 4").splitlines()
+    wait_for(lambda: 'labctl_node_memory_bytes{node="broker"}' in read_url(f"{report['endpoints']['ui']}/metrics"))
 
 
 # -- with a login ------------------------------------------------------------

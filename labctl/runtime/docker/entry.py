@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.plan.model import EngineFacts, Identity, LabPlan, NodePlan, Places
 from labctl.runtime.base import Progress, Runtime
-from labctl.spec.model import LabSpec
+
+if TYPE_CHECKING:  # the lab page opens a runtime, and needs no pydantic
+    from labctl.spec.model import LabSpec
 
 
 def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:

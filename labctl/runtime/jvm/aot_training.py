@@ -17,7 +17,6 @@ from labctl.runtime.jvm import node as nodes
 from labctl.runtime.jvm.jvm_options import USES, LocalKafka
 from labctl.runtime.jvm.node_files import render_nodes
 from labctl.runtime.jvm.storage import copy_records, format_storage, make_storage
-from labctl.spec.model import LabSpec
 from labctl.state.identity import internal_address, new_cluster_id
 from labctl.system.files import write_files
 from labctl.system.host import gather
@@ -88,6 +87,8 @@ def _training_plan(kafka: LocalKafka, folder: Path) -> Iterator[tuple[LabPlan, P
             external_port=free_ports("127.0.0.1", 1),
             **internal_address(1, facts, reserved={INTERNAL_PORT}),  # left to a lab
         )
+        from labctl.spec.model import LabSpec  # the lab page loads this module too, and needs no pydantic
+
         spec = LabSpec.model_validate({"name": "training", "kafka": {"version": kafka.version}})
         plan = make_plan(spec, Decision("local", "training run"), facts, identity)
         write_files(render_nodes(plan), folder / "files", "name another cache in XDG_CACHE_HOME")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.errors import SpecError
 from labctl.plan.model import EngineFacts, Identity, LabPlan, NodePlan, Places
 from labctl.runtime.base import Progress, Runtime
-from labctl.spec.model import LabSpec, ListenerSpec
+
+if TYPE_CHECKING:  # the lab page opens a runtime, and needs no pydantic
+    from labctl.spec.model import LabSpec
 
 
 def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
@@ -33,6 +36,7 @@ def settings_file(_plan: LabPlan, _node: NodePlan) -> str:
 
 def validate(spec: LabSpec) -> None:
     """Raise SpecError where Swarm can't do what `spec` says. The image decides which Kafka versions there are."""
+    from labctl.spec.model import ListenerSpec
     from labctl.system.ports import EVERY_ADDRESS
 
     bind, proxied = spec.listeners.external.bind, spec.listeners.external.faults

@@ -1,8 +1,9 @@
-"""The page's routes. Each request reads from Kafka; nothing is kept."""
+"""The page's routes. Each request reads from Kafka; what the charts show is kept in memory."""
 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +28,10 @@ from labctl.report.html import to_html
 from labctl.system.parallel import run_pair
 from labctl.webui.page.access import page_cookie
 from labctl.webui.page.auth import RequireKey, new_base
+from labctl.webui.page.charts import charts
 from labctl.webui.page.live_kafka import LiveKafka
 from labctl.webui.page.request_parameters import MOST_RECORDS, read_form, read_number, read_query, read_written
+from labctl.webui.page.samples import Sampler
 from labctl.webui.page.view_models import (
     leader_name,
     readable,
@@ -63,6 +66,7 @@ class Page:
     plan: LabPlan
     kafka: LiveKafka
     folder: Path
+    sampler: Sampler
     base: str = ""  # the start of its addresses
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -126,8 +130,21 @@ class Page:
     def groups(self, _request: Request) -> Response:
         """Return the page with consumer groups and their lag. Raises KafkaFailed."""
         kafka = self.kafka.look()
-        groups, silent = shown_groups(kafka.client, kafka.brokers)
-        return self.shown("groups", groups=groups, silent=silent)
+        found = shown_groups(kafka.client, kafka.brokers)
+        return self.shown("groups", groups=found.groups, silent=found.silent)
+
+    def charts(self, _request: Request) -> Response:
+        """Return the page with the charts of the last 15 minutes."""
+        samples = self.sampler.samples()
+        left_out = samples[-1].left_out if samples else ()
+        return self.shown("charts", charts=charts(samples, time.time()), count=len(samples), left_out=left_out)
+
+    def metrics(self, _request: Request) -> Response:
+        """Return the newest sample for Prometheus, whose library is loaded when something asks for it."""
+        from labctl.webui.page.metrics import metrics_text
+
+        text, kind = metrics_text(self.plan, self.sampler.samples())
+        return Response(text, 200, HEADERS, kind)
 
     def report(self, _request: Request) -> Response:
         """Return the last report. Raises HTTPException where there is none."""
@@ -196,7 +213,7 @@ def _asset(request: Request) -> Response:
     return Response(text, 200, HEADERS, ASSETS[name])
 
 
-def make_app(plan: LabPlan, kafka: LiveKafka, folder: Path, key: str | None = None) -> Starlette:
+def make_app(plan: LabPlan, kafka: LiveKafka, folder: Path, sampler: Sampler, key: str | None = None) -> Starlette:
     """Return the ASGI application; with a `key` it accepts only requests that have it.
 
     Host names other than localhost are rejected, also a name that another site has for 127.0.0.1 (DNS rebinding).
@@ -208,7 +225,7 @@ def make_app(plan: LabPlan, kafka: LiveKafka, folder: Path, key: str | None = No
         if key is not None
         else []
     )
-    page = Page(plan, kafka, folder, base)
+    page = Page(plan, kafka, folder, sampler, base)
 
     def refused(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
@@ -236,6 +253,8 @@ def make_app(plan: LabPlan, kafka: LiveKafka, folder: Path, key: str | None = No
             Route("/topics/{name}", page.topic),
             Route("/topics/{name}/records", page.produce, methods=["POST"]),
             Route("/groups", page.groups),
+            Route("/charts", page.charts),
+            Route("/metrics", page.metrics),
             Route("/report", page.report),
             Route("/health", lambda _request: PlainTextResponse("ok\n")),
             Route("/assets/{name}", _asset),

@@ -13,6 +13,8 @@ from labctl.errors import HostError
 from labctl.kafka.client import load_library
 from labctl.kafka.credentials import library_settings
 from labctl.plan.model import LabPlan
+from labctl.runtime.access import open_runtime
+from labctl.runtime.base import NullProgress
 from labctl.state.store import LabStore
 from labctl.system.limits import raise_limit
 from labctl.system.peers import knows_users
@@ -20,6 +22,7 @@ from labctl.webui.page.access import page_key
 from labctl.webui.page.app import make_app
 from labctl.webui.page.connections import OwnConnection
 from labctl.webui.page.live_kafka import LiveKafka
+from labctl.webui.page.samples import Sampler
 
 LAB_CHECK_SECONDS = 2.0
 LARGEST_LOG = 4 * 2**20  # bytes of page.log, the largest file that the page writes: further lines are lost
@@ -34,11 +37,15 @@ def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
     knows_users()
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_LOG, LARGEST_LOG))
     load_library()
-    kafka = LiveKafka(plan, library_settings(plan))
+    settings = library_settings(plan)
+    kafka = LiveKafka(plan, settings)
     key = page_key(plan)
     if plan.security and key is None:
         raise HostError("the key of the lab page is missing", "labctl up starts the page again", "secret-missing")
-    app = make_app(plan, kafka, folder, key)
+    files = Path(plan.state) / "files"
+    sampler = Sampler(plan, kafka, settings, lambda: open_runtime(plan, files, NullProgress()))
+    sampler.start()
+    app = make_app(plan, kafka, folder, sampler, key)
     server = uvicorn.Server(
         uvicorn.Config(app, http=OwnConnection, log_level="warning", access_log=False, timeout_keep_alive=5)
     )

@@ -53,7 +53,7 @@ class ShownTopic:
     @property
     def internal(self) -> bool:
         """Whether it is one of Kafka's own topics."""
-        return _is_internal(self.name)
+        return is_internal(self.name)
 
     @property
     def healthy(self) -> bool:
@@ -132,6 +132,15 @@ class ShownGroup:
     def lag(self) -> int:
         """The records that it has not committed yet, as far as that is known."""
         return sum(row[-1] or 0 for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupList:
+    """Groups, the ids of brokers that may coordinate others, and how many more groups there are."""
+
+    groups: list[ShownGroup]
+    silent: list[int]
+    more: int
 
 
 def shown_commands(plan: LabPlan, topic: str) -> list[SampleCommands]:
@@ -217,7 +226,7 @@ def shown_topics(client: KafkaClient, responding: Collection[int], number: int =
 
 def _topics(client: KafkaClient, responding: Collection[int], number: int) -> TopicList:
     described = client.topics()
-    names = sorted(described, key=lambda name: (_is_internal(name), name))
+    names = sorted(described, key=lambda name: (is_internal(name), name))
     pages = max(1, -(-len(names) // TOPICS_PER_PAGE))
     number = min(number, pages)
     first = (number - 1) * TOPICS_PER_PAGE
@@ -227,12 +236,13 @@ def _topics(client: KafkaClient, responding: Collection[int], number: int) -> To
     topics = [
         ShownTopic(name, described[name], sum(end - begin for begin, end in ranges[name].values())) for name in chosen
     ]
-    own = [name for name in names if not _is_internal(name)]
+    own = [name for name in names if not is_internal(name)]
     partitions = sum(len(described[name]) for name in own)
     return TopicList(tuple(topics), number, pages, first + 1, len(names), len(own), partitions)
 
 
-def _is_internal(name: str) -> bool:
+def is_internal(name: str) -> bool:
+    """Return whether a topic is one of Kafka's own."""
     return name.startswith("__")
 
 
@@ -277,13 +287,14 @@ def _indented(text: str) -> str:
     return indented if same and len(indented) <= MOST_SHOWN else ""
 
 
-def shown_groups(client: KafkaClient, responding: Collection[int]) -> tuple[list[ShownGroup], list[int]]:
-    """Return the groups whose coordinator responds, and the ids of brokers that may coordinate others.
+def shown_groups(client: KafkaClient, responding: Collection[int], most: int | None = None) -> GroupList:
+    """Return the groups whose coordinator responds, `most` of them: all where that is None.
 
     Each group has its committed offsets, and its lag where the leader responds. Raises KafkaFailed.
     """
     registered = set(client.broker_endpoints())
-    groups = client.groups(registered.intersection(responding))
+    found = client.groups(registered.intersection(responding))
+    groups = dict(sorted(found.items())[:most])
     # a share group has no committed offsets
     committed = {
         name: {} if group.kind == "share" else client.committed_offsets(name) for name, group in groups.items()
@@ -302,9 +313,9 @@ def shown_groups(client: KafkaClient, responding: Collection[int]) -> tuple[list
             group.state.lower(),
             tuple(row(*position, offset) for position, offset in sorted(committed[name].items())),
         )
-        for name, group in sorted(groups.items())
+        for name, group in groups.items()
     ]
-    return shown, sorted(registered.difference(responding))
+    return GroupList(shown, sorted(registered.difference(responding)), len(found) - len(groups))
 
 
 def _shortened(text: str, characters: int) -> str:

@@ -1,0 +1,145 @@
+"""What the page remembers of its lab: a sample every few seconds, of the last 15 minutes, in memory alone."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+from labctl.errors import LabError
+from labctl.kafka.address import split_address
+from labctl.kafka.client import KafkaClient
+from labctl.kafka.link import Login, why_silent
+from labctl.plan.model import LabPlan
+from labctl.runtime.base import Runtime
+from labctl.system.parallel import run_all
+from labctl.webui.page.live_kafka import LOOK_SECONDS, LiveKafka
+from labctl.webui.page.view_models import is_internal, readable, shown_groups
+
+WINDOW_SECONDS = 900
+PAUSE_SECONDS = 5.0
+MEMORY_EVERY = 3  # samples: in Docker it takes a command for each container
+MOST_PARTITIONS = 1000  # of users' topics: the offsets of 10,000 take seconds
+MOST_GROUPS = 20  # a request each
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was observed at one moment, in seconds since 1970. What was not observed is not in it."""
+
+    at: float
+    written: Mapping[str, int] = field(default_factory=dict)  # {topic: the sum of its end offsets}
+    committed: Mapping[tuple[str, str], int] = field(default_factory=dict)  # {(group, topic): the sum of its offsets}
+    lag: Mapping[tuple[str, str], int] = field(default_factory=dict)  # {(group, topic): records not yet committed}
+    seconds: Mapping[str, float | None] = field(default_factory=dict)  # {broker: for a request; None: no response}
+    memory: Mapping[str, int] = field(default_factory=dict)  # {node: bytes}
+    left_out: Sequence[str] = ()  # what there is too much of, in words
+
+
+class Sampler:
+    """Takes samples in a thread of its own. `settings` are for the login.
+
+    `open_runtime` returns what knows the memory of nodes. It is called when the lab is up: it loads modules.
+    """
+
+    def __init__(
+        self, plan: LabPlan, kafka: LiveKafka, settings: Mapping[str, Any], open_runtime: Callable[[], Runtime]
+    ) -> None:
+        self._plan, self._kafka, self._open_runtime = plan, kafka, open_runtime
+        self._login = Login(settings)
+        self._kept: deque[Sample] = deque(maxlen=round(WINDOW_SECONDS / PAUSE_SECONDS) + 1)
+        self._taken = 0
+        self._memory: Mapping[str, int] = {}
+
+    def start(self) -> None:
+        """Take a sample every PAUSE_SECONDS until the process ends. The first is not now: nodes may still start."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def samples(self) -> list[Sample]:
+        """Return the samples of the last 15 minutes, the oldest first."""
+        return list(self._kept)
+
+    def take(self) -> Sample:
+        """Take a sample, keep it, and return it."""
+        if self._taken % MEMORY_EVERY == 0:
+            self._memory = _memory(self._runtime)
+        self._taken += 1
+        sample = _sample(self._plan, self._kafka, _probe(self._plan, self._login), self._memory)
+        self._kept.append(sample)
+        return sample
+
+    @cached_property
+    def _runtime(self) -> Runtime:
+        return self._open_runtime()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(PAUSE_SECONDS)
+            try:
+                self.take()
+            except Exception:  # noqa: BLE001 - the page shows everything else
+                traceback.print_exc(file=sys.stderr)
+
+
+def _sample(plan: LabPlan, kafka: LiveKafka, seconds: Mapping[str, float | None], memory: Mapping[str, int]) -> Sample:
+    now = time.time()
+    try:
+        found = kafka.look()
+        written, topics_left = _written(found.client, found.brokers)
+        groups = shown_groups(found.client, found.brokers, MOST_GROUPS)
+    except LabError:
+        return Sample(now, seconds=seconds, memory=memory)
+    committed: dict[tuple[str, str], int] = {}
+    lag: dict[tuple[str, str], int] = {}
+    for group in groups.groups:
+        for topic, _number, offset, _end, behind in group.rows:
+            key = group.name, topic
+            committed[key] = committed.get(key, 0) + offset
+            lag[key] = lag.get(key, 0) + (behind or 0)
+    left_out = [f"{topics_left} topics"] if topics_left else []
+    left_out += [f"{groups.more} groups"] if groups.more else []
+    return Sample(now, written, committed, lag, seconds, memory, left_out)
+
+
+def _written(client: KafkaClient, responding: frozenset[int]) -> tuple[dict[str, int], int]:
+    """The sums of end offsets by topic, of as many topics as have MOST_PARTITIONS; and how many others there are."""
+    described = {name: partitions for name, partitions in client.topics().items() if not is_internal(name)}
+    chosen: dict[str, list[int]] = {}
+    room = MOST_PARTITIONS
+    for name, partitions in sorted(described.items()):
+        room -= len(partitions)
+        if room >= 0:
+            chosen[name] = readable(partitions, responding)
+    # a partition without a leader would make its topic's sum smaller
+    whole = {name: numbers for name, numbers in chosen.items() if len(numbers) == len(described[name])}
+    ranges = client.offset_ranges(whole)
+    return {name: sum(end for _first, end in found.values()) for name, found in ranges.items()}, len(described) - len(
+        chosen
+    )
+
+
+def _probe(plan: LabPlan, login: Login) -> dict[str, float | None]:
+    """The seconds in which each broker accepts a connection and responds to a request."""
+
+    def timed(address: str) -> float | None:
+        began = time.perf_counter()
+        reason = why_silent(*split_address(address), login, LOOK_SECONDS)
+        return None if reason else time.perf_counter() - began
+
+    names = {node.id: node.name for node in plan.brokers}
+    probes: list[Callable[[], float | None]] = [partial(timed, address) for address in plan.host_addresses.values()]
+    found = run_all(probes, workers=len(probes))
+    return {names[broker]: taken for broker, taken in zip(plan.host_addresses, found, strict=True)}
+
+
+def _memory(runtime: Runtime) -> dict[str, int]:
+    try:
+        return {state.name: state.memory for state in runtime.nodes(memory=True) if state.memory is not None}
+    except LabError:  # the engine does not respond
+        return {}
