@@ -74,7 +74,7 @@ class Kafka(FakeKafka):
 
 def app_of(kafka, folder, key=None, samples=()):
     """Return the page of a Kafka, with the samples that its sampler has taken."""
-    sampler = SimpleNamespace(samples=lambda: list(samples))
+    sampler = SimpleNamespace(samples=lambda: list(samples), newest=lambda: samples[-1])
     return make_app(kafka.plan, kafka, folder, cast("Any", sampler), key)
 
 

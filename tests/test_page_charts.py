@@ -79,6 +79,22 @@ def test_a_gap_is_not_bridged():
     assert max(y for _x, y in points(line)) <= HEIGHT
 
 
+def test_a_group_that_appears_is_no_peak():
+    """Its offsets were committed before: as after the end of its coordinator."""
+    samples = history()
+    samples[-1] = replace(samples[-1], committed={**samples[-1].committed, ("late", "orders"): 1_000_000})
+    (line,) = by_id(samples)["out"].lines
+    assert (line.newest, line.highest) == ("50/s", "50/s")
+
+
+def test_what_is_not_in_the_newest_sample_is_unknown():
+    """A broker that stopped has no request time now."""
+    samples = history()
+    samples[-1] = replace(samples[-1], seconds={"broker": None})
+    (line,) = by_id(samples)["probe"].lines
+    assert (line.newest, line.highest) == ("unknown", "1.5 ms")
+
+
 @pytest.mark.parametrize(
     ("count", "clock"),
     [
@@ -181,6 +197,8 @@ def test_a_topic_without_a_leader_has_a_gap(kafka):
     """The sum of the others would look as if records had vanished."""
     kafka.leaderless = {1}
     assert Sampler(kafka.plan, cast("Any", kafka), {}, cast("Any", Nodes)).take().written == {}
+    kafka.leaderless = {0}
+    assert Sampler(kafka.plan, cast("Any", kafka), {}, cast("Any", Nodes)).take().lag == {}
 
 
 # -- the page and the metrics ----------------------------------------------------
@@ -219,7 +237,7 @@ def test_prometheus_reads_the_metrics(kafka, tmp_path):
 
 def test_the_metrics_before_the_first_sample():
     """The lab's own line, and no figure that was not measured."""
-    text, _kind = metrics_text(a_plan("name: lab\n"), [])
+    text, _kind = metrics_text(a_plan("name: lab\n"), None)
     assert [line for line in text.splitlines() if not line.startswith("#")] == [
         'labctl_lab_info{kafka_version="4.4.0",name="lab",runtime="local"} 1.0'
     ]

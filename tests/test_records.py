@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import SpecError
-from labctl.records.file import MOST_REPORTED, count_records, open_record_file, read_records
+from labctl.records.file import MOST_REPORTED, FileRules, count_records, open_record_file, read_records
 from labctl.records.formats import RECORD_FORMATS, format_of
 from labctl.records.json_lines import format_record, parse_record
 from labctl.records.position import parse_position
@@ -31,7 +31,9 @@ JSON_VALUES = st.recursive(
 ).map(compact)
 
 
-@given(CONTENT | JSON_VALUES, CONTENT | JSON_VALUES, HEADERS, st.none() | NUMBERS, st.none() | NUMBERS)
+@given(
+    CONTENT | JSON_VALUES, CONTENT | JSON_VALUES, HEADERS, st.none() | st.integers(1, 2**63 - 1), st.none() | NUMBERS
+)
 def test_a_record_is_the_same_after_it_was_written_and_read(value, key, headers, timestamp, partition):
     """Any bytes, null and JSON, any headers: the line gives the same record, and is one line of JSON."""
     record = RecordData(value, key, headers, timestamp, partition)
@@ -91,6 +93,7 @@ def test_headers_may_be_typed_as_an_object():
         (b'{"value": [1e999]}', "value: can't be written as JSON"),
         (b'{"value": "\\ud800"}', "value: has half of a surrogate pair"),
         (b'{"value": 1, "timestamp": "now"}', "timestamp: should be a whole number"),
+        (b'{"value": 1, "timestamp": 0}', "timestamp: should be a whole number from 1"),
         (b'{"value": 1, "timestamp": true}', "timestamp: should be a whole number"),
         (b'{"value": 1, "partition": -1}', "partition: should be a whole number"),
         (b'{"value": 1, "headers": 1}', "headers: should be an object, or a list"),
@@ -121,7 +124,7 @@ def test_the_columns_of_csv_are_the_value():
         (4, RecordData(b'{"orderid":"1002","note":"two, with\\nlines"}')),
     ]
     assert rows("timestamp,value,partition\n1700,a b,2\n") == [(2, RecordData(b"a b", None, (), 1700, 2))]
-    assert rows("\ufeffvalue\n\nx\n") == [(3, RecordData(b"x"))]
+    assert rows("value\n\nx\n") == [(3, RecordData(b"x"))]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +135,8 @@ def test_the_columns_of_csv_are_the_value():
         ("key,partition\nk,1\n", 1, "there is no column for the value"),
         ("value,amount\n1,2\n", 1, "beside the column value there is amount"),
         ("value,partition\n1,one\n", 2, "partition: should be a whole number"),
+        ("key;orderid\nk;1\n", 1, "the columns are separated by ';'"),
+        ("value,partition\n1,99999999999999999999\n", 2, "partition: should be a whole number"),
         ('value\n"open', 2, "unexpected end of data"),
     ],
 )
@@ -173,7 +178,7 @@ def test_all_that_is_wrong_in_a_file_is_reported_together(tmp_path):
     path = tmp_path / "orders.jsonl"
     path.write_text('{"value": 1}\n\nx\n{"value": 1, "partition": 3}\n')
     with open_record_file(path) as file, pytest.raises(SpecError) as error:
-        count_records(file, "orders.jsonl", "jsonl", partitions=3)
+        count_records(file, "orders.jsonl", "jsonl", FileRules(3, keys=False))
     assert error.value.problems == [
         "orders.jsonl:3: is no JSON: Expecting value at column 1",
         "orders.jsonl:4: partition 3: the topic has 3, from 0 to 2",
@@ -193,6 +198,16 @@ def test_a_file_is_counted_then_read(tmp_path):
         assert count_records(file, "orders.jsonl", "jsonl") == 2
         file.seek(0)
         assert list(read_records(file, "orders.jsonl", "jsonl")) == [(1, RecordData(b"a")), (3, RecordData(b"b"))]
+
+
+@pytest.mark.parametrize(("form", "text"), [("jsonl", '{"value": "a"}\n'), ("csv", "value\na\n"), ("text", "a\n")])
+def test_a_file_of_windows(tmp_path, form, text):
+    """Its mark of UTF-8 is no part of the first record, and no error; a mark alone is an empty file."""
+    path = tmp_path / "records"
+    for content, expected in ((text, [b"a"]), (text.replace("\n", "\r\n"), [b"a"]), ("", [])):
+        path.write_bytes(b"\xef\xbb\xbf" + content.encode())
+        with open_record_file(path) as file:
+            assert [record.value for _line, record in read_records(file, "records", form)] == expected
 
 
 def test_what_is_no_file_is_refused(tmp_path):
@@ -216,7 +231,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=timezone(timedelta(hours=2)))
     [
         ("100", (100, None)),
         ("10m", (None, (NOW - timedelta(minutes=10)).timestamp() * 1000)),
-        ("2026-11-28T10:00", (None, datetime(2026, 11, 28, 8, tzinfo=UTC).timestamp() * 1000)),
+        ("2026-07-28T10:00", (None, datetime(2026, 7, 28, 10).timestamp() * 1000)),  # noqa: DTZ001
         ("2026-11-28T10:00Z", (None, datetime(2026, 11, 28, 10, tzinfo=UTC).timestamp() * 1000)),
     ],
 )

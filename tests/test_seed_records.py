@@ -83,6 +83,35 @@ def test_a_wrong_file_stops_reset_before_anything_is_deleted(fake_lab, written, 
     assert fake_lab.kafka.records["t"] == [(None, b"a"), (None, b"later")]
 
 
+def test_a_compacted_topic_needs_keys_in_the_file_too(fake_lab, folder):
+    """Kafka would refuse the records when the lab exists."""
+    (folder / "orders.jsonl").write_text('{"key": "k", "value": 1}\n{"value": 2}\n')
+    with pytest.raises(SpecError, match="key: a compacted topic accepts only records with a key"):
+        fake_lab.up(FROM_FILE.replace("{name: t,", "{name: t, config: {cleanup.policy: compact},"))
+
+
+def test_a_file_that_became_a_link_is_not_read(fake_lab, written, folder):
+    """lab.yaml was read when it was a file; a link may lead to any file of the user."""
+    file = folder / "orders.jsonl"
+    file.write_text('{"value": "a"}\n')
+    fake_lab.up(FROM_FILE)
+    (folder / "secret").write_text("secret\n")
+    file.unlink()
+    file.symlink_to(folder / "secret")
+    with pytest.raises(SpecError, match="it is a link"):
+        lifecycle.reset("lab", fake_lab.store, NullReporter())
+
+
+@pytest.mark.parametrize("file", [".aws/credentials", "a/.ssh/id_rsa", "loop"])
+def test_files_of_programs_and_loops_are_refused(folder, file):
+    """A lab.yaml in the home folder must not read what programs keep there."""
+    (folder / "loop").symlink_to(folder / "loop")
+    path = folder / "lab.yaml"
+    path.write_text(f"topics: [{{name: t, records: {{file: {file}}}}}]\n")
+    with pytest.raises(SpecError, match=r"begins with a dot|can't be read|Symlink loop"):
+        load_spec(path)
+
+
 @pytest.mark.parametrize("file", ["../secret", "link", "/etc/passwd"])
 def test_a_file_elsewhere_needs_trust(folder, file):
     """Somebody else's lab.yaml must not read any file into a topic, by a link neither."""

@@ -40,6 +40,7 @@ def test_latencies_are_quantiles():
     assert Traffic().latency(0.5) is None
     assert traffic_text("t", traffic) == (
         "100 records to t in 2.0 s, 50.0 a second; acknowledged after 1.0 ms (median), 5.0 ms (99%), 200.0 ms (longest)"
+        "; not written: 1"
     )
     assert traffic_document("t", traffic)["latency"] == {"median": 0.001, "p99": 0.005, "max": 0.2}
     assert traffic_text("t", Traffic()) == "0 records to t in 0.0 s, 0.0 a second"

@@ -29,18 +29,22 @@ def json_records(context: CheckContext) -> CheckPass:
         raise CheckFailed(f"sent {sent}, read {read}")
     for _key, value in sent:
         json.loads(value)
-    seeds = sum(_seed_records(client, topic) for topic in context.expected.topics or () if topic.records)
+    seeds = sum(
+        _seed_records(client, topic) for topic in context.expected.topics or () if topic.records and not topic.compacted
+    )
     return CheckPass(f"{len(sent)} new records byte for byte" + (f", {seeds} seed records in place" if seeds else ""))
 
 
 def _seed_records(client: KafkaClient, topic: TopicPlan) -> int:
     """Return how many seed records the topic has. Raises CheckFailed where a record is missing."""
     found = [(record.key, record.value) for record in client.read(topic.name)]
-    missing = [record for record in topic.records if (record.key, record.value) not in found]
+    # what has a time of its own may be older than the topic keeps records
+    wanted = [record for record in topic.records if record.timestamp is None]
+    missing = [record for record in wanted if (record.key, record.value) not in found]
     if missing:
         raise CheckFailed(
-            f"{len(missing)} of the {len(topic.records)} seed records of topic {topic.name} are missing: "
+            f"{len(missing)} of the {len(wanted)} seed records of topic {topic.name} are missing: "
             f"{format_record(missing[0])} (labctl reset writes them again)",
             *(repr(value) for _key, value in found[:20]),
         )
-    return len(topic.records)
+    return len(wanted)

@@ -56,7 +56,7 @@ def load(
 
     chosen = form or format_of(records.name)
     access = open_topic(lab_name(file, name), topic, lab_store(), console)
-    target = LoadTarget(topic, len(access.offsets), access.settings, access.expired)
+    target = LoadTarget(topic, access.rules, access.settings, access.expired)
     if records == STANDARD_INPUT:
         done = load_stream(target, sys.stdin.buffer, "stdin", chosen, lambda count: console.records(count, None))
     else:
@@ -71,7 +71,9 @@ def load(
 @click.command(cls=Command)
 @click.argument("topic")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
-@click.option("--from", "start", metavar="PLACE", help="From an offset (100), a time (2026-11-28T10:00), or 10m ago.")
+@click.option(
+    "--from", "start", metavar="PLACE", help="From an offset (100), a time (2026-11-28T10:00), or so long ago (10m)."
+)
 @click.option("--to", "end", metavar="PLACE", help="Up to an offset, a time, or a time ago; it is not included.")
 @click.option("--follow", is_flag=True, help="Go on with new records until Ctrl-C.")
 @lab_options
@@ -96,6 +98,8 @@ def dump(
 
     if follow and end:
         raise SpecError(["--follow and --to exclude each other: use only one of them"])
+    if follow and output:
+        raise SpecError(["--follow has no end, and a file is complete at the end"], "--follow > FILE writes as it goes")
     places = _position(start), _position(end)
     access = open_topic(lab_name(file, name), topic, lab_store(), console)
     if output is None:

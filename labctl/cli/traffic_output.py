@@ -18,7 +18,8 @@ def traffic_text(topic: str, traffic: Traffic) -> str:
     shown = ", ".join(f"{seconds * 1000:.1f} ms ({name})" for name, seconds in times.items() if seconds is not None)
     after = f"; acknowledged after {shown}" if shown else ""
     records = counted(traffic.acknowledged, "record")
-    return f"{records} to {topic} in {traffic.seconds:.1f} s, {traffic.rate:.1f} a second{after}"
+    failed = f"; not written: {traffic.failed:,}" if traffic.failed else ""
+    return f"{records} to {topic} in {traffic.seconds:.1f} s, {traffic.rate:.1f} a second{after}{failed}"
 
 
 def traffic_document(topic: str, traffic: Traffic) -> dict[str, Any]:

@@ -22,6 +22,6 @@ def expired_before(config: Mapping[str, str], now: float) -> int:
 def expired_note(topic: str, count: int) -> str:
     """Return what happens to `count` records that are older than the topic keeps them, and what to do."""
     return (
-        f"older than the retention.ms of {topic}: {counted(count, 'record')}, which Kafka deletes within minutes; "
-        "set retention.ms=-1 for the topic, and load them again"
+        f"older than the retention.ms of {topic}: {counted(count, 'record')}, which Kafka may delete within minutes; "
+        "set retention.ms=-1 for the topic now"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Mapping
 
 from labctl.errors import Interrupted
@@ -12,6 +13,7 @@ from labctl.records.position import Position
 from labctl.records.record import RecordData
 
 Report = Callable[[int, int | None], None]
+Bounds = Mapping[int, tuple[int, int]]  # {partition: (first offset, offset after the last record)}
 
 
 def dump(
@@ -21,12 +23,13 @@ def dump(
 
     `start` is included, `end` is not. `report` receives how many of about how many are written. Raises KafkaFailed.
     """
+    bounds = topic.offsets()
     with open_reader(topic.settings, topic.name) as reader:
-        starts = _offsets(reader, topic, start, 0)
-        ends = _offsets(reader, topic, end, 1)
-        total = sum(max(0, ends[number] - starts[number]) for number in topic.offsets)
+        starts = _offsets(reader, bounds, start, 0)
+        ends = _offsets(reader, bounds, end, 1)
+        total = sum(max(0, ends[number] - starts[number]) for number in bounds)
         done = 0
-        for number in sorted(topic.offsets):
+        for number in sorted(bounds):
             for records in reader.read(number, starts[number], ends[number]):
                 out(_lines(records))
                 done += len(records)
@@ -40,15 +43,17 @@ def follow(topic: TopicAccess, start: Position | None, out: Callable[[bytes], ob
 
     Raises KafkaFailed.
     """
+    bounds = topic.offsets()
     done = 0
     with open_reader(topic.settings, topic.name) as reader:
         try:
-            for records in reader.follow(_offsets(reader, topic, start, 0)):
+            for records in reader.follow(_offsets(reader, bounds, start, 0)):
                 if records:
                     out(_lines(records))
                     done += len(records)
-        except Interrupted:
-            return done
+        except Interrupted as interrupted:
+            if interrupted.signal_number != signal.SIGINT:
+                raise
     return done
 
 
@@ -56,9 +61,8 @@ def _lines(records: Iterable[RecordData]) -> bytes:
     return "".join(f"{format_record(record)}\n" for record in records).encode()
 
 
-def _offsets(reader: BulkReader, topic: TopicAccess, position: Position | None, side: int) -> Mapping[int, int]:
+def _offsets(reader: BulkReader, bounds: Bounds, position: Position | None, side: int) -> Mapping[int, int]:
     """The offset of a position in each partition; None is the first (`side` 0) or the one after the last record (1)."""
-    bounds = topic.offsets
     if position is None:
         return {number: ends[side] for number, ends in bounds.items()}
     if position.offset is not None:

@@ -10,16 +10,16 @@ from typing import BinaryIO
 
 from labctl.errors import KafkaFailed, SpecError
 from labctl.kafka.librdkafka.writer import WriteFailed, write_records
-from labctl.records.file import count_records, open_record_file, read_records
+from labctl.records.file import FileRules, count_records, open_record_file, read_records
 from labctl.records.record import RecordData
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTarget:
-    """A topic, how many partitions it has, and librdkafka's settings to reach it."""
+    """A topic, what it requires of records, and librdkafka's settings to reach it."""
 
     topic: str
-    partitions: int
+    rules: FileRules
     settings: Mapping[str, str]
     expired: int = 0  # milliseconds since 1970: Kafka deletes records with an older timestamp
 
@@ -33,18 +33,30 @@ class Loaded:
     expired: int = 0
 
 
-def load_file(
-    target: LoadTarget, path: Path, form: str, report: Callable[[int, int | None], None] = lambda _done, _total: None
-) -> Loaded:
+def load_file(target: LoadTarget, path: Path, form: str, report: Callable[[int, int | None], None]) -> Loaded:
     """Write the records of a file, and return how many; `report` receives how many of how many are acknowledged.
 
     The whole file is read first: where something is wrong in it, nothing is written. Raises SpecError, KafkaFailed;
     HostError where confluent-kafka is not installed.
     """
     with open_record_file(path) as file:
-        total = count_records(file, str(path), form, target.partitions)
-        file.seek(0)
-        return load_stream(target, file, str(path), form, lambda done: report(done, total))
+        return load_opened(target, file, str(path), form, report)
+
+
+def load_opened(
+    target: LoadTarget,
+    file: BinaryIO,
+    name: str,
+    form: str,
+    report: Callable[[int, int | None], None] = lambda _done, _total: None,
+) -> Loaded:
+    """Write the records of an open file called `name`, and return how many: see `load_file`.
+
+    Raises SpecError, KafkaFailed, HostError.
+    """
+    total = count_records(file, name, form, target.rules)
+    file.seek(0)
+    return load_stream(target, file, name, form, lambda done: report(done, total))
 
 
 def load_stream(target: LoadTarget, file: BinaryIO, name: str, form: str, report: Callable[[int], None]) -> Loaded:
@@ -60,7 +72,7 @@ def load_stream(target: LoadTarget, file: BinaryIO, name: str, form: str, report
     def records() -> Iterator[tuple[int, RecordData]]:
         nonlocal expired
         try:
-            for line, record in read_records(file, name, form, target.partitions):
+            for line, record in read_records(file, name, form, target.rules):
                 expired += record.timestamp is not None and record.timestamp < target.expired
                 yield line, record
         except SpecError as error:
@@ -70,7 +82,7 @@ def load_stream(target: LoadTarget, file: BinaryIO, name: str, form: str, report
         written = write_records(target.settings, target.topic, records(), report)
     except WriteFailed as failed:
         raise KafkaFailed(
-            f"{name}:{failed.number}: can't be written to {target.topic}: {failed.reason}; "
+            f"{name}:{failed.place}: can't be written to {target.topic}: {failed.reason}; "
             f"other records that were written: {failed.written:,}"
         ) from None
     for error in wrong:

@@ -11,22 +11,28 @@ from labctl.kafka.client_settings import librdkafka_settings
 from labctl.kafka.retention import expired_before
 from labctl.lab.existing import connect, open_lab
 from labctl.plan.model import LabPlan
+from labctl.records.file import FileRules
 from labctl.runtime.base import Progress
 from labctl.state.store import LabStore
 
 
 @dataclass(frozen=True, slots=True)
 class TopicAccess:
-    """A topic: {partition: (first offset, offset after the last record)}, and librdkafka's settings to reach it.
+    """A topic, what it requires of records, and librdkafka's settings to reach it.
 
     Kafka deletes records with a timestamp before `expired`, in milliseconds since 1970.
     """
 
     plan: LabPlan
     name: str
-    offsets: Mapping[int, tuple[int, int]]
+    rules: FileRules
     settings: Mapping[str, str]
     expired: int
+
+    def offsets(self) -> dict[int, tuple[int, int]]:
+        """Return {partition: (first offset, offset after the last record)}. Raises KafkaFailed, HostError."""
+        with connect(self.plan) as client:
+            return client.offset_ranges({self.name: range(self.rules.partitions)})[self.name]
 
 
 def open_topic(lab: str, topic: str, store: LabStore, progress: Progress) -> TopicAccess:
@@ -42,9 +48,10 @@ def open_topic(lab: str, topic: str, store: LabStore, progress: Progress) -> Top
         partitions = client.topics([topic]).get(topic)
         if partitions is None:
             raise LabStopped(f"the lab {lab} has no topic {topic}", _remedy(existing.plan, topic))
-        offsets = client.offset_ranges({topic: range(len(partitions))})[topic]
-        expired = expired_before(client.topic_configs([topic]).get(topic, {}), time.time())
-    return TopicAccess(existing.plan, topic, offsets, librdkafka_settings(existing.plan), expired)
+        config = client.topic_configs([topic]).get(topic, {})
+    rules = FileRules(len(partitions), keys="compact" in config.get("cleanup.policy", ""))
+    expired = expired_before(config, time.time())
+    return TopicAccess(existing.plan, topic, rules, librdkafka_settings(existing.plan), expired)
 
 
 def _remedy(plan: LabPlan, topic: str) -> str:

@@ -183,6 +183,11 @@ class TopicPlan:
     record_file: str = ""  # with the seed records, in place of these
 
     @property
+    def compacted(self) -> bool:
+        """Whether lab.yaml says that Kafka keeps the newest record of each key alone."""
+        return "compact" in dict(self.config).get("cleanup.policy", "")
+
+    @property
     def has_seeds(self) -> bool:
         """Whether the topic has seed records."""
         return bool(self.records or self.record_file)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,36 @@ from labctl.records.record import Numbered, RecordData, RecordProblem
 
 LONGEST_LINE = 100_000_000  # bytes; a broker accepts records of 1 MB by default
 MOST_REPORTED = 50  # problems
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """What a topic requires of records: a partition below `partitions` (0: any), and with `keys` a key."""
+
+    partitions: int = 0
+    keys: bool = False
+
+    def problem(self, record: RecordData) -> str:
+        """Return what is wrong with a record for the topic, or ""."""
+        if self.partitions and record.partition is not None and record.partition >= self.partitions:
+            last = self.partitions - 1
+            return f"partition {record.partition}: the topic has {self.partitions}, from 0 to {last}"
+        return "key: a compacted topic accepts only records with a key" if self.keys and record.key is None else ""
+
+
+ANY_TOPIC = FileRules()
+
+
+@contextlib.contextmanager
+def open_seed_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of seed records for the block; its path was resolved when lab.yaml was read. Raises SpecError.
+
+    A link that is there since then may lead to any file of the user.
+    """
+    if path.resolve() != path:
+        raise SpecError([f"{path}: can't be read: it is a link, and was none before"], "labctl up reads lab.yaml again")
+    with open_record_file(path) as file:
+        yield file
 
 
 @contextlib.contextmanager
@@ -36,23 +68,23 @@ def open_record_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_records(
-    file: BinaryIO, name: str, form: str, partitions: int | None = None
+    file: BinaryIO, name: str, form: str, rules: FileRules = ANY_TOPIC
 ) -> Iterator[tuple[int, RecordData]]:
-    """Yield (line, record) of an open file in the format `form`; `partitions` is how many the topic has.
+    """Yield (line, record) of an open file in the format `form`; `rules` are those of the topic.
 
     Raises SpecError at the first thing that is wrong, `NAME:LINE: what`.
     """
-    for line, record in _read(file, name, form, partitions):
+    for line, record in _read(file, name, form, rules):
         if isinstance(record, RecordProblem):
             raise SpecError([f"{name}:{line}: {record}"])
         yield line, record
 
 
-def count_records(file: BinaryIO, name: str, form: str, partitions: int | None = None) -> int:
+def count_records(file: BinaryIO, name: str, form: str, rules: FileRules = ANY_TOPIC) -> int:
     """Return how many records a file has. Raises SpecError with everything that is wrong in it, `NAME:LINE: what`."""
     count = more = 0
     problems: list[str] = []
-    for line, record in _read(file, name, form, partitions):
+    for line, record in _read(file, name, form, rules):
         count += 1
         if isinstance(record, RecordProblem):
             more += len(problems) == MOST_REPORTED
@@ -62,17 +94,18 @@ def count_records(file: BinaryIO, name: str, form: str, partitions: int | None =
     return count
 
 
-def _read(file: BinaryIO, name: str, form: str, partitions: int | None) -> Iterator[Numbered]:
+def _read(file: BinaryIO, name: str, form: str, rules: FileRules) -> Iterator[Numbered]:
     for line, record in RECORD_FORMATS[form](_lines(file, name)):
-        place = None if isinstance(record, RecordProblem) else record.partition
-        if partitions is not None and place is not None and place >= partitions:
-            yield line, RecordProblem(f"partition {place}: the topic has {partitions}, from 0 to {partitions - 1}")
-        else:
-            yield line, record
+        problem = "" if isinstance(record, RecordProblem) else rules.problem(record)
+        yield line, RecordProblem(problem) if problem else record
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[bytes]:
-    for line in iter(partial(file.readline, LONGEST_LINE + 1), b""):
+    """The lines, each with its end. A mark of UTF-8 before the first, as programs of Windows write it, is left out."""
+    read = partial(file.readline, LONGEST_LINE + 1)
+    line = read().removeprefix(BOM_UTF8)
+    while line:
         if len(line) > LONGEST_LINE:
             raise SpecError([f"{name}: has a line of more than {LONGEST_LINE:,} bytes"])
         yield line
+        line = read()

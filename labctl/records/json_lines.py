@@ -52,8 +52,8 @@ def record_of(data: dict[str, Any]) -> RecordData:
         _content(data, "value"),
         _content(data, "key"),
         _headers(headers) if headers else (),
-        _number(data, "timestamp", LARGEST_TIMESTAMP),
-        _number(data, "partition", LARGEST_PARTITION),
+        _number(data, "timestamp", 1, LARGEST_TIMESTAMP),  # librdkafka takes 0 for the time of writing
+        _number(data, "partition", 0, LARGEST_PARTITION),
     )
 
 
@@ -127,12 +127,12 @@ def _header(header: Any, place: int) -> Header:
         raise RecordProblem(f"{where}: {error}") from None
 
 
-def _number(data: dict[str, Any], name: str, largest: int) -> int | None:
+def _number(data: dict[str, Any], name: str, smallest: int, largest: int) -> int | None:
     number = data.get(name)
     if number is None:
         return None
-    if type(number) is not int or not 0 <= number <= largest:
-        raise RecordProblem(f"{name}: should be a whole number from 0 to {largest}")
+    if type(number) is not int or not smallest <= number <= largest:
+        raise RecordProblem(f"{name}: should be a whole number from {smallest} to {largest}")
     return number
 
 

@@ -24,7 +24,7 @@ class Position:
 def parse_position(text: str, now: datetime) -> Position:
     """Return the position of an offset, a time, or a time ago (10m: ten minutes before `now`). Raises SpecError.
 
-    A time without a zone is in the zone of `now`.
+    A time without a zone is in the zone of this machine.
     """
     if re.fullmatch(r"[0-9]{1,18}", text):
         return Position(offset=int(text))
@@ -32,7 +32,7 @@ def parse_position(text: str, now: datetime) -> Position:
         return Position(timestamp=_milliseconds(now.timestamp() - parse_seconds(text)))
     try:
         time = datetime.fromisoformat(text)
-        return Position(timestamp=_milliseconds((time if time.tzinfo else time.replace(tzinfo=now.tzinfo)).timestamp()))
+        return Position(timestamp=_milliseconds(time.timestamp()))
     except (ValueError, OverflowError):
         raise SpecError([f"{text} is no place in a topic: it is {EXAMPLES}"]) from None
 

@@ -10,6 +10,8 @@ from labctl.records.json_lines import record_of
 from labctl.records.record import Numbered, RecordData, RecordProblem
 
 NUMBERS = ("timestamp", "partition")
+LONGEST_CELL = 100_000_000  # characters; csv's own limit is less than a record may have
+LONGEST_NUMBER = 19  # digits of a signed number of 64 bits
 RESERVED = ("key", *NUMBERS)  # columns that are no part of a value
 
 
@@ -19,7 +21,8 @@ def read_table(lines: Iterable[bytes]) -> Iterator[Numbered]:
     Without a column `value` the value is a JSON object, with all columns but `key`, `timestamp` and `partition`. Where
     one of these three is empty, the record has none.
     """
-    rows = csv.reader((line.decode("utf-8-sig") for line in lines), strict=True)
+    csv.field_size_limit(LONGEST_CELL)
+    rows = csv.reader((line.decode() for line in lines), strict=True)
     columns: list[str] = []
     while True:
         try:
@@ -46,6 +49,8 @@ def _checked(columns: list[str]) -> list[str]:
     """Return the names of the columns. Raises RecordProblem."""
     if twice := [name for name, count in Counter(columns).items() if count > 1]:
         raise RecordProblem(f"two columns have the name {twice[0]}")
+    if len(columns) == 1 and (other := next((sign for sign in ";\t" if sign in columns[0]), "")):
+        raise RecordProblem(f"the columns are separated by {other!r}; write the file with commas")
     others = [name for name in columns if name not in RESERVED]
     if not others:
         raise RecordProblem("there is no column for the value; the first line names the columns")
@@ -67,6 +72,6 @@ def _record(columns: list[str], row: list[str]) -> RecordData:
 
 
 def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
         raise RecordProblem(f"{name}: should be a whole number")
     return int(text)

@@ -27,6 +27,7 @@ lab_name = matching(
 )
 heap_size = matching(r"[1-9][0-9]{0,6}[mg]", "a heap is a whole number with m or g, like 512m or 2g")
 record_line = matching(r"[^\n]*", "a record is one line of text")
+file_name = matching(r"[^\x00-\x1f\x7f]+", "the name of a file is text without control characters")
 host_name = matching(
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a host is a name or an IPv4 address, without scheme or port"
 )

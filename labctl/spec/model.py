@@ -22,6 +22,7 @@ from labctl.records.record import RecordData
 from labctl.runtime_traits import RUNTIMES
 from labctl.security_profiles import PROFILES, SecurityProfile
 from labctl.spec.formats import (
+    file_name,
     heap_size,
     host_name,
     ipv4_address,
@@ -159,7 +160,7 @@ class RecordSpec(_Section):
 class RecordFileSpec(_Section):
     """A file with the seed records of a topic."""
 
-    file: Annotated[str, Field(min_length=1)] = Field(
+    file: Annotated[str, AfterValidator(file_name)] = Field(
         description="JSON Lines (.jsonl, .ndjson), CSV (.csv), or text with a record a line; in the folder of lab.yaml "
         "or below it"
     )

@@ -80,7 +80,10 @@ def writing_file(path: Path, hint: str) -> Iterator[BinaryIO]:
             with path.open("wb") as device:
                 yield device
             return
-        with own_folder(path.parent, typed=True) as parent, parent.writing(path.name) as file:
+        with (
+            own_folder(path.parent, typed=True) as parent,
+            parent.writing(path.name, fresh=f"{path.name}.{os.getpid()}.part") as file,
+        ):
             yield file
 
 

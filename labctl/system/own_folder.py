@@ -36,13 +36,13 @@ class OwnFolder:
             file.write(content.encode() if isinstance(content, str) else content)
 
     @contextlib.contextmanager
-    def writing(self, name: str, mode: int | None = None) -> Iterator[BinaryIO]:
+    def writing(self, name: str, mode: int | None = None, fresh: str = "") -> Iterator[BinaryIO]:
         """Yield a new file, which gets its name in one rename after the block; an error in the block removes it.
 
         A reader finds the old or the new file, and a link of this name is replaced. Without a `mode` the file has the
-        permissions of the user's umask, and nobody else can write to it.
+        permissions of the user's umask, and nobody else can write to it. Until then it is called `fresh`, or NAME.new.
         """
-        fresh = f"{name}.new"
+        fresh = fresh or f"{name}.new"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._named(name):
             with contextlib.suppress(FileNotFoundError):

@@ -16,9 +16,9 @@ QUIET = {"log_level": 0}  # librdkafka writes to stderr by itself
 WRITER = {
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # as Java's clients: librdkafka's own default differs
-    "message.timeout.ms": STALL_SECONDS * 1000,
-    "queue.buffering.max.kbytes": 65536,
-    "message.max.bytes": 100_000_000,  # the broker decides; its default is 1 MB
+    "message.timeout.ms": 2 * STALL_SECONDS * 1000,  # in the queue too, which must be short enough for a slow network
+    "queue.buffering.max.kbytes": 20480,
+    "message.max.bytes": 10_000_000,  # less than the queue has; a broker's default is 1 MB
 }
 READER = {
     "group.id": "labctl",  # it joins no group, and commits nothing
@@ -29,6 +29,7 @@ READER = {
     "check.crcs": False,  # the broker has verified them
     "queued.max.messages.kbytes": 32768,
     "fetch.message.max.bytes": 4 * 2**20,
+    "fetch.wait.max.ms": 50,  # at the end of a partition, before the next
 }
 
 
@@ -48,19 +49,27 @@ def load_library() -> Any:
 def open_producer(settings: Settings, trouble: list[str], **more: Any) -> Any:
     """Return an idempotent producer with acks=all; `trouble` gets the newest error of its connections.
 
-    Raises HostError where confluent-kafka is not installed.
+    Raises HostError where confluent-kafka is not installed, or can't be used with the settings.
     """
     report = partial(_keep_newest, trouble)
-    return load_library().Producer({**settings, **QUIET, **WRITER, **more, "error_cb": report})
+    return _open("Producer", {**settings, **QUIET, **WRITER, **more, "error_cb": report})
 
 
 def open_consumer(settings: Settings, trouble: list[str]) -> Any:
     """Return a consumer of committed records, in no group; `trouble` gets the newest error of its connections.
 
-    Raises HostError where confluent-kafka is not installed.
+    Raises HostError where confluent-kafka is not installed, or can't be used with the settings.
     """
     report = partial(_keep_newest, trouble)
-    return load_library().Consumer({**settings, **QUIET, **READER, "error_cb": report})
+    return _open("Consumer", {**settings, **QUIET, **READER, "error_cb": report})
+
+
+def _open(kind: str, settings: Mapping[str, Any]) -> Any:
+    library = load_library()
+    try:
+        return getattr(library, kind)(settings)
+    except library.KafkaException as error:  # a file of the login can't be read, for example
+        raise HostError(f"librdkafka can't be used: {error.args[0].str()}", "run labctl doctor") from None
 
 
 def with_trouble(why: str, trouble: list[str]) -> str:

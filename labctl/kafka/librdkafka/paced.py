@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from labctl.kafka.librdkafka.writer import drop_unsent, send
 from labctl.records.record import RecordData
 
 TICK_SECONDS = 0.005  # the shortest pause: records that are due by then are sent together
+MOST_TOGETHER = 100  # records; then those that are acknowledged are counted
 REPORT_SECONDS = 1.0
 STEPS = 10_000  # of a second: latencies are counted in steps of 0.1 ms, so that days of traffic need no memory
 
@@ -76,21 +78,24 @@ def write_paced(
 
     total = None if seconds is None else round(seconds * rate)
     try:
-        while traffic.sent != total and (seconds is None or traffic.seconds < seconds):
+        while seconds is None or traffic.seconds < seconds:
             traffic.seconds = time.monotonic() - began
-            due = int(traffic.seconds * rate) + 1
-            while traffic.sent < (due if total is None else min(due, total)):
+            due = int(traffic.seconds * rate) + 1 - traffic.sent
+            left = due if total is None else total - traffic.sent
+            for _ in range(min(due, left, MOST_TOGETHER)):
                 send(producer, topic, next(records), partial(done, time.monotonic()))
                 traffic.sent += 1
             if traffic.seconds >= reported:
                 reported += REPORT_SECONDS
                 report(traffic)
             pause = began + traffic.sent / rate - time.monotonic()
-            producer.poll(min(max(pause, TICK_SECONDS), POLL_SECONDS))
+            producer.poll(min(max(pause, TICK_SECONDS if due <= MOST_TOGETHER else 0), POLL_SECONDS))
         give_up = time.monotonic() + STALL_SECONDS
         while len(producer) and time.monotonic() < give_up:
             producer.flush(POLL_SECONDS)
-    except Interrupted:
+    except Interrupted as interrupted:
+        if interrupted.signal_number != signal.SIGINT:
+            raise
         producer.flush(1)
     finally:
         drop_unsent(producer)

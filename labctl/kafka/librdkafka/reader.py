@@ -29,26 +29,32 @@ class BulkReader:
         self._library = load_library()
 
     def read(self, partition: int, start: int, end: int) -> Iterator[list[RecordData]]:
-        """Yield the records of a partition from offset `start` to before `end`, in batches."""
+        """Yield the records of a partition from offset `start` to before `end`, in batches.
+
+        It comes no further than the first transaction that is open, and waits for its end, STALL_SECONDS at most.
+        """
         if start >= end:
             return
         self._assign({partition: start})
         give_up = time.monotonic() + STALL_SECONDS
+        reached = start
         while True:
-            messages, at_end = self._poll()
+            messages, ends = self._poll()
+            reached = max([reached, *ends, *(message.offset() + 1 for message in messages)])
             if wanted := [message for message in messages if message.offset() < end]:
                 yield list(map(_data, wanted))
                 give_up = time.monotonic() + STALL_SECONDS
-            if at_end or (messages and messages[-1].offset() >= end - 1):
+            if reached >= end:
                 return
             if time.monotonic() > give_up:
-                raise self._failed(f"no record for {STALL_SECONDS} s")
+                where = f"partition {partition} from offset {reached} on"
+                raise self._failed(f"{where} was not readable for {STALL_SECONDS} s: is a transaction open?")
 
     def follow(self, starts: Mapping[int, int]) -> Iterator[list[RecordData]]:
         """Yield the records of the partitions from the offsets `starts` on, as they arrive, without an end."""
         self._assign(starts)
         while True:
-            messages, _at_end = self._poll()
+            messages, _ends = self._poll()
             yield list(map(_data, messages))
 
     def offsets_at(self, timestamp: int, partitions: Iterable[int]) -> dict[int, int | None]:
@@ -56,6 +62,9 @@ class BulkReader:
         wanted = [self._library.TopicPartition(self._topic, number, timestamp) for number in partitions]
         with self._errors():
             found = self._consumer.offsets_for_times(wanted, STALL_SECONDS)
+        for place in found:
+            if place.error:
+                raise self._failed(f"partition {place.partition}: {place.error.str()}")
         return {place.partition: place.offset if place.offset >= 0 else None for place in found}
 
     def _assign(self, starts: Mapping[int, int]) -> None:
@@ -63,17 +72,17 @@ class BulkReader:
         with self._errors():
             self._consumer.assign(places)
 
-    def _poll(self) -> tuple[list[Any], bool]:
-        """The messages that arrived, and whether the end of a partition did."""
+    def _poll(self) -> tuple[list[Any], list[int]]:
+        """The messages that arrived, and the offsets at which nothing more is readable now."""
         with self._errors():
             messages = self._consumer.consume(BATCH, POLL_SECONDS)
         records = [message for message in messages if not message.error()]
         end = self._library.KafkaError._PARTITION_EOF  # noqa: SLF001 - the name that its documentation has
-        errors = [message.error() for message in messages if message.error()]
-        for error in errors:
+        others = [message for message in messages if message.error()]
+        for error in (message.error() for message in others):
             if error.code() != end and not error.retriable():
                 raise self._failed(error.str())
-        return records, any(error.code() == end for error in errors)
+        return records, [message.offset() for message in others if message.error().code() == end]
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -12,16 +12,20 @@ from labctl.records.record import RecordData
 
 LINGER_MILLISECONDS = 20  # larger batches
 REPORT_EVERY = 1000  # records
+BESIDE_INVALID = "_INVALID_DIFFERENT_RECORD"  # the error of records that were in one batch with a refused one
 
 Outcome = Callable[[Any, Any], None]  # receives KafkaError (None: acknowledged) and the message
 
 
 class WriteFailed(KafkaFailed):
-    """A record was not written: its number, why, and how many others are acknowledged."""
+    """A record was not written: its place, why, and how many others are acknowledged at least.
 
-    def __init__(self, number: int, reason: str, written: int) -> None:
-        super().__init__(f"record {number} can't be written: {reason}")
-        self.number, self.reason, self.written = number, reason, written
+    The place is its number. It is `FIRST to LAST` where Kafka refused a batch, and did not say for which record.
+    """
+
+    def __init__(self, place: str, reason: str, written: int) -> None:
+        super().__init__(f"record {place} can't be written: {reason}")
+        self.place, self.reason, self.written = place, reason, written
 
 
 def write_records(
@@ -32,14 +36,14 @@ def write_records(
 ) -> int:
     """Write numbered records with acks=all, each exactly once, in order in each partition. Return how many.
 
-    `report` receives now and then how many are acknowledged. Raises WriteFailed for the first record that could not be
+    `report` receives now and then how many are acknowledged. Raises WriteFailed for the first records that could not be
     written; HostError where confluent-kafka is not installed.
     """
-    failed: list[tuple[int, str]] = []
+    failed: list[tuple[bool, int, str]] = []
     trouble: list[str] = []
 
     def lost(number: int, error: Any, _message: Any) -> None:
-        failed.append((number, error.str()))
+        failed.append((error.name() == BESIDE_INVALID, number, error.str()))
 
     options = {"linger.ms": LINGER_MILLISECONDS, "delivery.report.only.error": True}
     producer = open_producer(settings, trouble, **options)
@@ -48,8 +52,8 @@ def write_records(
         for number, record in records:
             send(producer, topic, record, partial(lost, number))
             sent += 1
+            producer.poll(0)
             if sent % REPORT_EVERY == 0:
-                producer.poll(0)
                 report(sent - len(producer))
             if failed:
                 break
@@ -60,8 +64,10 @@ def write_records(
         stopped = list(failed)
         drop_unsent(producer)
     if stopped:
-        number, why = min(stopped)
-        raise WriteFailed(number, with_trouble(why, trouble), sent - len(failed))
+        beside, first, why = min(stopped)
+        last = max(number for is_beside, number, _why in stopped if is_beside == beside)
+        place = f"{first}" if first == last else f"{first} to {last}"
+        raise WriteFailed(place, with_trouble(why, trouble), sent - len(failed) - len(producer))
     return sent
 
 

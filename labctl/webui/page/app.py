@@ -143,7 +143,7 @@ class Page:
         """Return the newest sample for Prometheus, whose library is loaded when something asks for it."""
         from labctl.webui.page.metrics import metrics_text
 
-        text, kind = metrics_text(self.plan, self.sampler.samples())
+        text, kind = metrics_text(self.plan, self.sampler.newest())
         return Response(text, 200, HEADERS, kind)
 
     def report(self, _request: Request) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 from labctl.plan.sizes import MEBIBYTE
 from labctl.webui.page.samples import WINDOW_SECONDS, Sample
@@ -18,6 +19,7 @@ LONGEST_GAP = 20  # seconds between two samples; a line is not drawn over a long
 
 Point = tuple[float, float]  # seconds since 1970, value
 Words = Callable[[float], str]  # a value with its unit
+K = TypeVar("K")
 Series = Mapping[str, Sequence[Point]]
 
 
@@ -48,10 +50,16 @@ def charts(samples: Sequence[Sample], now: float) -> list[Chart]:
     """Return the charts of the samples up to `now`, in seconds since 1970: of as long a time as there are samples."""
     age = now - samples[0].at if samples else 0
     span = next((span for span in SPANS if age <= span), WINDOW_SECONDS)
-    draw = partial(_chart, now, span)
+    draw = partial(_chart, now, span, samples[-1].at if samples else now)
     return [
         draw("in", "Records in", "a second, by topic", _rates(samples, lambda each: each.written), _rate),
-        draw("out", "Records out", "a second, by topic: what groups commit", _rates(samples, _by_topic), _rate),
+        draw(
+            "out",
+            "Records out",
+            "a second, by topic: what groups commit",
+            _by_topic(_rates(samples, lambda each: each.committed)),
+            _rate,
+        ),
         draw("lag", "Lag", "records that a group has not committed, by group", _values(samples, _lag), _count),
         draw("probe", "Request time", "until a broker responds", _values(samples, _probe), _milliseconds),
         draw("memory", "Memory", "of each node", _values(samples, _memory), _mebibytes),
@@ -69,23 +77,25 @@ def _values(samples: Iterable[Sample], values: Callable[[Sample], Mapping[str, f
     return series
 
 
-def _rates(samples: Sequence[Sample], counts: Callable[[Sample], Mapping[str, int]]) -> dict[str, list[Point]]:
+def _rates(samples: Sequence[Sample], counts: Callable[[Sample], Mapping[K, int]]) -> dict[K, list[Point]]:
     """How fast numbers grow, by the second. One that became smaller began again: its topic is a new one."""
-    series: dict[str, list[Point]] = {}
+    series: dict[K, list[Point]] = {}
     for before, after in pairwise(samples):
         earlier = counts(before)
         for name, count in counts(after).items():
-            if name in earlier and count >= earlier[name]:
-                rate = (count - earlier[name]) / max(after.at - before.at, 0.001)
-                series.setdefault(name, []).append((after.at, rate))
+            if name in earlier and count >= earlier[name] and after.at > before.at:
+                series.setdefault(name, []).append((after.at, (count - earlier[name]) / (after.at - before.at)))
     return series
 
 
-def _by_topic(sample: Sample) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for (_group, topic), offset in sample.committed.items():
-        found[topic] = found.get(topic, 0) + offset
-    return found
+def _by_topic(rates: Mapping[tuple[str, str], Sequence[Point]]) -> dict[str, list[Point]]:
+    """The sums of the rates of all groups: one that appears has no rate yet, however large its offsets are."""
+    sums: dict[str, dict[float, float]] = {}
+    for (_group, topic), points in rates.items():
+        found = sums.setdefault(topic, {})
+        for at, rate in points:
+            found[at] = found.get(at, 0) + rate
+    return {topic: sorted(found.items()) for topic, found in sums.items()}
 
 
 def _lag(sample: Sample) -> dict[str, float]:
@@ -106,7 +116,9 @@ def _memory(sample: Sample) -> dict[str, float]:
 # -- the drawing -----------------------------------------------------------------
 
 
-def _chart(now: float, span: int, name: str, title: str, about: str, series: Series, words: Words) -> Chart:
+def _chart(
+    now: float, span: int, newest: float, name: str, title: str, about: str, series: Series, words: Words
+) -> Chart:
     recent = {each: [point for point in points if point[0] >= now - span] for each, points in series.items()}
     highest = {each: max(value for _at, value in points) for each, points in recent.items() if points}
     shown = sorted(highest, key=lambda each: (-highest[each], each))[:MOST_LINES]
@@ -117,7 +129,12 @@ def _chart(now: float, span: int, name: str, title: str, about: str, series: Ser
         return f"{WIDTH * (1 - (now - at) / span):.1f},{HEIGHT * (1 - value / top):.1f}"
 
     lines = tuple(
-        Line(each, _parts(recent[each], place), words(recent[each][-1][1]), words(highest[each]))
+        Line(
+            each,
+            _parts(recent[each], place),
+            words(recent[each][-1][1]) if recent[each][-1][0] == newest else "unknown",
+            words(highest[each]),
+        )
         for each in sorted(shown)
     )
     scale = tuple((HEIGHT - HEIGHT * share, words(top * share)) for share in (0, 0.5, 1))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from labctl.plan.model import LabPlan
 from labctl.webui.page.samples import Sample
 
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # of Prometheus' text format, which `generate_latest` writes
 
-def metrics_text(plan: LabPlan, samples: Sequence[Sample]) -> tuple[str, str]:
+
+def metrics_text(plan: LabPlan, sample: Sample | None) -> tuple[str, str]:
     """Return the metrics as text, and its media type. Without a sample there is the lab's own line alone."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Metrics(plan, samples[-1] if samples else Sample(0.0)))
-    return generate_latest(registry).decode(), CONTENT_TYPE_PLAIN_0_0_4
+    registry.register(_Metrics(plan, sample or Sample(0.0)))
+    return generate_latest(registry).decode(), MEDIA_TYPE
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # the registry keeps it in a dict

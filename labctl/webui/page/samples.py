@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ from labctl.webui.page.view_models import is_internal, readable, shown_groups
 
 WINDOW_SECONDS = 900
 PAUSE_SECONDS = 5.0
+OLDEST_SECONDS = 30.0  # of what is the present
 MEMORY_EVERY = 3  # samples: in Docker it takes a command for each container
 MOST_PARTITIONS = 1000  # of users' topics: the offsets of 10,000 take seconds
 MOST_GROUPS = 20  # a request each
@@ -65,14 +67,26 @@ class Sampler:
         """Return the samples of the last 15 minutes, the oldest first."""
         return list(self._kept)
 
+    def newest(self) -> Sample | None:
+        """Return the newest sample; None where there is none that is new enough to be the present."""
+        last = self._kept[-1] if self._kept else None
+        return last if last and time.time() - last.at < OLDEST_SECONDS else None
+
     def take(self) -> Sample:
         """Take a sample, keep it, and return it."""
         if self._taken % MEMORY_EVERY == 0:
-            self._memory = _memory(self._runtime)
+            self._memory = self._measured()
         self._taken += 1
         sample = _sample(self._plan, self._kafka, _probe(self._plan, self._login), self._memory)
         self._kept.append(sample)
         return sample
+
+    def _measured(self) -> dict[str, int]:
+        try:
+            states = self._runtime.nodes(memory=True)
+        except LabError:  # the engine does not respond
+            return {}
+        return {state.name: state.memory for state in states if state.memory is not None}
 
     @cached_property
     def _runtime(self) -> Runtime:
@@ -84,7 +98,8 @@ class Sampler:
             try:
                 self.take()
             except Exception:  # noqa: BLE001 - the page shows everything else
-                traceback.print_exc(file=sys.stderr)
+                with contextlib.suppress(OSError):  # page.log is full
+                    traceback.print_exc(file=sys.stderr)
 
 
 def _sample(plan: LabPlan, kafka: LiveKafka, seconds: Mapping[str, float | None], memory: Mapping[str, int]) -> Sample:
@@ -97,14 +112,17 @@ def _sample(plan: LabPlan, kafka: LiveKafka, seconds: Mapping[str, float | None]
         return Sample(now, seconds=seconds, memory=memory)
     committed: dict[tuple[str, str], int] = {}
     lag: dict[tuple[str, str], int] = {}
+    unknown: set[tuple[str, str]] = set()  # a partition without a leader: the sum of the others would be too small
     for group in groups.groups:
         for topic, _number, offset, _end, behind in group.rows:
             key = group.name, topic
             committed[key] = committed.get(key, 0) + offset
+            unknown |= {key} if behind is None else set()
             lag[key] = lag.get(key, 0) + (behind or 0)
     left_out = [f"{topics_left} topics"] if topics_left else []
     left_out += [f"{groups.more} groups"] if groups.more else []
-    return Sample(now, written, committed, lag, seconds, memory, left_out)
+    known = {key: behind for key, behind in lag.items() if key not in unknown}
+    return Sample(now, written, committed, known, seconds, memory, left_out)
 
 
 def _written(client: KafkaClient, responding: frozenset[int]) -> tuple[dict[str, int], int]:
@@ -136,10 +154,3 @@ def _probe(plan: LabPlan, login: Login) -> dict[str, float | None]:
     probes: list[Callable[[], float | None]] = [partial(timed, address) for address in plan.host_addresses.values()]
     found = run_all(probes, workers=len(probes))
     return {names[broker]: taken for broker, taken in zip(plan.host_addresses, found, strict=True)}
-
-
-def _memory(runtime: Runtime) -> dict[str, int]:
-    try:
-        return {state.name: state.memory for state in runtime.nodes(memory=True) if state.memory is not None}
-    except LabError:  # the engine does not respond
-        return {}
