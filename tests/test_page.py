@@ -14,7 +14,7 @@ from labctl.kafka.client import Group, Quorum, Record, Voter
 from labctl.report import write
 from labctl.webui.page.app import make_app
 from labctl.webui.page.auth import CODE_SECONDS
-from labctl.webui.page.live_kafka import Responding
+from labctl.webui.page.live_kafka import BrokerProbe, Responding
 from labctl.webui.page.request_parameters import LARGEST_FORM
 from labctl.webui.page.view_models import ShownText, shown_record, shown_text
 from tests.fakes import FakeKafka, a_plan
@@ -30,8 +30,14 @@ class Kafka(FakeKafka):
     leaderless = frozenset()
     frozen = frozenset()
 
-    def look(self):
+    def probe(self):
         """As LiveKafka does."""
+        return {node.id: BrokerProbe("", 0.0015) for node in self.plan.brokers}
+
+    def connected(self, _probes):
+        return self.look()
+
+    def look(self):
         brokers, client = frozenset(node.id for node in self.plan.brokers), cast("Any", self)
         return Responding(brokers - self.frozen, client, client)
 

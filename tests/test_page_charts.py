@@ -14,6 +14,7 @@ from labctl.kafka.client import Group
 from labctl.runtime.base import NodeState
 from labctl.webui.page import samples as page_samples
 from labctl.webui.page.charts import HEIGHT, MOST_LINES, WIDTH, charts
+from labctl.webui.page.live_kafka import BrokerProbe
 from labctl.webui.page.metrics import metrics_text
 from labctl.webui.page.samples import Sample, Sampler
 from tests.fakes import a_plan
@@ -141,8 +142,7 @@ class Nodes:
 
 
 @pytest.fixture
-def kafka(monkeypatch):
-    monkeypatch.setattr(page_samples, "why_silent", lambda *_: "")
+def kafka():
     kafka: Any = Kafka(a_plan("name: lab\n"))
     kafka.create_topics({"orders": (3, 1, {}), "__consumer_offsets": (50, 1, {})})
     kafka.produce("orders", [(None, b"a"), (None, b"b"), (None, b"c")])
@@ -155,7 +155,7 @@ def kafka(monkeypatch):
 def test_a_sample_has_topics_groups_brokers_and_nodes(kafka):
     """Kafka's own topics are left out; memory is measured every third time."""
     nodes = Nodes()
-    sampler = Sampler(kafka.plan, cast("Any", kafka), {}, cast("Any", lambda: nodes))
+    sampler = Sampler(kafka.plan, cast("Any", kafka), cast("Any", lambda: nodes))
     for _ in range(4):
         sample = sampler.take()
     assert (sample.written, sample.committed) == ({"orders": 3}, {("billing", "orders"): 2})
@@ -176,10 +176,10 @@ def test_what_does_not_respond_is_not_in_the_sample(kafka, monkeypatch):
         raise HostError("no")
 
     nodes = Nodes()
-    monkeypatch.setattr(page_samples, "why_silent", lambda *_: "nothing listens")
-    monkeypatch.setattr(kafka, "look", fails)
+    monkeypatch.setattr(kafka, "probe", lambda: {1: BrokerProbe("nothing listens", 0.1)})
+    monkeypatch.setattr(kafka, "connected", fails)
     monkeypatch.setattr(nodes, "nodes", no_engine)
-    sample = Sampler(kafka.plan, cast("Any", kafka), {}, cast("Any", lambda: nodes)).take()
+    sample = Sampler(kafka.plan, cast("Any", kafka), cast("Any", lambda: nodes)).take()
     assert sample == Sample(sample.at, seconds={"broker": None})
 
 
@@ -188,7 +188,7 @@ def test_too_many_topics_and_groups_are_left_out(kafka, monkeypatch):
     monkeypatch.setattr(page_samples, "MOST_PARTITIONS", 5)
     monkeypatch.setattr(page_samples, "MOST_GROUPS", 0)
     kafka.create_topics({"payments": (3, 1, {})})
-    sample = Sampler(kafka.plan, cast("Any", kafka), {}, cast("Any", Nodes)).take()
+    sample = Sampler(kafka.plan, cast("Any", kafka), cast("Any", Nodes)).take()
     assert sample.left_out == ["1 topics", "1 groups"]
     assert list(sample.written) == ["orders"]
 
@@ -196,9 +196,9 @@ def test_too_many_topics_and_groups_are_left_out(kafka, monkeypatch):
 def test_a_topic_without_a_leader_has_a_gap(kafka):
     """The sum of the others would look as if records had vanished."""
     kafka.leaderless = {1}
-    assert Sampler(kafka.plan, cast("Any", kafka), {}, cast("Any", Nodes)).take().written == {}
+    assert Sampler(kafka.plan, cast("Any", kafka), cast("Any", Nodes)).take().written == {}
     kafka.leaderless = {0}
-    assert Sampler(kafka.plan, cast("Any", kafka), {}, cast("Any", Nodes)).take().lag == {}
+    assert Sampler(kafka.plan, cast("Any", kafka), cast("Any", Nodes)).take().lag == {}
 
 
 # -- the page and the metrics ----------------------------------------------------

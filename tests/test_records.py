@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import SpecError
-from labctl.records.file import MOST_REPORTED, FileRules, count_records, open_record_file, read_records
+from labctl.records.file import MOST_REPORTED, count_records, open_record_file, read_records
 from labctl.records.formats import RECORD_FORMATS, format_of
 from labctl.records.json_lines import format_record, parse_record
 from labctl.records.position import parse_position
 from labctl.records.record import RecordData, RecordProblem
+from labctl.records.topic_rules import TopicRules
 
 NUMBERS = st.integers(0, 2**31 - 1)
 HEADERS = st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.none() | st.binary()), max_size=3).map(tuple)
@@ -130,7 +131,7 @@ def test_the_columns_of_csv_are_the_value():
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        ("a,b\n1\n", 2, "has 1 columns, and the first line names 2"),
+        ("a,b\n1\n", 2, "has 1 column, and the first line names 2"),
         ("a,a\n1,2\n", 1, "two columns have the name a"),
         ("key,partition\nk,1\n", 1, "there is no column for the value"),
         ("value,amount\n1,2\n", 1, "beside the column value there is amount"),
@@ -178,7 +179,7 @@ def test_all_that_is_wrong_in_a_file_is_reported_together(tmp_path):
     path = tmp_path / "orders.jsonl"
     path.write_text('{"value": 1}\n\nx\n{"value": 1, "partition": 3}\n')
     with open_record_file(path) as file, pytest.raises(SpecError) as error:
-        count_records(file, "orders.jsonl", "jsonl", FileRules(3, keys=False))
+        count_records(file, "orders.jsonl", "jsonl", TopicRules(3))
     assert error.value.problems == [
         "orders.jsonl:3: is no JSON: Expecting value at column 1",
         "orders.jsonl:4: partition 3: the topic has 3, from 0 to 2",

@@ -116,8 +116,7 @@ class Console:
     def finished(self, run: RunResult) -> None:
         """Keep the run that ended, for the command that prints it."""
         self._step = ""
-        with self._drawing:
-            self.end_bar()
+        self.end_bar()
         self.run = run
 
     def failed(self, error: LabError) -> None:
@@ -163,12 +162,13 @@ class Console:
 
     def end_bar(self) -> None:
         """Remove what is drawn: something is printed next."""
-        if self._soon is not None:
-            self._soon.cancel()
-        if self._bar is not None:
-            with contextlib.suppress(Exception):
-                self._bar.stop()
-            self._bar = self._task = None
+        with self._drawing:
+            if self._soon is not None:
+                self._soon.cancel()
+            if self._bar is not None:
+                with contextlib.suppress(Exception):
+                    self._bar.stop()
+                self._bar = self._task = None
 
 
 def sign(status: str) -> str:

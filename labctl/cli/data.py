@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.commands import Command
-from labctl.cli.options import TableChoice, json_option, lab_name, lab_options, lab_store
-from labctl.cli.output import print_json, print_text
+from labctl.cli.options import TableChoice, json_option, lab_name, lab_options, lab_store, seconds_of
+from labctl.cli.output import print_bytes, print_json, print_text
 from labctl.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from labctl.cli.console import Console
-    from labctl.lab.topic_access import TopicAccess
     from labctl.records.position import Position
 
 STANDARD_INPUT = Path("-")
@@ -50,17 +49,18 @@ def load(
     needs them. The first line of CSV names the columns.
     """
     from labctl.kafka.retention import expired_note
-    from labctl.lab.load import LoadTarget, load_file, load_stream
+    from labctl.lab.load import load_file, load_stream
     from labctl.lab.topic_access import open_topic
+    from labctl.records.file import open_record_file
     from labctl.records.formats import format_of
 
     chosen = form or format_of(records.name)
     access = open_topic(lab_name(file, name), topic, lab_store(), console)
-    target = LoadTarget(topic, access.rules, access.settings, access.expired)
     if records == STANDARD_INPUT:
-        done = load_stream(target, sys.stdin.buffer, "stdin", chosen, lambda count: console.records(count, None))
+        done = load_stream(access, sys.stdin.buffer, "stdin", chosen, lambda count: console.records(count, None))
     else:
-        done = load_file(target, records, chosen, console.records)
+        with open_record_file(records) as opened:
+            done = load_file(access, opened, str(records), chosen, console.records)
     if as_json:
         print_json({"topic": topic, "records": done.records, "seconds": round(done.seconds, 3)})
     console.note(f"wrote {counted(done.records, 'record')} to {topic} in {done.seconds:.1f} s")
@@ -93,6 +93,7 @@ def dump(
     One partition comes after the other. Bytes that are not UTF-8 are in key_base64 and value_base64.
     """
     from labctl.errors import SpecError
+    from labctl.lab import dump as lab_dump
     from labctl.lab.topic_access import open_topic
     from labctl.system.files import writing_file
 
@@ -100,14 +101,16 @@ def dump(
         raise SpecError(["--follow and --to exclude each other: use only one of them"])
     if follow and output:
         raise SpecError(["--follow has no end, and a file is complete at the end"], "--follow > FILE writes as it goes")
-    places = _position(start), _position(end)
+    first, last = _position(start), _position(end)
     access = open_topic(lab_name(file, name), topic, lab_store(), console)
-    if output is None:
-        _dump(console, access, *places, follow, _print_to_terminal if sys.stdout.isatty() else _print)
-        return
-    with writing_file(output, "name another file: -o FILE") as out:
-        done = _dump(console, access, *places, follow, out.write)
-    console.note(f"wrote {counted(done, 'record')} of {topic} to {output}")
+    if follow:
+        lab_dump.follow(access, first, _print)
+    elif output is None:
+        lab_dump.dump(access, first, last, _print, _no_report if sys.stdout.isatty() else console.records)
+    else:
+        with writing_file(output, "name another file: -o FILE") as out:
+            done = lab_dump.dump(access, first, last, out.write, console.records)
+        console.note(f"wrote {counted(done, 'record')} of {topic} to {output}")
 
 
 @click.command(cls=Command)
@@ -136,7 +139,7 @@ def traffic(
     from labctl.lab.topic_access import open_topic
     from labctl.records.orders import orders
 
-    seconds = _seconds(span) if span else None
+    seconds = seconds_of("--for", span) if span else None
     access = open_topic(lab_name(file, name), topic, lab_store(), console)
     done = write_paced(
         access.settings, topic, orders(), rate, seconds, lambda now: console.live(traffic_text(topic, now))
@@ -145,32 +148,6 @@ def traffic(
     print_json(traffic_document(topic, done)) if as_json else print_text(f"{traffic_text(topic, done)}\n")
     if done.failed:
         raise KafkaFailed(f"{done.failed:,} of {done.sent:,} records were not written: {done.reason}")
-
-
-def _seconds(span: str) -> int:
-    from labctl.errors import SpecError
-    from labctl.time_spans import parse_seconds
-
-    try:
-        return parse_seconds(span)
-    except ValueError as error:
-        raise SpecError([f"--for {error}"]) from None
-
-
-def _dump(
-    console: Console,
-    topic: TopicAccess,
-    start: Position | None,
-    end: Position | None,
-    follow: bool,
-    out: Callable[[bytes], object],
-) -> int:
-    from labctl.lab import dump as lab_dump
-
-    if follow:
-        return lab_dump.follow(topic, start, out)
-    report = _no_report if out is _print_to_terminal else console.records
-    return lab_dump.dump(topic, start, end, out, report)
 
 
 def _no_report(_done: int, _total: int | None) -> None:
@@ -185,20 +162,9 @@ def _position(text: str | None) -> Position | None:
     return parse_position(text, datetime.now().astimezone()) if text else None
 
 
-def _print_to_terminal(lines: bytes) -> None:
-    print_text(lines.decode())
-
-
 def _print(lines: bytes) -> None:
-    from labctl.errors import HostError
-
-    try:
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise HostError(f"stdout can't be written: {error.strerror}", "free some space, or print elsewhere") from None
+    """Print lines; on a terminal without what would control it."""
+    print_text(lines.decode()) if sys.stdout.isatty() else print_bytes(lines)
 
 
 COMMANDS = {"load": load, "dump": dump, "traffic": traffic}

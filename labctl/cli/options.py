@@ -93,6 +93,17 @@ def run_options(command: F) -> F:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
+def seconds_of(option: str, text: str) -> int:
+    """Return the seconds of a span like 2h, the value of an option. Raises SpecError."""
+    from labctl.errors import SpecError
+    from labctl.time_spans import parse_seconds
+
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise SpecError([f"{option} {error}"]) from None
+
+
 def lab_request(file: Path | None, name: str | None, *, trust: bool = False, **overrides: Any) -> LabRequest:
     """Return the lab that the options mean; `trust` accepts any lab.yaml. Raises SpecError."""
     from labctl.errors import SpecError

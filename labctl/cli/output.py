@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -31,8 +33,21 @@ def print_json_text(text: str) -> None:
 
 def print_raw(text: str) -> None:
     """Print `text` as it is. Raises HostError where stdout can't be written, BrokenPipeError where nobody reads it."""
-    try:
+    with _stdout_errors():
         click.echo(text, nl=False)
+
+
+def print_bytes(data: bytes) -> None:
+    """Print `data` as it is, whatever the encoding of stdout is. Raises as `print_raw`."""
+    with _stdout_errors():
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def _stdout_errors() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.commands import Command
-from labctl.cli.options import json_option, lab_name, lab_options, lab_store
+from labctl.cli.options import json_option, lab_name, lab_options, lab_store, seconds_of
 from labctl.cli.output import print_json
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from labctl.cli.console import Console
 
 
@@ -79,26 +77,17 @@ def gc(console: Console, older_than: str | None) -> None:
 
     Incomplete labs, and those of `labctl run` and of test sessions that have ended.
     """
+    from datetime import timedelta
+
     from labctl.lab import ephemeral
 
+    age = timedelta(seconds=seconds_of("--older-than", older_than)) if older_than else None
     found = False
-    for lab, removed in ephemeral.gc(lab_store(), console, _age(older_than) if older_than else None):
+    for lab, removed in ephemeral.gc(lab_store(), console, age):
         found = True
         console.line(f"{lab}: removed {', '.join(removed) or 'nothing'}")
     if not found:
         console.line("there are no orphaned labs: nothing to remove")
-
-
-def _age(text: str) -> timedelta:
-    from datetime import timedelta
-
-    from labctl.errors import SpecError
-    from labctl.time_spans import parse_seconds
-
-    try:
-        return timedelta(seconds=parse_seconds(text))
-    except ValueError as error:
-        raise SpecError([f"--older-than {error}"]) from None
 
 
 COMMANDS = {"stop": stop, "reset": reset, "down": down, "gc": gc}

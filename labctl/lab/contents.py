@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from labctl.errors import KafkaFailed, SpecError
 from labctl.kafka.client import KafkaClient
-from labctl.kafka.client_settings import librdkafka_settings
 from labctl.kafka.credentials import passwords
 from labctl.kafka.librdkafka.writer import WriteFailed, write_records
-from labctl.kafka.retention import expired_before, expired_note
-from labctl.lab.load import LoadTarget, load_opened
+from labctl.kafka.retention import expired_note
+from labctl.lab.load import load_file
+from labctl.lab.topic_access import topic_access
 from labctl.plan.model import LabPlan, TopicPlan
-from labctl.records.file import FileRules, count_records, open_seed_file
+from labctl.records.file import count_records, open_seed_file
 from labctl.records.formats import format_of
 from labctl.records.record import RecordData
+from labctl.records.topic_rules import TopicRules
 
 SEED_REMEDY = "correct the seed records of the topic in lab.yaml; labctl reset writes them again"
 
@@ -63,8 +63,9 @@ def require_record_files(topics: Iterable[TopicPlan]) -> None:
     for topic in topics:
         try:
             if topic.record_file:
+                rules = TopicRules(topic.partitions, keys=topic.compacted)
                 with open_seed_file(Path(topic.record_file)) as file:
-                    count_records(file, topic.record_file, format_of(topic.record_file), _rules(topic))
+                    count_records(file, topic.record_file, format_of(topic.record_file), rules)
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -85,10 +86,6 @@ def write_seed_records(plan: LabPlan, client: KafkaClient, new: Sequence[str]) -
     return [expired_note(name, count) for name, count in expired.items() if count]
 
 
-def _rules(topic: TopicPlan) -> FileRules:
-    return FileRules(topic.partitions, keys=topic.compacted)
-
-
 def _write(plan: LabPlan, client: KafkaClient, topic: TopicPlan) -> int:
     """Write the seed records of a topic, and return how many of them Kafka deletes again."""
     lines = [record.value for record in topic.records if record.value is not None]
@@ -96,14 +93,13 @@ def _write(plan: LabPlan, client: KafkaClient, topic: TopicPlan) -> int:
         # this client is connected already, and librdkafka takes 0.1 s to load
         client.produce(topic.name, [(None, line) for line in lines], partition=0)
         return 0
-    before = expired_before(client.topic_configs([topic.name]).get(topic.name, {}), time.time())
+    access = topic_access(plan, client, topic.name, topic.partitions)
     if topic.record_file:
-        target = LoadTarget(topic.name, _rules(topic), librdkafka_settings(plan), before)
         with open_seed_file(Path(topic.record_file)) as file:
-            return load_opened(target, file, topic.record_file, format_of(topic.record_file)).expired
+            return load_file(access, file, topic.record_file, format_of(topic.record_file)).expired
     try:
-        write_records(librdkafka_settings(plan), topic.name, enumerate(topic.records, 1))
+        write_records(access.settings, topic.name, enumerate(topic.records, 1))
     except WriteFailed as failed:
         what = f"seed record {failed.place} of topic {topic.name} can't be written: {failed.reason}"
         raise KafkaFailed(what, SEED_REMEDY) from None
-    return sum(record.timestamp is not None and record.timestamp < before for record in topic.records)
+    return sum(map(access.deletes, topic.records))

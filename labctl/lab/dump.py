@@ -38,23 +38,16 @@ def dump(
     return done
 
 
-def follow(topic: TopicAccess, start: Position | None, out: Callable[[bytes], object]) -> int:
-    """Write the records from `start` on as they arrive, until labctl is interrupted, and return how many.
-
-    Raises KafkaFailed.
-    """
-    bounds = topic.offsets()
-    done = 0
+def follow(topic: TopicAccess, start: Position | None, out: Callable[[bytes], object]) -> None:
+    """Write the records from `start` on as they arrive, until Ctrl-C. Raises KafkaFailed."""
     with open_reader(topic.settings, topic.name) as reader:
         try:
-            for records in reader.follow(_offsets(reader, bounds, start, 0)):
+            for records in reader.follow(_offsets(reader, topic.offsets(), start, 0)):
                 if records:
                     out(_lines(records))
-                    done += len(records)
         except Interrupted as interrupted:
             if interrupted.signal_number != signal.SIGINT:
                 raise
-    return done
 
 
 def _lines(records: Iterable[RecordData]) -> bytes:

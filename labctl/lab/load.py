@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from labctl.errors import KafkaFailed, SpecError
 from labctl.kafka.librdkafka.writer import WriteFailed, write_records
-from labctl.records.file import FileRules, count_records, open_record_file, read_records
+from labctl.lab.topic_access import TopicAccess
+from labctl.records.file import count_records, read_records
 from labctl.records.record import RecordData
-
-
-@dataclass(frozen=True, slots=True)
-class LoadTarget:
-    """A topic, what it requires of records, and librdkafka's settings to reach it."""
-
-    topic: str
-    rules: FileRules
-    settings: Mapping[str, str]
-    expired: int = 0  # milliseconds since 1970: Kafka deletes records with an older timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +20,27 @@ class Loaded:
 
     records: int
     seconds: float
-    expired: int = 0
+    expired: int
 
 
-def load_file(target: LoadTarget, path: Path, form: str, report: Callable[[int, int | None], None]) -> Loaded:
-    """Write the records of a file, and return how many; `report` receives how many of how many are acknowledged.
-
-    The whole file is read first: where something is wrong in it, nothing is written. Raises SpecError, KafkaFailed;
-    HostError where confluent-kafka is not installed.
-    """
-    with open_record_file(path) as file:
-        return load_opened(target, file, str(path), form, report)
-
-
-def load_opened(
-    target: LoadTarget,
+def load_file(
+    topic: TopicAccess,
     file: BinaryIO,
     name: str,
     form: str,
     report: Callable[[int, int | None], None] = lambda _done, _total: None,
 ) -> Loaded:
-    """Write the records of an open file called `name`, and return how many: see `load_file`.
+    """Write the records of an open file called `name`, and return how many.
 
-    Raises SpecError, KafkaFailed, HostError.
+    `report` receives how many of how many are acknowledged. The whole file is read first: where something is wrong in
+    it, nothing is written. Raises SpecError, KafkaFailed; HostError where confluent-kafka is not installed.
     """
-    total = count_records(file, name, form, target.rules)
+    total = count_records(file, name, form, topic.rules)
     file.seek(0)
-    return load_stream(target, file, name, form, lambda done: report(done, total))
+    return load_stream(topic, file, name, form, lambda done: report(done, total))
 
 
-def load_stream(target: LoadTarget, file: BinaryIO, name: str, form: str, report: Callable[[int], None]) -> Loaded:
+def load_stream(topic: TopicAccess, file: BinaryIO, name: str, form: str, report: Callable[[int], None]) -> Loaded:
     """Write the records of an open file called `name` until its end, and return how many.
 
     `report` receives how many are acknowledged. Raises SpecError where a line is wrong, when those before it are
@@ -72,17 +53,17 @@ def load_stream(target: LoadTarget, file: BinaryIO, name: str, form: str, report
     def records() -> Iterator[tuple[int, RecordData]]:
         nonlocal expired
         try:
-            for line, record in read_records(file, name, form, target.rules):
-                expired += record.timestamp is not None and record.timestamp < target.expired
+            for line, record in read_records(file, name, form, topic.rules):
+                expired += topic.deletes(record)
                 yield line, record
         except SpecError as error:
             wrong.append(error)
 
     try:
-        written = write_records(target.settings, target.topic, records(), report)
+        written = write_records(topic.settings, topic.name, records(), report)
     except WriteFailed as failed:
         raise KafkaFailed(
-            f"{name}:{failed.place}: can't be written to {target.topic}: {failed.reason}; "
+            f"{name}:{failed.place}: can't be written to {topic.name}: {failed.reason}; "
             f"other records that were written: {failed.written:,}"
         ) from None
     for error in wrong:

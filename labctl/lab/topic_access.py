@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labctl.errors import LabStopped
+from labctl.kafka.client import KafkaClient
 from labctl.kafka.client_settings import librdkafka_settings
 from labctl.kafka.retention import expired_before
 from labctl.lab.existing import connect, open_lab
 from labctl.plan.model import LabPlan
-from labctl.records.file import FileRules
+from labctl.records.record import RecordData
+from labctl.records.topic_rules import TopicRules
 from labctl.runtime.base import Progress
 from labctl.state.store import LabStore
 
@@ -25,9 +27,13 @@ class TopicAccess:
 
     plan: LabPlan
     name: str
-    rules: FileRules
+    rules: TopicRules
     settings: Mapping[str, str]
     expired: int
+
+    def deletes(self, record: RecordData) -> bool:
+        """Return whether a record is older than the topic keeps records."""
+        return record.timestamp is not None and record.timestamp < self.expired
 
     def offsets(self) -> dict[int, tuple[int, int]]:
         """Return {partition: (first offset, offset after the last record)}. Raises KafkaFailed, HostError."""
@@ -48,10 +54,14 @@ def open_topic(lab: str, topic: str, store: LabStore, progress: Progress) -> Top
         partitions = client.topics([topic]).get(topic)
         if partitions is None:
             raise LabStopped(f"the lab {lab} has no topic {topic}", _remedy(existing.plan, topic))
-        config = client.topic_configs([topic]).get(topic, {})
-    rules = FileRules(len(partitions), keys="compact" in config.get("cleanup.policy", ""))
-    expired = expired_before(config, time.time())
-    return TopicAccess(existing.plan, topic, rules, librdkafka_settings(existing.plan), expired)
+        return topic_access(existing.plan, client, topic, len(partitions))
+
+
+def topic_access(plan: LabPlan, client: KafkaClient, topic: str, partitions: int) -> TopicAccess:
+    """Return a topic that exists and has so many partitions. Raises KafkaFailed, HostError; SpecError as `login_as`."""
+    config = client.topic_configs([topic]).get(topic, {})
+    rules = TopicRules(partitions, keys="compact" in config.get("cleanup.policy", ""))
+    return TopicAccess(plan, topic, rules, librdkafka_settings(plan), expired_before(config, time.time()))
 
 
 def _remedy(plan: LabPlan, topic: str) -> str:

@@ -180,12 +180,8 @@ class TopicPlan:
     replication_factor: int
     config: tuple[tuple[str, str], ...]
     records: tuple[RecordData, ...]  # seed records
-    record_file: str = ""  # with the seed records, in place of these
-
-    @property
-    def compacted(self) -> bool:
-        """Whether lab.yaml says that Kafka keeps the newest record of each key alone."""
-        return "compact" in dict(self.config).get("cleanup.policy", "")
+    record_file: str  # with the seed records, in place of these; ""
+    compacted: bool  # whether Kafka keeps only the newest record of each key
 
     @property
     def has_seeds(self) -> bool:

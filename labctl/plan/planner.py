@@ -99,6 +99,7 @@ def plan_topics(spec: LabSpec) -> tuple[TopicPlan, ...]:
             config=_texts(_min_isr_config(replication_factor, spec) | topic.config),
             records=tuple(topic.inline_records),
             record_file=topic.record_file,
+            compacted=spec.is_compacted(topic),
         )
         for topic in spec.topics
     )

@@ -7,7 +7,6 @@ import os
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -15,27 +14,10 @@ from typing import BinaryIO
 from labctl.errors import SpecError
 from labctl.records.formats import RECORD_FORMATS
 from labctl.records.record import Numbered, RecordData, RecordProblem
+from labctl.records.topic_rules import ANY_TOPIC, TopicRules
 
 LONGEST_LINE = 100_000_000  # bytes; a broker accepts records of 1 MB by default
 MOST_REPORTED = 50  # problems
-
-
-@dataclass(frozen=True, slots=True)
-class FileRules:
-    """What a topic requires of records: a partition below `partitions` (0: any), and with `keys` a key."""
-
-    partitions: int = 0
-    keys: bool = False
-
-    def problem(self, record: RecordData) -> str:
-        """Return what is wrong with a record for the topic, or ""."""
-        if self.partitions and record.partition is not None and record.partition >= self.partitions:
-            last = self.partitions - 1
-            return f"partition {record.partition}: the topic has {self.partitions}, from 0 to {last}"
-        return "key: a compacted topic accepts only records with a key" if self.keys and record.key is None else ""
-
-
-ANY_TOPIC = FileRules()
 
 
 @contextlib.contextmanager
@@ -68,7 +50,7 @@ def open_record_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_records(
-    file: BinaryIO, name: str, form: str, rules: FileRules = ANY_TOPIC
+    file: BinaryIO, name: str, form: str, rules: TopicRules = ANY_TOPIC
 ) -> Iterator[tuple[int, RecordData]]:
     """Yield (line, record) of an open file in the format `form`; `rules` are those of the topic.
 
@@ -80,21 +62,24 @@ def read_records(
         yield line, record
 
 
-def count_records(file: BinaryIO, name: str, form: str, rules: FileRules = ANY_TOPIC) -> int:
+def count_records(file: BinaryIO, name: str, form: str, rules: TopicRules = ANY_TOPIC) -> int:
     """Return how many records a file has. Raises SpecError with everything that is wrong in it, `NAME:LINE: what`."""
-    count = more = 0
+    count = wrong = 0
     problems: list[str] = []
     for line, record in _read(file, name, form, rules):
         count += 1
         if isinstance(record, RecordProblem):
-            more += len(problems) == MOST_REPORTED
-            problems += [f"{name}:{line}: {record}"] * (len(problems) < MOST_REPORTED)
+            wrong += 1
+            if wrong <= MOST_REPORTED:
+                problems.append(f"{name}:{line}: {record}")
+    if wrong > MOST_REPORTED:
+        problems.append(f"{name}: and {wrong - MOST_REPORTED} more problems")
     if problems:
-        raise SpecError(problems + [f"{name}: and {more} more problems"] * bool(more))
+        raise SpecError(problems)
     return count
 
 
-def _read(file: BinaryIO, name: str, form: str, rules: FileRules) -> Iterator[Numbered]:
+def _read(file: BinaryIO, name: str, form: str, rules: TopicRules) -> Iterator[Numbered]:
     for line, record in RECORD_FORMATS[form](_lines(file, name)):
         problem = "" if isinstance(record, RecordProblem) else rules.problem(record)
         yield line, RecordProblem(problem) if problem else record

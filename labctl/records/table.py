@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from labctl.records.json_lines import record_of
 from labctl.records.record import Numbered, RecordData, RecordProblem
+from labctl.wording import counted
 
 NUMBERS = ("timestamp", "partition")
 LONGEST_CELL = 100_000_000  # characters; csv's own limit is less than a record may have
@@ -62,7 +63,7 @@ def _checked(columns: list[str]) -> list[str]:
 
 def _record(columns: list[str], row: list[str]) -> RecordData:
     if len(row) != len(columns):
-        raise RecordProblem(f"has {len(row)} columns, and the first line names {len(columns)}")
+        raise RecordProblem(f"has {counted(len(row), 'column')}, and the first line names {len(columns)}")
     cells = dict(zip(columns, row, strict=True))
     data: dict[str, object] = {name: cells.pop(name) or None for name in RESERVED if name in cells}
     for name in NUMBERS:

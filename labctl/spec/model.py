@@ -348,6 +348,11 @@ class LabSpec(_Section):
         120, description="seconds from the start to the end of the checks"
     )
 
+    def is_compacted(self, topic: TopicSpec) -> bool:
+        """Return whether Kafka keeps only the newest record of each key of a topic, by its config or the brokers'."""
+        policy = topic.config.get("cleanup.policy", self.kafka.config.get("log.cleanup.policy", ""))
+        return "compact" in str(policy)
+
     @property
     def in_swarm(self) -> bool:
         """Whether lab.yaml asks for a runtime whose nodes are spread over a Docker Swarm."""

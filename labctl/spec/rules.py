@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from labctl.constants import BROKER_RACK, MIN_ISR
+from labctl.records.topic_rules import TopicRules
 from labctl.replication import default_replication_factor
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.formats import VOTERS, even_voters
@@ -56,15 +57,9 @@ def _topics(spec: LabSpec) -> list[Problem]:
     found: list[Problem] = []
     places: dict[str, int] = {}
     for place, topic in enumerate(spec.topics):
-        policy = topic.config.get("cleanup.policy", spec.kafka.config.get("log.cleanup.policy"))
-        if "compact" in str(policy) and any(record.key is None for record in topic.inline_records):
-            what = "a compacted topic accepts only records with a key, like {key: c1, value: hello}"
-            found.append((("topics", place, "records"), what))
+        rules = TopicRules(topic.partitions, keys=spec.is_compacted(topic))
         for number, record in enumerate(topic.inline_records):
-            if record.partition is not None and record.partition >= topic.partitions:
-                what = (
-                    f"partition {record.partition}: the topic has {topic.partitions}, from 0 to {topic.partitions - 1}"
-                )
+            if what := rules.problem(record):
                 found.append((("topics", place, "records", number), what))
         # Topic.hasCollision: metric names don't distinguish '.' from '_'
         first = places.setdefault(topic.name.replace(".", "_"), place)

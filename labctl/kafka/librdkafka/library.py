@@ -11,12 +11,13 @@ from labctl.errors import HostError
 Settings = Mapping[str, str]
 
 POLL_SECONDS = 0.1
-STALL_SECONDS = 60  # without an acknowledgement, or without a record that must be there
+STALL_SECONDS = 60  # without a record that must be there
+DELIVERY_SECONDS = 120  # for the acknowledgement of a record, in the queue too: it must be short on a slow network
 QUIET = {"log_level": 0}  # librdkafka writes to stderr by itself
 WRITER = {
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # as Java's clients: librdkafka's own default differs
-    "message.timeout.ms": 2 * STALL_SECONDS * 1000,  # in the queue too, which must be short enough for a slow network
+    "message.timeout.ms": DELIVERY_SECONDS * 1000,
     "queue.buffering.max.kbytes": 20480,
     "message.max.bytes": 10_000_000,  # less than the queue has; a broker's default is 1 MB
 }

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from labctl.errors import Interrupted
-from labctl.kafka.librdkafka.library import POLL_SECONDS, STALL_SECONDS, Settings, open_producer, with_trouble
+from labctl.kafka.librdkafka.library import DELIVERY_SECONDS, POLL_SECONDS, Settings, open_producer, with_trouble
 from labctl.kafka.librdkafka.writer import drop_unsent, send
 from labctl.records.record import RecordData
 
@@ -61,8 +61,8 @@ def write_paced(
 ) -> Traffic:
     """Write `rate` records a second for so many `seconds` (None: until labctl is interrupted), and return the outcome.
 
-    `report` receives it each second. What was not written within 60 s has failed; the others go on. Raises HostError
-    where confluent-kafka is not installed.
+    `report` receives it each second. What was not written within DELIVERY_SECONDS has failed; the others go on.
+    Raises HostError where confluent-kafka is not installed.
     """
     trouble: list[str] = []
     traffic = Traffic()
@@ -90,7 +90,7 @@ def write_paced(
                 report(traffic)
             pause = began + traffic.sent / rate - time.monotonic()
             producer.poll(min(max(pause, TICK_SECONDS if due <= MOST_TOGETHER else 0), POLL_SECONDS))
-        give_up = time.monotonic() + STALL_SECONDS
+        give_up = time.monotonic() + DELIVERY_SECONDS
         while len(producer) and time.monotonic() < give_up:
             producer.flush(POLL_SECONDS)
     except Interrupted as interrupted:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -36,6 +37,14 @@ class Responding:
         self.quorum_client.close()
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerProbe:
+    """Why a broker did not respond ("": it did), and the seconds that it took."""
+
+    reason: str
+    seconds: float
+
+
 class LiveKafka:
     """The Kafka of a lab, of whose brokers any may be frozen, stopped or killed while the page is open.
 
@@ -49,20 +58,25 @@ class LiveKafka:
 
     def look(self) -> Responding:
         """Return the brokers that respond now. Raises KafkaFailed with the reason where none does."""
+        return self.connected(self.probe())
+
+    def probe(self) -> dict[int, BrokerProbe]:
+        """Return how each broker responds to a new connection, by its id."""
         login, addresses = Login(self._settings), self._plan.host_addresses
-        probes: list[Callable[[], str]] = [
-            partial(why_silent, *split_address(address), login, LOOK_SECONDS) for address in addresses.values()
-        ]
-        reasons = dict(zip(addresses, run_all(probes, workers=len(probes)), strict=True))
-        brokers = frozenset(broker for broker, reason in reasons.items() if not reason)
+        probes = [partial(_probed, address, login) for address in addresses.values()]
+        return dict(zip(addresses, run_all(probes, workers=len(probes)), strict=True))
+
+    def connected(self, probes: Mapping[int, BrokerProbe]) -> Responding:
+        """Return the brokers that responded. Raises KafkaFailed with the reason where none did."""
+        brokers = frozenset(broker for broker, probe in probes.items() if not probe.reason)
         if not brokers:
-            raise KafkaFailed("; ".join(f"broker {broker}: {reason}" for broker, reason in reasons.items()))
+            raise KafkaFailed("; ".join(f"broker {broker}: {probe.reason}" for broker, probe in probes.items()))
         with self._choosing:
             last = self._last
             if last is None or last.brokers != brokers:
                 if last:
                     last.close()
-                last = self._last = self._connected(brokers)
+                last = self._last = self._opened(brokers)
             return last
 
     def close(self) -> None:
@@ -71,10 +85,16 @@ class LiveKafka:
             if self._last:
                 self._last.close()
 
-    def _connected(self, brokers: frozenset[int]) -> Responding:
+    def _opened(self, brokers: frozenset[int]) -> Responding:
         bootstrap = self._plan.host_bootstrap(brokers)
         return Responding(
             brokers,
             KafkaClient(bootstrap, self._settings, connect=CONNECT_SECONDS, seconds=ANSWER_SECONDS),
             KafkaClient(bootstrap, self._settings, connect=QUORUM_SECONDS, seconds=QUORUM_SECONDS),
         )
+
+
+def _probed(address: str, login: Login) -> BrokerProbe:
+    began = time.perf_counter()
+    reason = why_silent(*split_address(address), login, LOOK_SECONDS)
+    return BrokerProbe(reason, time.perf_counter() - began)

@@ -9,18 +9,14 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from labctl.errors import LabError
-from labctl.kafka.address import split_address
 from labctl.kafka.client import KafkaClient
-from labctl.kafka.link import Login, why_silent
 from labctl.plan.model import LabPlan
 from labctl.runtime.base import Runtime
-from labctl.system.parallel import run_all
-from labctl.webui.page.live_kafka import LOOK_SECONDS, LiveKafka
+from labctl.webui.page.live_kafka import BrokerProbe, LiveKafka
 from labctl.webui.page.view_models import is_internal, readable, shown_groups
 
 WINDOW_SECONDS = 900
@@ -45,16 +41,14 @@ class Sample:
 
 
 class Sampler:
-    """Takes samples in a thread of its own. `settings` are for the login.
+    """Takes samples in a thread of its own.
 
     `open_runtime` returns what knows the memory of nodes. It is called when the lab is up: it loads modules.
     """
 
-    def __init__(
-        self, plan: LabPlan, kafka: LiveKafka, settings: Mapping[str, Any], open_runtime: Callable[[], Runtime]
-    ) -> None:
-        self._plan, self._kafka, self._open_runtime = plan, kafka, open_runtime
-        self._login = Login(settings)
+    def __init__(self, plan: LabPlan, kafka: LiveKafka, open_runtime: Callable[[], Runtime]) -> None:
+        self._names = {node.id: node.name for node in plan.brokers}
+        self._kafka, self._open_runtime = kafka, open_runtime
         self._kept: deque[Sample] = deque(maxlen=round(WINDOW_SECONDS / PAUSE_SECONDS) + 1)
         self._taken = 0
         self._memory: Mapping[str, int] = {}
@@ -77,7 +71,9 @@ class Sampler:
         if self._taken % MEMORY_EVERY == 0:
             self._memory = self._measured()
         self._taken += 1
-        sample = _sample(self._plan, self._kafka, _probe(self._plan, self._login), self._memory)
+        probes = self._kafka.probe()
+        seconds = {self._names[broker]: None if each.reason else each.seconds for broker, each in probes.items()}
+        sample = _sample(self._kafka, probes, Sample(time.time(), seconds=seconds, memory=self._memory))
         self._kept.append(sample)
         return sample
 
@@ -102,14 +98,14 @@ class Sampler:
                     traceback.print_exc(file=sys.stderr)
 
 
-def _sample(plan: LabPlan, kafka: LiveKafka, seconds: Mapping[str, float | None], memory: Mapping[str, int]) -> Sample:
-    now = time.time()
+def _sample(kafka: LiveKafka, probes: Mapping[int, BrokerProbe], known: Sample) -> Sample:
+    """What is `known`, and what Kafka reports of its topics and groups."""
     try:
-        found = kafka.look()
+        found = kafka.connected(probes)
         written, topics_left = _written(found.client, found.brokers)
         groups = shown_groups(found.client, found.brokers, MOST_GROUPS)
     except LabError:
-        return Sample(now, seconds=seconds, memory=memory)
+        return known
     committed: dict[tuple[str, str], int] = {}
     lag: dict[tuple[str, str], int] = {}
     unknown: set[tuple[str, str]] = set()  # a partition without a leader: the sum of the others would be too small
@@ -121,8 +117,8 @@ def _sample(plan: LabPlan, kafka: LiveKafka, seconds: Mapping[str, float | None]
             lag[key] = lag.get(key, 0) + (behind or 0)
     left_out = [f"{topics_left} topics"] if topics_left else []
     left_out += [f"{groups.more} groups"] if groups.more else []
-    known = {key: behind for key, behind in lag.items() if key not in unknown}
-    return Sample(now, written, committed, known, seconds, memory, left_out)
+    lag = {key: behind for key, behind in lag.items() if key not in unknown}
+    return replace(known, written=written, committed=committed, lag=lag, left_out=left_out)
 
 
 def _written(client: KafkaClient, responding: frozenset[int]) -> tuple[dict[str, int], int]:
@@ -137,20 +133,5 @@ def _written(client: KafkaClient, responding: frozenset[int]) -> tuple[dict[str,
     # a partition without a leader would make its topic's sum smaller
     whole = {name: numbers for name, numbers in chosen.items() if len(numbers) == len(described[name])}
     ranges = client.offset_ranges(whole)
-    return {name: sum(end for _first, end in found.values()) for name, found in ranges.items()}, len(described) - len(
-        chosen
-    )
-
-
-def _probe(plan: LabPlan, login: Login) -> dict[str, float | None]:
-    """The seconds in which each broker accepts a connection and responds to a request."""
-
-    def timed(address: str) -> float | None:
-        began = time.perf_counter()
-        reason = why_silent(*split_address(address), login, LOOK_SECONDS)
-        return None if reason else time.perf_counter() - began
-
-    names = {node.id: node.name for node in plan.brokers}
-    probes: list[Callable[[], float | None]] = [partial(timed, address) for address in plan.host_addresses.values()]
-    found = run_all(probes, workers=len(probes))
-    return {names[broker]: taken for broker, taken in zip(plan.host_addresses, found, strict=True)}
+    sums = {name: sum(end for _first, end in found.values()) for name, found in ranges.items()}
+    return sums, len(described) - len(chosen)

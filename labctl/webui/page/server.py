@@ -43,7 +43,7 @@ def serve(plan: LabPlan, folder: Path, listener: socket.socket) -> None:
     if plan.security and key is None:
         raise HostError("the key of the lab page is missing", "labctl up starts the page again", "secret-missing")
     files = Path(plan.state) / "files"
-    sampler = Sampler(plan, LiveKafka(plan, settings), settings, lambda: open_runtime(plan, files, NullProgress()))
+    sampler = Sampler(plan, LiveKafka(plan, settings), lambda: open_runtime(plan, files, NullProgress()))
     sampler.start()
     app = make_app(plan, kafka, folder, sampler, key)
     server = uvicorn.Server(
