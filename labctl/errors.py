@@ -102,6 +102,16 @@ class KafkaFailed(LabError):
     exit_code = 4
 
 
+class ServiceFailed(LabError):
+    """A service of the lab refused a request or did not respond (exit 4). `status` is HTTP's, 0 without a response."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
 class AccessDenied(KafkaFailed):
     """Kafka's authorizer rejected a request: no ACL allows it (exit 4)."""
 

@@ -85,6 +85,18 @@ class UiResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceResult:
+    """A service as it was last observed: `kind` as in lab.yaml, `state` running, exited or missing. Memory in bytes."""
+
+    name: str
+    kind: str
+    url: str
+    state: str
+    detail: str = ""
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MachineResult:
     """The machine that labctl ran on. Memory in bytes."""
 
@@ -210,6 +222,7 @@ class RunResult:
     nodes: tuple[NodeResult, ...] = ()
     endpoints: Endpoints | None = None
     ui: UiResult | None = None
+    services: tuple[ServiceResult, ...] = ()
     steps: tuple[StepResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     drills: tuple[DrillResult, ...] = ()

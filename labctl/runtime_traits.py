@@ -13,7 +13,10 @@ from labctl.constants import SECRETS_FOLDER
 
 @dataclass(frozen=True, slots=True)
 class RuntimeTraits:
-    """A runtime. In the folders, the prefix and the network, {state}, {node}, {container} and {lab} are filled in."""
+    """A runtime.
+
+    In the folders, the prefix and the network, {state}, {node}, {service}, {container} and {lab} are filled in.
+    """
 
     module: str  # imported when it is needed
     own_addresses: (
@@ -26,6 +29,8 @@ class RuntimeTraits:
     isolates: bool = False  # a node can be cut off from the others' network
     in_swarm: bool = False  # nodes are spread over the nodes of a Docker Swarm
     has_kafbat: bool = False  # Kafbat UI can run beside the nodes
+    has_services: bool = False  # a schema registry and Kafka Connect can run beside the nodes
+    service_folder: str = ""  # of a service's data and plugins, as it sees it
     network: str = ""  # the engine's network, where other containers reach the nodes by their names; "": there is none
 
 
@@ -39,6 +44,8 @@ RUNTIMES = {
         native_prefix=("docker", "exec", "-i", "{container}"),
         isolates=True,
         has_kafbat=True,
+        has_services=True,
+        service_folder="/var/lib/labctl",
         network="labctl-{lab}",
     ),
     "local": RuntimeTraits(
@@ -47,6 +54,8 @@ RUNTIMES = {
         containers=False,
         data_folder="{state}/nodes/{node}/data",
         secrets_folder="{state}/secrets/nodes/{node}",
+        has_services=True,
+        service_folder="{state}/{service}",
     ),
     "swarm": RuntimeTraits(
         module="labctl.runtime.swarm.entry",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from labctl.errors import SpecError
 
@@ -16,17 +17,24 @@ FOLDER = Path(__file__).parent / "version_locks"
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One jar of a version lock file. Size in bytes."""
+    """One jar of a version lock file, or another file of a Maven repository. Size in bytes.
+
+    `digest` is its checksum by `algorithm`, in hexadecimal.
+    """
 
     coordinates: str  # group:artifact:version
     bytes: int
-    sha256: str
+    digest: str
+    classifier: str = ""
+    extension: str = "jar"
+    algorithm: str = "sha256"  # sha1 where a repository has nothing better
 
     @property
     def file_name(self) -> str:
-        """ARTIFACT-VERSION.jar, as in every Maven repository."""
+        """ARTIFACT-VERSION[-CLASSIFIER].EXTENSION, as in every Maven repository."""
         _group, artifact, version = self.coordinates.split(":")
-        return f"{artifact}-{version}.jar"
+        classifier = f"-{self.classifier}" if self.classifier else ""
+        return f"{artifact}-{version}{classifier}.{self.extension}"
 
     @property
     def repository_path(self) -> str:
@@ -39,11 +47,13 @@ class Jar:
 class VersionLock:
     """A version of Kafka: its jars in the order of the classpath, and the class that each script of its bin/ starts.
 
-    `settings` are those that it knows: {broker, topic, producer or consumer: {name: type}}.
+    `connect` is the version of Kafka Connect that goes with it. `settings` are those that it knows: {broker, topic,
+    producer or consumer: {name: type}}.
     """
 
     kafka: str
     jars: tuple[Jar, ...]
+    connect: str
     scripts: Mapping[str, str]
     settings: Mapping[str, Mapping[str, str]]
 
@@ -55,8 +65,25 @@ class VersionLock:
     @property
     def key(self) -> str:
         """The name of its folder in the cache, which depends on the content."""
-        text = "\n".join(f"{jar.coordinates} {jar.sha256}" for jar in self.jars)
-        return f"{self.kafka}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return f"{self.kafka}-{_digest(self.jars)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectLock:
+    """A version of Kafka Connect: all its jars, in the order of the classpath."""
+
+    connect: str
+    jars: tuple[Jar, ...]
+
+    @property
+    def key(self) -> str:
+        """The name of its folder in the cache, which depends on the content."""
+        return f"connect-{self.connect}-{_digest(self.jars)}"
+
+
+def _digest(jars: Sequence[Jar]) -> str:
+    text = "\n".join(f"{jar.coordinates} {jar.digest}" for jar in jars)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def locked_versions() -> list[str]:
@@ -75,4 +102,15 @@ def load_lock(version: str) -> VersionLock:
             "use one of these, add one with scripts/lock_kafka.py, or name an unpacked Kafka in KAFKA_HOME",
         )
     data = json.loads(path.read_text(encoding="utf-8"))
-    return VersionLock(data["kafka"], tuple(Jar(**jar) for jar in data["jars"]), data["scripts"], data["settings"])
+    return VersionLock(data["kafka"], _jars(data), data["connect"], data["scripts"], data["settings"])
+
+
+def load_connect_lock(kafka_version: str) -> ConnectLock:
+    """Return the version lock of the Kafka Connect for a Kafka. Raises SpecError, as `load_lock`."""
+    path = FOLDER / "connect" / f"{load_lock(kafka_version).connect}.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return ConnectLock(data["connect"], _jars(data))
+
+
+def _jars(data: Mapping[str, Any]) -> tuple[Jar, ...]:
+    return tuple(Jar(jar["coordinates"], jar["bytes"], jar["sha256"]) for jar in data["jars"])

@@ -17,8 +17,8 @@ from labctl import errors
 from labctl.cli.main import PIPE_CLOSED, cli
 from labctl.known_faults import KNOWN_FAULTS, KnownFault
 from labctl.report.json_format import json_schema
-from labctl.spec import model
 from labctl.spec.model import LabSpec
+from labctl.spec.section import Section
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 WRITTEN = "Written by `scripts/docs_pages.py` from {source}. A test compares this page with the code.\n"
@@ -140,7 +140,8 @@ def _references(schema: Any, suffix: str = "") -> Iterator[tuple[str, str]]:
 
 def _default(name: str, key: str) -> str:
     """The default of a key, as lab.yaml writes it."""
-    field = getattr(model, name).model_fields[key]
+    section = next(section for section in Section.__subclasses__() if section.__name__ == name)
+    field = section.model_fields[key]
     if field.is_required():
         return "*required*"
     default = TypeAdapter(Any).dump_python(field.get_default(call_default_factory=True), mode="json")

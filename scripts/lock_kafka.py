@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ SETTING_NAMES = Path(__file__).with_name("SettingNames.java")
 # Kafka logs through slf4j. The JDK's own logging starts 0.2 s faster than log4j (docs/design/local-runtime.md), needs
 # no settings by Kafka version, and limits its files. But it loses what a tool logs while it ends, so the tools use
 # slf4j-simple. slf4j 2 can be kept in an AOT cache; the class format of slf4j 1.7 is too old. No script in SCRIPTS
-# starts Kafka Connect, which depends on a web server (two jars in five). Kafka 3.9 is released with reload4j.
+# starts Kafka Connect, which depends on a web server: its jars are a list of their own. Kafka 3.9 is released with
+# reload4j.
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>labctl</groupId><artifactId>lock</artifactId><version>1</version><packaging>pom</packaging><dependencyManagement><dependencies>
 <dependency><groupId>ch.qos.reload4j</groupId><artifactId>reload4j</artifactId><version>1.2.25</version></dependency>
@@ -30,13 +32,15 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0<
 <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-api</artifactId><version>2.0.17</version></dependency>
 <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-jdk14</artifactId><version>2.0.17</version></dependency>
 <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>2.0.17</version></dependency>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{version}</version></dependency>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{version}</version><exclusions>
-<exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-api</artifactId></exclusion>
-<exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-json</artifactId></exclusion>
-<exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-runtime</artifactId></exclusion>
-</exclusions></dependency>
-</dependencies></project>"""
+{dependencies}</dependencies></project>"""
+DEPENDENCY = """<dependency><groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId>
+<version>{version}</version><exclusions>{exclusions}</exclusions></dependency>
+"""
+EXCLUSION = "<exclusion><groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId></exclusion>"
+KAFKA = {"kafka_2.13": (), "kafka-tools": ("connect-api", "connect-json", "connect-runtime")}  # and what is left out
+CONNECT = ("connect-runtime", "connect-json", "connect-transforms")
+# connectors and the like, which use classes of their minor version that Kafka moves in the next
+CONNECT_PLUGINS = ("connect-file", "connect-mirror", "connect-mirror-client", "connect-basic-auth-extension")
 
 # script: the classes that it starts in the different versions of Kafka, newest first
 SCRIPTS = {
@@ -93,12 +97,87 @@ def main() -> None:
         path.write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
         size = sum(jar["bytes"] for jar in lock["jars"])
         print(f"{path.name}: {len(lock['jars'])} jars, {size // 1_000_000} MB, {len(lock['scripts'])} scripts")
+        print(f"    with Kafka Connect {lock['connect']}")
 
 
 def resolve(version: str) -> dict[str, Any]:
     """Return the version lock of Kafka `version`, with the jars that Maven resolves for run time."""
+    found = listed(dict.fromkeys(KAFKA, version))
+    classes: set[str] = set()
+    for _coordinates, path in found:
+        with zipfile.ZipFile(path) as jar:
+            classes.update(name[:-6].replace("/", ".") for name in jar.namelist() if name.endswith(".class"))
+    scripts = {
+        script: next(name for name in candidates if name in classes)
+        for script, candidates in SCRIPTS.items()
+        if any(name in classes for name in candidates)
+    }
+    return {
+        "kafka": version,
+        "connect": resolve_connect(version),
+        "jars": [entry(*jar) for jar in found],
+        "scripts": scripts,
+        "settings": settings([path for _coordinates, path in found]),
+    }
+
+
+def resolve_connect(version: str) -> str:
+    """Write the lock of the newest Kafka Connect that the repository has completely, and return its version.
+
+    It is that of `version`, or one before it, whose worker works with newer brokers too.
+    """
+    earlier = [tuple(map(int, path.stem.split("."))) for path in LOCKS.glob("*.json")]
+    for candidate in sorted({number(version), *earlier}, reverse=True):
+        text = ".".join(map(str, candidate))
+        if candidate > number(version) or not all(has(f"org.apache.kafka:{name}:{text}") for name in CONNECT):
+            continue
+        plugins = {name: newest_patch(name, candidate) for name in CONNECT_PLUGINS}
+        if all(plugins.values()):
+            jars = listed(dict.fromkeys(CONNECT, text) | plugins)
+            lock = {"connect": text, "jars": [entry(*jar) for jar in jars]}
+            (LOCKS / "connect").mkdir(exist_ok=True)
+            (LOCKS / "connect" / f"{text}.json").write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
+            return text
+    sys.exit(f"the repository has no complete Kafka Connect for {version}")
+
+
+def number(version: str) -> tuple[int, ...]:
+    """Return a version as numbers, to compare."""
+    return tuple(map(int, version.split(".")))
+
+
+def newest_patch(artifact: str, version: tuple[int, ...]) -> str:
+    """Return the newest version of an artifact of Kafka until `version`, of the same minor version; "" for none."""
+    major, minor, patch = version
+    earlier = (f"{major}.{minor}.{each}" for each in range(patch, -1, -1))
+    return next((each for each in earlier if has(f"org.apache.kafka:{artifact}:{each}")), "")
+
+
+def has(coordinates: str) -> bool:
+    """Return whether the repository has an artifact."""
+    command = ["mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:2.8:get", "-Dtransitive=false"]
+    return subprocess.run([*command, f"-Dartifact={coordinates}"], check=False, capture_output=True).returncode == 0
+
+
+def entry(coordinates: str, path: str) -> dict[str, Any]:
+    """Return a jar as it is in a version lock file."""
+    data = Path(path).read_bytes()
+    return {"coordinates": coordinates, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def listed(artifacts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (coordinates, path) of each jar that {artifact of Kafka: version} need at run time."""
+    dependencies = "".join(
+        DEPENDENCY.format(
+            artifact=name,
+            version=version,
+            exclusions="".join(EXCLUSION.format(artifact=left_out) for left_out in KAFKA.get(name, ())),
+        )
+        for name, version in artifacts.items()
+    )
+    pom = POM.format(dependencies=dependencies)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "pom.xml").write_text(POM.format(version=version), encoding="utf-8")
+        (Path(folder) / "pom.xml").write_text(pom, encoding="utf-8")
         listing = Path(folder) / "list.txt"
         command = [
             "mvn",
@@ -113,25 +192,7 @@ def resolve(version: str) -> dict[str, Any]:
     found = re.findall(r"^\s+([\w.-]+):([\w.-]+):jar:([\w.-]+):(?:compile|runtime):(/\S+\.jar)", text, re.MULTILINE)
     if not found:
         sys.exit(f"Maven listed no jars:\n{text}")
-    jars = []
-    classes: set[str] = set()
-    for group, artifact, number, path in sorted(found):
-        data = Path(path).read_bytes()
-        entry = {
-            "coordinates": f"{group}:{artifact}:{number}",
-            "bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
-        jars.append(entry)
-        with zipfile.ZipFile(path) as jar:
-            classes.update(name[:-6].replace("/", ".") for name in jar.namelist() if name.endswith(".class"))
-    scripts = {
-        script: next(name for name in candidates if name in classes)
-        for script, candidates in SCRIPTS.items()
-        if any(name in classes for name in candidates)
-    }
-    paths = [path for _group, _artifact, _number, path in found]
-    return {"kafka": version, "jars": jars, "scripts": scripts, "settings": settings(paths)}
+    return [(f"{group}:{artifact}:{number}", path) for group, artifact, number, path in sorted(found)]
 
 
 def settings(jars: list[str]) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Literal
 
-from labctl.errors import KafkaFailed, SpecError
+from labctl.errors import KafkaFailed
 from labctl.kafka.client import Group, Quorum, Voter
 from labctl.plan.model import Decision, EngineFacts, HostFacts, Identity, Place
 from labctl.plan.planner import make_plan
@@ -62,7 +62,7 @@ class FakeRuntime:
         self.calls.append("up")
         self._require(*names)
         self.created = True
-        self.running |= set(names or self.plan.node_names) - set(self.dies)
+        self.running |= set(names or self.plan.part_names) - set(self.dies)
         self.removed -= self.running
 
     def start_again(self, node):
@@ -120,10 +120,15 @@ class FakeRuntime:
         return "isolated: for the test" if name in self.isolated else ""
 
     def _require(self, *names):
-        known = [node.name for node in self.plan.nodes]
         for name in names:
-            if name not in known:
-                raise SpecError([f"there is no node {name}; there are {', '.join(known)}"])
+            self.plan.require_part(name)
+
+    def services(self):
+        absent: Literal["exited", "missing"] = "exited" if self.created else "missing"
+        return [
+            NodeState(service.name, "running" if service.name in self.running else absent, memory=1 << 20)
+            for service in self.plan.services
+        ]
 
     def ui(self):
         return None

@@ -83,6 +83,7 @@ def _reports_its_state(runtime, node):
     assert versions
     assert all(versions.values())
     assert runtime.ui() is None
+    assert runtime.services() == []
     assert runtime.start_again(node) is False  # the node is running
 
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 
 from labctl.runtime.jvm import checksums
-from labctl.runtime.jvm.cache import corrupt_caches
+from labctl.runtime.jvm.aot_caches import corrupt_caches
 from labctl.runtime.jvm.jvm_options import SUMS, USES
 
 
@@ -14,16 +14,16 @@ def test_a_flipped_byte_in_an_aot_cache_is_found(tmp_path):
     for use, path in files.items():
         path.write_bytes(use.encode() * 1000)
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files.values())
-    assert corrupt_caches(tmp_path) == ["broker.aot", "consumer.aot", "producer.aot", "storage.aot"]
+    assert corrupt_caches(tmp_path, USES) == ["broker.aot", "consumer.aot", "producer.aot", "storage.aot"]
     (tmp_path / SUMS).write_text(sums)
-    assert corrupt_caches(tmp_path) == []
+    assert corrupt_caches(tmp_path, USES) == []
     before = files["consumer"].stat()
     data = bytearray(files["consumer"].read_bytes())
     data[1000] ^= 1
     files["consumer"].write_bytes(data)
     os.utime(files["consumer"], ns=(before.st_atime_ns, before.st_mtime_ns))
     files["storage"].unlink()
-    assert corrupt_caches(tmp_path) == ["consumer.aot", "storage.aot"]
+    assert corrupt_caches(tmp_path, USES) == ["consumer.aot", "storage.aot"]
 
 
 def test_an_unchanged_file_is_not_read_again(tmp_path, monkeypatch):

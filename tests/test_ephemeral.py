@@ -78,16 +78,21 @@ def test_processes_of_a_lab_whose_record_can_t_be_read_are_ended(fake_lab, monke
     (folder / "lab.json").write_text("{}")
     (fake_lab.store.root / "records" / "lab.json").unlink()
     node, page = SimpleNamespace(pid=7), SimpleNamespace(pid=8)
-    found = {f"-Dlabctl.lab={folder}": [node], f"labctl.page={folder}": [page], f"labctl.proxy={folder}": []}
+    other = SimpleNamespace(pid=9)
+    found = [
+        (node, [f"-Dlabctl.lab={folder}"]),
+        (other, [f"-Dlabctl.lab={folder}2"]),
+        (page, [f"labctl.page={folder}"]),
+    ]
     killed = []
-    monkeypatch.setattr(processes, "with_argument", lambda *marks: [each for mark in marks for each in found.pop(mark)])
+    monkeypatch.setattr(processes, "_own", lambda: iter(found))
     monkeypatch.setattr(processes, "kill", killed.extend)
     assert lifecycle.down("lab", fake_lab.store, NullReporter()) == [
         "process 7",
         "process 8",
         "data of incomplete lab lab",
     ]
-    assert (found, killed) == ({}, [node, page])
+    assert killed == [node, page]
 
 
 def test_gc_only_reports_a_lab_whose_record_can_t_be_read(fake_lab, monkeypatch):

@@ -19,7 +19,7 @@ LABS = {
     "faults": "name: faults\nlisteners: {external: {faults: true}}\n",
     "dynamic": "name: dynamic\nkafka: {brokers: 1, controllers: 3, quorum: dynamic}\n",
     "kafbat": "name: kafbat\nui: {kind: kafbat, port: 18088}\n",
-    **{preset: render_template(f"init/{preset}.yaml") for preset in ("cluster", "isolated", "secure")},
+    **{preset: render_template(f"init/{preset}.yaml") for preset in ("cluster", "isolated", "secure", "stack")},
 }
 HOMEWORK_SETTINGS = (
     "KAFKA_NODE_ID KAFKA_PROCESS_ROLES KAFKA_LISTENERS KAFKA_ADVERTISED_LISTENERS "

@@ -20,7 +20,7 @@ def test_the_version_lock_files_are_complete(version):
     names = {jar.file_name for jar in lock.jars}
     assert {f"kafka_2.13-{version}.jar", f"kafka-tools-{version}.jar", f"kafka-clients-{version}.jar"} <= names
     assert len(names) == len(lock.jars)
-    assert all(len(jar.sha256) == 64 and jar.bytes > 0 for jar in lock.jars)
+    assert all(len(jar.digest) == 64 and jar.bytes > 0 for jar in lock.jars)
     assert lock.scripts["kafka-topics.sh"].endswith("TopicCommand")
     assert json.loads((FOLDER / f"{version}.json").read_text())["kafka"] == version
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labctl.checks.base import CheckFailed, Skipped, error_summary, transcript
 from labctl.kafka.client import KafkaClient, connection_error
-from labctl.plan.model import SecurityPlan, TopicPlan
+from labctl.plan.model import SecurityPlan, ServicePlan, TopicPlan
 from labctl.runtime.base import Completed
 from labctl.system.waiting import Deadline
 
@@ -71,6 +71,14 @@ class WebPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectAccess:
+    """Kafka Connect in a lab: its plan, and how a program runs where its connectors read and write files."""
+
+    service: ServicePlan
+    run: Callable[[list[str], bytes | None, float], Completed]
+
+
+@dataclass(frozen=True, slots=True)
 class SecureLab:
     """What is planned of a lab with security, and who may log in."""
 
@@ -106,6 +114,8 @@ class CheckContext:
     expected: ExpectedState = ExpectedState()
     console: ConsoleAccess | Unavailable = Unavailable("no console tools are known")
     page: WebPage | Unavailable = Unavailable("no web page is known")
+    registry: str | Unavailable = Unavailable("no schema registry is known")  # its URL
+    connect: ConnectAccess | Unavailable = Unavailable("no Kafka Connect is known")
     lab: LabAccess | None = None  # None: somebody else started this Kafka
 
     @property

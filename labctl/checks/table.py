@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labctl.checks.base import CheckPass
+from labctl.checks.connect import connect, no_connect
 from labctl.checks.console import console_to_host, host_to_console
 from labctl.checks.context import CheckContext
 from labctl.checks.group import consumer_group
@@ -13,6 +14,7 @@ from labctl.checks.json_records import json_records
 from labctl.checks.keyed_order import keyed_order
 from labctl.checks.quorum import quorum
 from labctl.checks.replication import replication
+from labctl.checks.schemas import no_registry, schemas
 from labctl.checks.security import security
 from labctl.checks.share_group import no_share_groups, share_group
 from labctl.checks.topics import topics
@@ -42,6 +44,8 @@ CHECKS = {
     for check in (
         Check("host-to-console", host_to_console, quick=True, partitions=1),
         Check("console-to-host", console_to_host, quick=True, partitions=1),
+        Check("connect", connect, quick=True, partitions=1, skip_reason=no_connect),
+        Check("schemas", schemas, quick=True, partitions=1, skip_reason=no_registry),
         Check("share-group", share_group, quick=False, partitions=1, skip_reason=no_share_groups),
         Check("consumer-group", consumer_group, quick=True, partitions=3),
         Check("transaction", transaction, quick=True, partitions=1),

@@ -38,6 +38,7 @@ COMMANDS = {
     "load": "data",
     "dump": "data",
     "traffic": "data",
+    "connect": "connect",
     "node": "cluster",
     "fault": "fault",
     "drill": "cluster",

@@ -6,6 +6,7 @@ from labctl.constants import HOMEWORK_TOPIC, SECRETS_FOLDER
 from labctl.kafka.console_tools import exec_prefix, name_option, sample_commands
 from labctl.report.summary import summary
 from labctl.results import RunResult
+from labctl.service_kinds import SERVICES
 from labctl.spec.model import LabSpec
 
 
@@ -30,6 +31,7 @@ def up_text(run: RunResult, spec: LabSpec) -> str:
         f"  from a program on this machine: bootstrap.servers={run.endpoints.external}"
         + (f", and what `labctl env{lab}` prints" if secure else ""),
     ]
+    lines += [f"  {SERVICES[service.kind].title}: {service.url}" for service in run.services]
     if run.endpoints.ui:
         lines.append(f"  web page: {run.endpoints.ui}" + (f", for you alone: labctl ui{lab}" if secure else ""))
     lines += [f"  report: {path}" for path in run.files if path.endswith(".html")]

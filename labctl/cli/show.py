@@ -90,7 +90,7 @@ def ls(console: Console, as_json: bool) -> None:
 def logs(
     console: Console, file: Path | None, name: str | None, node: str | None, follow: bool, tail: int | None
 ) -> None:
-    """Print the log of NODE (default: the first one)."""
+    """Print the log of NODE, which may be a service too (default: the first node)."""
     lab = opened_lab(file, name, console)
     chosen = node or lab.plan.nodes[0].name
     if not follow:

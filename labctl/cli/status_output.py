@@ -32,6 +32,9 @@ def status_text(document: dict[str, Any]) -> str:
         + _leads(node)
         for node in document["nodes"]
     ]
+    for service in document["services"]:
+        state = " ".join(filter(None, (service["state"], service["detail"], memory(service["memory"]))))
+        lines.append(f"  service {service['name']}: {service['url']}; {state}")
     if page:
         state = " ".join(filter(None, (page["state"], memory(page["memory"]))))
         lines.append(f"  {UI_NAMES[page['kind']]}: {page['url']}; {state}")

@@ -18,6 +18,7 @@ from labctl.diagnostics.redaction import without_login
 from labctl.errors import HostError, LabError
 from labctl.plan.model import Decision
 from labctl.plan.planner import fixed_host_ports, image_name
+from labctl.plan.services import service_heaps
 from labctl.plan.sizes import MEBIBYTE, memory_needed
 from labctl.runtime.access import find_engine, validate
 from labctl.runtime.docker.engine import Engine
@@ -148,16 +149,16 @@ def _memory(spec: LabSpec, store: LabStore) -> Probe:
     if store.load(spec.name):
         available = host.gather().memory_available
         return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free; the lab {spec.name} exists already")
-    nodes, heap = spec.kafka.nodes, spec.kafka.heap
-    uses = f"the lab may use {memory_needed(nodes, heap) // MEBIBYTE} MiB"
+    nodes, heap, services = spec.kafka.nodes, spec.kafka.heap, service_heaps(spec)
+    uses = f"the lab may use {memory_needed(nodes, heap, services) // MEBIBYTE} MiB"
     if _engine_shares_memory(spec):
-        available = host.require_memory(nodes, heap)
+        available = host.require_memory(nodes, heap, services)
         return Probe("memory", "ok", f"{available // MEBIBYTE} MiB free, {uses}")
     try:
         total = Engine().memory(ENGINE_SECONDS)
     except LabError as error:
         return Probe("memory", "warn", f"not known of the engine's machine: {error.message}; {uses}", error.hint)
-    host.require_engine_memory(nodes, heap, total)
+    host.require_engine_memory(nodes, heap, total, services=services)
     return Probe("memory", "ok", f"the engine's machine has {total // MEBIBYTE} MiB, {uses}")
 
 
@@ -273,7 +274,7 @@ def _cache(spec: LabSpec, _store: LabStore) -> Probe:
             f"Kafka {lock.kafka} is not downloaded yet: the first `up` downloads {lock.bytes // 1_000_000} MB",
             "labctl cache warm",
         )
-    wrong = corrupt_jars(lock, folder / "jars")
+    wrong = corrupt_jars(lock.jars, folder / "jars")
     if wrong:
         names = ", ".join(jar.file_name for jar in wrong[:3])
         return Probe(

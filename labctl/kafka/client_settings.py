@@ -13,6 +13,7 @@ from labctl.kafka.credentials import password
 from labctl.kafka.java_properties import properties_text
 from labctl.kafka.security_settings import ca_file, client_properties, secrets_folder, user_files
 from labctl.plan.model import LabPlan
+from labctl.service_kinds import SERVICES
 
 HOST, COMPOSE = "host", "compose"  # of PLACES
 
@@ -94,6 +95,16 @@ def _variables(plan: LabPlan, login: Login | None, place: ClientPlace) -> dict[s
         }
         if not place.network:  # it has the addresses of the host
             variables["KAFKA_CLIENT_PROPERTIES"] = login.properties_file
+    return variables | service_variables(plan, inside=bool(place.network))
+
+
+def service_variables(plan: LabPlan, *, inside: bool) -> dict[str, str]:
+    """Return environment variables with the addresses of the lab's services, for a container on its network or not."""
+    variables = {}
+    for service in plan.services:
+        variables[SERVICES[service.kind].variable] = service.inner_url if inside else service.url
+        if service.curl_file:
+            variables[f"{SERVICES[service.kind].variable.removesuffix('_URL')}_CURL_CONFIG"] = service.curl_file
     return variables
 
 
@@ -131,6 +142,9 @@ def _json(plan: LabPlan, login: Login | None, place: ClientPlace) -> str:
     settings = {"bootstrap.servers": place.bootstrap, "security.protocol": _protocol(plan)}
     if login:
         settings |= _sasl(login) | {"sasl.password.file": login.password_file, "ssl.ca.location": login.ca_file}
+    registry = plan.service("schema_registry")
+    if registry:
+        settings["schema.registry.url"] = registry.inner_url if place.network else registry.url
     network = {"network": place.network} if place.network else {}
     return json.dumps(settings | network, indent=2) + "\n"
 

@@ -23,6 +23,7 @@ from labctl.kafka.credentials import library_settings, password
 from labctl.kafka.security_settings import ca_file
 from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import CONNECT_SECONDS, QUORUM_SECONDS, ExistingLab, answer_seconds
+from labctl.lab.services import connect_access, registry_url
 from labctl.plan.model import LabPlan
 from labctl.system.waiting import Deadline
 from labctl.webui.page.access import page_key
@@ -61,6 +62,8 @@ def lab_context(
         page=WebPage(plan.ui.url, plan.ui.kind, plan.name, page_key(plan) if page_runs(plan) else None)
         if plan.ui.url
         else Unavailable(plan.ui.reason),
+        registry=registry_url(plan),
+        connect=connect_access(plan, runtime),
         lab=LabAccess(secure, nodes.stopped_broker, nodes.lost),
     )
 

@@ -14,6 +14,7 @@ from labctl.plan.model import Decision, LabPlan
 from labctl.plan.planner import make_plan
 from labctl.runtime.access import open_runtime
 from labctl.runtime.base import NodeState, Progress, Runtime
+from labctl.services.api import login
 from labctl.spec.model import LabSpec
 from labctl.state.store import LabRecord, LabStore
 from labctl.system import host
@@ -134,7 +135,8 @@ def connect(
 
 def lab_secrets(plan: LabPlan) -> list[str]:
     """Return every password of the lab, and the key of its page. Raises HostError where a file can't be read."""
-    return [*secrets_of(plan), *filter(None, [page_key(plan)])]
+    logins = [login(service) for service in plan.services if Path(service.login_file).is_file()]
+    return [*secrets_of(plan), *filter(None, [page_key(plan)]), *(found[1] for found in logins if found)]
 
 
 def answer_seconds(deadline: Deadline) -> float:

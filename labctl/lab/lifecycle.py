@@ -53,6 +53,7 @@ from labctl.lab.request import LabRequest
 from labctl.lab.rolling import roll
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
+from labctl.lab.services import emptied_services, restart_connect, wait_for_services
 from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
@@ -147,7 +148,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
             raise LabStopped(f"the lab {name} is {state}: only a running lab can be reset", "labctl up starts it")
         require_record_files(plan.topics)
         deadline = Deadline.after(plan.timeout)
-        with connect(plan, answer=answer_seconds(deadline)) as client:
+        with emptied_services(lab, deadline) as schemas, connect(plan, answer=answer_seconds(deadline)) as client:
             security = plan.security
             kept = KeptLogins(security.every_user, security.mechanism, security.acls) if security else None
             removed = reset_kafka(client, deadline, kept, dict(plan.broker_config), lambda: _connected_programs(plan))
@@ -162,7 +163,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
                 pass
             for sentence in write_seed_records(plan, client, new):
                 reporter.note(sentence)
-        return removed
+        return removed | ({"schema": schemas} if schemas else {})
 
 
 def _connected_programs(plan: LabPlan) -> str:
@@ -288,7 +289,9 @@ def _prepare(lab: ExistingLab, spec: LabSpec, store: LabStore, log: RunLog) -> t
     state = overall_state(states)
     change = find_change(lab, spec, states)
     if state == "stopped":
-        stop_proxy(lab.plan)  # it may be there where somebody else ended the nodes
+        stop_proxy(lab.plan)  # it may be there where somebody else ended the nodes, and so may services
+        if lab.plan.services:
+            lab.runtime.stop([service.name for service in lab.plan.services])
     refuse_unfit_machine(spec, lab, store, state)
     earlier = recorded_spec(lab.record).kafka.version
     if earlier != spec.kafka.version:
@@ -311,6 +314,7 @@ def _restart(lab: ExistingLab, log: RunLog) -> None:
         for name, seconds in roll(lab):
             log.add(StepResult(f"restart: {name}", "passed", seconds, detail="has the new settings"))
             log.note(f"restarted {name} ({seconds:.1f} s)")
+        restart_connect(lab, Deadline.after(lab.plan.timeout))
     restart_page(lab.plan, lab.folder)
 
 
@@ -351,5 +355,9 @@ def _fill_and_check(lab: ExistingLab, change: Change, log: RunLog, deadline: Dea
                 await_preferred_leaders(client, deadline.within(LEADERS_SECONDS))
             for sentence in write_seed_records(plan, client, new):
                 log.note(sentence)
+        if plan.services:
+            with log.step("services"):
+                for layer in wait_for_services(plan, lab.runtime, deadline):
+                    log.add(layer)
         run_selected_checks(log, lab, client, checks.selected(plan.checks), deadline)
     wait_for_page(plan)

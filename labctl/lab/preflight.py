@@ -20,4 +20,4 @@ def refuse_unfit_machine(spec: LabSpec, lab: ExistingLab, store: LabStore, state
         ports.require(plan.host_ports(page=plan.ui.kind == "page" and not page_runs(plan)))
         host.require_disk(Path(plan.state))
         if plan.engine_shares_memory:  # else the runtime asks the engine
-            host.require_memory(len(plan.nodes), plan.heap)
+            host.require_memory(len(plan.nodes), plan.heap, [service.heap for service in plan.services])

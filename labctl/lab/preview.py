@@ -14,6 +14,7 @@ from labctl.runtime.access import find_engine, validate
 from labctl.runtime.selection import REQUESTED, choose, choose_ui
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
+from labctl.state.identity import service_ports
 from labctl.state.store import LabStore
 from labctl.system import host
 from labctl.system.ports import free_ports
@@ -49,6 +50,7 @@ def preview_plan(request: LabRequest, store: LabStore) -> LabPlan:
         controller_port=CONTROLLER_PORT,
         external_port=free_ports(external.bind, spec.kafka.brokers) if external.port == "auto" else external.port,
         ui_port=free_ports(PAGE_ADDRESS, 1) if spec.ui.port == "auto" else spec.ui.port,
+        service_ports=tuple(service_ports(spec).items()),
         engine_host=engine.host,
         engine_kind=engine.kind,
         places=engine.places,

@@ -30,6 +30,7 @@ from labctl.results import (
     RunResult,
     RunStatus,
     RuntimeResult,
+    ServiceResult,
     Status,
     StepResult,
     TopicResult,
@@ -64,6 +65,7 @@ class RunLog:
         self._nodes: tuple[NodeResult, ...] = ()
         self._topics: tuple[TopicResult, ...] = ()
         self._ui: UiResult | None = None
+        self._services: tuple[ServiceResult, ...] = ()
         self._versions: dict[str, str] = {"labctl": __version__, "Python": platform.python_version()}
         self._failed = False
         self._secrets = secrets_in(os.environ)
@@ -175,6 +177,16 @@ class RunLog:
         if self.plan and self.plan.ui.url and state:
             self._ui = UiResult(self.plan.ui.kind, self.plan.ui.url, state.state, state.memory)
 
+    def record_services(self, states: Sequence[NodeState]) -> None:
+        """Record how the services were last observed."""
+        planned = {service.name: service for service in self.plan.services} if self.plan else {}
+        self._services = tuple(
+            ServiceResult(
+                state.name, planned[state.name].kind, planned[state.name].url, state.state, state.reason, state.memory
+            )
+            for state in states
+        )
+
     def record_topics(self, topics: Mapping[str, tuple[Partition, ...]]) -> None:
         """Record how the lab's topics were last observed."""
         self._topics = tuple(TopicResult(name, partitions) for name, partitions in sorted(topics.items()))
@@ -232,6 +244,7 @@ class RunLog:
             nodes=self.redactor.of(self._nodes),
             endpoints=endpoints,
             ui=self._ui,
+            services=self.redactor.of(self._services),
             steps=tuple(self._steps),
             checks=tuple(self._checks),
             drills=tuple(self._drills),

@@ -32,13 +32,15 @@ def collect_outcome(log: RunLog, runtime: Runtime | None, error: BaseException |
     artifacts, unavailable = Artifacts((), {}), None
     try:
         if runtime:
-            states, (versions, ui) = run_pair(
-                partial(runtime.nodes, memory=error is None), lambda: (runtime.versions(), _ui_state(log, runtime))
+            states, (versions, ui, services) = run_pair(
+                partial(runtime.nodes, memory=error is None),
+                lambda: (runtime.versions(), _ui_state(log, runtime), runtime.services()),
             )
             log.record_nodes(states)
             log.record_ui(ui)
+            log.record_services(services)
             log.record_versions(versions)
-            artifacts = collect_artifacts(states, runtime) if failed else artifacts
+            artifacts = collect_artifacts([*states, *services], runtime) if failed else artifacts
     except LabError as why:
         unavailable = why
     if not failed:

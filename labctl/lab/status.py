@@ -9,7 +9,7 @@ from labctl.errors import LabError, LabStopped
 from labctl.lab.cluster_view import ClusterView, partitions_document, quorum_document, view_of, works
 from labctl.lab.existing import open_lab, overall_state
 from labctl.lab.unrecorded import lost_labs
-from labctl.plan.model import BROKER, LabPlan
+from labctl.plan.model import BROKER, LabPlan, ServicePlan
 from labctl.proxy.process import current_faults, proxy_state
 from labctl.runtime.base import NodeState, Progress
 from labctl.state.store import STARTING, LabStore
@@ -23,7 +23,8 @@ def lab_status(name: str, store: LabStore, progress: Progress) -> dict[str, Any]
     states = lab.runtime.nodes(memory=True)
     page = lab.runtime.ui() or page_state(plan)
     view = view_of(plan, states)
-    state = overall_state(states)
+    services = lab.runtime.services()
+    state = overall_state([*states, *services])
     return {
         "lab": name,
         "state": _state(state, states, view),
@@ -35,6 +36,7 @@ def lab_status(name: str, store: LabStore, progress: Progress) -> dict[str, Any]
         "quorum": quorum_document(view.quorum) if view.quorum else None,
         "partitions": partitions_document(view) if view.topics else None,
         "ui": {"kind": plan.ui.kind, "url": plan.ui.url, "state": page.state, "memory": page.memory} if page else None,
+        "services": [_service(planned, each) for planned, each in zip(plan.services, services, strict=True)],
         "proxy": _proxy(plan),
         "endpoints": {"external": plan.bootstrap, "internal": plan.internal_bootstrap, "ui": plan.ui.url},
         "folder": lab.record.folder,
@@ -70,6 +72,17 @@ def lab_list(store: LabStore, progress: Progress) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _service(planned: ServicePlan, state: NodeState) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "kind": planned.kind,
+        "url": planned.url,
+        "state": state.state,
+        "detail": state.reason,
+        "memory": state.memory,
+    }
 
 
 def _proxy(plan: LabPlan) -> dict[str, Any] | None:

@@ -16,10 +16,12 @@ from labctl.lab.existing import LOCK_SECONDS, QUORUM_SECONDS, ExistingLab, conne
 from labctl.lab.kafka_tool import run_tool
 from labctl.lab.rendered_files import write_rendered_files
 from labctl.lab.rolling import roll
+from labctl.lab.services import restart_connect
 from labctl.runtime.access import validate
 from labctl.runtime.base import Progress
 from labctl.spec.loader import with_overrides
 from labctl.state.store import CHANGING, UP, LabStore
+from labctl.system.waiting import Deadline
 from labctl.versions import version_tuple
 from labctl.webui.page.process import restart_page
 
@@ -73,6 +75,7 @@ def upgrade_nodes(
     for name, seconds in roll(new):
         note(f"{name} runs Kafka {new.plan.kafka_version} ({seconds:.1f} s)")
         yield name, seconds
+    restart_connect(new, Deadline.after(new.plan.timeout))
     record = store.set_phase(record, UP)
     if finalize:
         finalize_kafka(new, note)

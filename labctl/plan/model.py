@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labctl.constants import ADMIN, DEFAULT_NAME, HOMEWORK_TOPIC, INTER_BROKER
@@ -11,6 +11,7 @@ from labctl.errors import SpecError
 from labctl.records.record import RecordData
 from labctl.replication import default_replication_factor
 from labctl.security_profiles import SecurityProfile
+from labctl.service_kinds import SERVICES
 
 BROKER, CONTROLLER = "broker", "controller"  # process.roles
 PAGE_ADDRESS = "127.0.0.1"  # where the web page listens
@@ -94,6 +95,7 @@ class Identity:
     removed_controllers: tuple[int, ...] = ()  # numbers of controllers that were removed, which no other gets
     proxied_port: int = 0  # of the first broker behind labctl's proxy; 0: it has none
     places: Places = ()  # in a swarm: the data of each node is there
+    service_ports: tuple[tuple[str, int], ...] = ()  # (key of lab.yaml, port) of the services whose port is auto
 
     def place_of(self, node: str) -> Place | None:
         """Return where a node of the lab runs in a swarm; None elsewhere."""
@@ -243,6 +245,48 @@ class UiPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """A program beside the nodes, as a schema registry is; it listens on 127.0.0.1 alone."""
+
+    kind: str  # a key of SERVICES
+    name: str  # of its log and its container
+    port: int  # of this machine
+    inner_port: int  # where it listens itself: another one in a container
+    path: str  # of its API, below its address
+    heap: str
+    image: str
+    container: str  # its name in Docker
+    folder: str  # as it sees it
+    plugins: tuple[str, ...] = ()  # of Kafka Connect: maven:GROUP:ARTIFACT:VERSION, or an absolute path
+    login_file: str = ""  # with the user and the password that it requires; "": no login
+
+    @property
+    def data_folder(self) -> str:
+        """Where it keeps its data, as it sees it."""
+        return f"{self.folder}/data"
+
+    @property
+    def plugin_folder(self) -> str:
+        """Where Kafka Connect finds its plugins, as it sees it."""
+        return f"{self.folder}/plugins"
+
+    @property
+    def curl_file(self) -> str:
+        """A configuration of curl with the same login; "" where none is required."""
+        return f"{self.login_file}.curl" if self.login_file else ""
+
+    @property
+    def url(self) -> str:
+        """The address of its API for a client on this machine."""
+        return f"http://localhost:{self.port}{self.path}"
+
+    @property
+    def inner_url(self) -> str:
+        """The address of its API for a container on the lab's network."""
+        return f"http://{self.name}:{self.inner_port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
 class LabPlan:
     """A lab, decided. Same spec, facts and identity: the same plan."""
 
@@ -267,6 +311,7 @@ class LabPlan:
     topics: tuple[TopicPlan, ...]
     broker_config: tuple[tuple[str, str], ...]
     security: SecurityPlan | None  # None: no login is required
+    services: tuple[ServicePlan, ...]
     ui: UiPlan
     checks: str
     timeout: int
@@ -280,6 +325,22 @@ class LabPlan:
     def node_names(self) -> list[str]:
         """The names of all nodes."""
         return [node.name for node in self.nodes]
+
+    def service(self, kind: str) -> ServicePlan | None:
+        """Return the service of a kind, a key of SERVICES; None where the lab has none."""
+        return next((service for service in self.services if service.kind == kind), None)
+
+    @property
+    def part_names(self) -> list[str]:
+        """The names of all nodes and services: of everything that has a log."""
+        return [*self.node_names, *(service.name for service in self.services)]
+
+    def require_part(self, name: str) -> str:
+        """Return `name` where a node or a service has it. Raises SpecError, with the names that exist."""
+        if name not in self.part_names:
+            what = "node or service" if self.services else "node"
+            raise SpecError([f"there is no {what} {name}; there are {', '.join(self.part_names)}"])
+        return name
 
     def node(self, name: str) -> NodePlan:
         """Return the node called `name`. Raises SpecError, with the names that exist."""
@@ -344,18 +405,22 @@ class LabPlan:
         listeners = [node.listener("EXTERNAL") for node in self.brokers]
         own = [node.listener("EXTERNAL").host_port for node in self.brokers if not node.place]
         external = [each.advertised_port for each in listeners] if self.proxied else own
-        ports = host_ports(self.bind, external, self.ui.port if page else None)
+        services = {service.kind: service.port for service in self.services}
+        ports = host_ports(self.bind, external, self.ui.port if page else None, services)
         behind = own if self.proxied else []
         return ports + [
             HostPort("127.0.0.1", port, "listeners.external.faults", f"port {port} behind the proxy") for port in behind
         ]
 
 
-def host_ports(bind: str, external: Sequence[int], page: int | None) -> list[HostPort]:
-    """Return the host ports for external listeners, and for the page where its port is given."""
+def host_ports(bind: str, external: Sequence[int], page: int | None, services: Mapping[str, int]) -> list[HostPort]:
+    """Return the host ports for external listeners, for the page where its port is given, and for services by kind."""
     ports = [HostPort(bind, number, "listeners.external.port", f"port {number} on {bind}") for number in external]
     if page:
         ports.append(HostPort(PAGE_ADDRESS, page, "ui.port", f"port {page} of the lab page"))
+    for kind, number in services.items():
+        name = SERVICES[kind].title
+        ports.append(HostPort(PAGE_ADDRESS, number, f"services.{kind}.port", f"port {number} of {name}"))
     return ports
 
 

@@ -37,6 +37,7 @@ from labctl.plan.model import (
     host_ports,
     prefixed_name,
 )
+from labctl.plan.services import plan_services
 from labctl.replication import default_replication_factor, min_isr
 from labctl.runtime_traits import RUNTIMES, RuntimeTraits
 
@@ -76,6 +77,7 @@ def make_plan(spec: LabSpec, runtime: Decision, facts: HostFacts, identity: Iden
         topics=plan_topics(spec),
         broker_config=_texts(spec.kafka.config),
         security=_security(spec),
+        services=plan_services(spec, RUNTIMES[runtime.name], identity),
         ui=_ui(spec, RUNTIMES[runtime.name], identity),
         checks=spec.checks,
         timeout=spec.timeout,
@@ -111,7 +113,9 @@ def fixed_host_ports(spec: LabSpec) -> list[HostPort]:
     ports = []
     if external.port != "auto" and (external.faults or not spec.in_swarm):
         ports = [external.port + place for place in range(spec.kafka.brokers)]
-    return host_ports(external.bind, ports, None if spec.ui.kind == "none" or spec.ui.port == "auto" else spec.ui.port)
+    page = None if spec.ui.kind == "none" or spec.ui.port == "auto" else spec.ui.port
+    services = {key: service.port for key, service in spec.services.wanted.items() if service.port != "auto"}
+    return host_ports(external.bind, ports, page, services)
 
 
 def _ui(spec: LabSpec, traits: RuntimeTraits, identity: Identity) -> UiPlan:

@@ -46,6 +46,7 @@ def _environment() -> Any:
         keep_trailing_newline=True,
     )
     environment.filters["yaml"] = _yaml_text
+    environment.filters["compose_text"] = _compose_text
     environment.filters["literal"] = _literal
     environment.filters["properties_value"] = properties_value
     environment.filters["cell"] = _table_cell
@@ -56,6 +57,11 @@ def _environment() -> Any:
 def _yaml_text(value: str) -> str:
     """`value` as a double-quoted YAML scalar (JSON's strings are YAML's), safe from Compose's own `$` expansion."""
     return json.dumps(value.replace("$", "$$"), ensure_ascii=False)
+
+
+def _compose_text(value: str) -> str:
+    """Lines for a block of YAML, safe from Compose's own `$` expansion."""
+    return value.replace("$", "$$").rstrip("\n")
 
 
 def _literal(value: object) -> str:

@@ -8,6 +8,7 @@ from labctl.rendering.templates import render_template
 from labctl.report.drills import COLUMNS, HEIGHT, WIDTH, drawn_runs, failed_requests, rows
 from labctl.report.summary import SIGNS, UI_NAMES, memory, summary
 from labctl.results import CheckResult, NodeResult, Partition, RunResult, Status, StepResult
+from labctl.service_kinds import SERVICES
 
 MOST_PARTITIONS = 200  # in the table; the JSON report has all
 NARROWEST = 0.6  # percent: a bar that took no time is visible too
@@ -69,6 +70,7 @@ def to_html(run: RunResult, home: str = "") -> str:
         summary=summary(run),
         signs=SIGNS,
         ui_names=UI_NAMES,
+        service_titles={kind: service.title for kind, service in SERVICES.items()},
         memory=memory,
         bars=timeline(run),
         partitions=partitions,

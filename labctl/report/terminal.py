@@ -24,6 +24,9 @@ def to_terminal(run: RunResult) -> str:
         lines.append(
             f"  node {node.name}: {', '.join(node.roles)}; {node.state} {node.detail} {memory(node.memory)}".rstrip()
         )
+    for service in run.services:
+        state = f"{service.state} {service.detail} {memory(service.memory)}".rstrip()
+        lines.append(f"  service {service.name}: {service.url}; {state}")
     if run.ui:
         lines.append(f"  {UI_NAMES[run.ui.kind]}: {run.ui.url}; {run.ui.state} {memory(run.ui.memory)}".rstrip())
     for diagnosis in run.diagnosis:

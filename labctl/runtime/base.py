@@ -76,9 +76,9 @@ class Runtime(Protocol):
         """Download or pull: slow, and separate from the start."""
 
     def up(self, names: Sequence[str] = ()) -> None:
-        """Start the nodes called `names` (all where there are none) that don't run. Safe to call again.
+        """Start the nodes and services called `names` (all where there are none) that don't run. Safe to call again.
 
-        One that is about to end is waited for.
+        A node that is about to end is waited for.
         """
 
     def start_again(self, node: str) -> bool:
@@ -89,7 +89,10 @@ class Runtime(Protocol):
         """
 
     def stop(self, names: Sequence[str] = ()) -> None:
-        """Stop the nodes called `names` (all where there are none), and keep their data. Safe to call again."""
+        """Stop the nodes and services called `names` (all where there are none), and keep their data.
+
+        Safe to call again.
+        """
 
     def kill(self, names: Sequence[str]) -> None:
         """End the nodes called `names` at once, as SIGKILL does, and keep their data. Safe to call again."""
@@ -115,6 +118,9 @@ class Runtime(Protocol):
     def nodes(self, *, memory: bool = False) -> list[NodeState]:
         """Return every node of the plan, in its order; with `memory` their resident memory too."""
 
+    def services(self) -> list[NodeState]:
+        """Return every service of the plan, in its order, with its resident memory."""
+
     def ui(self) -> NodeState | None:
         """Return the web page that runs beside the nodes, with its memory; None where this runtime runs none."""
 
@@ -125,13 +131,13 @@ class Runtime(Protocol):
         """Return everything that the runtime knows of the node, as JSON."""
 
     def logs(self, node: str, *, tail: int | None) -> str:
-        """Return the newest `tail` lines of the node's log (all where None)."""
+        """Return the newest `tail` lines of the log of a node or service (all where None)."""
 
     def follow_logs(self, node: str, *, tail: int | None) -> Iterator[str]:
         """Yield log lines as they are written, without an end."""
 
     def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
-        """Run a program inside the node, for `seconds` at most, and return its outcome."""
+        """Run a program inside a node or service, for `seconds` at most, and return its outcome."""
 
     def exec_interactive(self, node: str, argv: list[str], *, tty: bool) -> int:
-        """Run a program inside the node on this terminal, and return its exit code."""
+        """Run a program inside a node or service on this terminal, and return its exit code."""

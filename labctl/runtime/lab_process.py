@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -42,27 +42,52 @@ class LabProcess:
         known = ProcessId.load(self.folder / "pid.json")
         return known.process() if known else None
 
+    @property
+    def argument(self) -> str:
+        """The argument by which it is found."""
+        return f"{self.mark}{self.lab_state}"
+
     def start(self, module: str, *arguments: str, stdin: IO[Any], sockets: Sequence[int]) -> None:
         """Run a module of Python, which inherits `sockets` and reads `stdin` from its beginning. Raises OSError."""
         stdin.seek(0)
-        with (self.folder / f"{self.name}.log").open("wb") as log:
+        command = [*PYTHON, "-m", module, *arguments, self.argument]
+        self.launch(command, self.folder / f"{self.name}.log", stdin=stdin, sockets=sockets)
+
+    def launch(
+        self,
+        command: Sequence[str],
+        output: Path,
+        *,
+        stdin: IO[Any] | int = subprocess.DEVNULL,
+        sockets: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Run a command, one of whose arguments is `argument`, in a session of its own, and return its process.
+
+        It inherits `sockets`, and writes to the file `output`. Raises OSError.
+        """
+        (self.folder / "pid.json").unlink(missing_ok=True)
+        with output.open("wb") as log:
             process = subprocess.Popen(
-                [*PYTHON, "-m", module, *arguments, f"{self.mark}{self.lab_state}"],
+                command,
                 stdin=stdin,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=sockets,
+                cwd=self.folder if environment else None,
+                env=environment,
                 start_new_session=True,
             )
         if identity := ProcessId.of(process.pid):
             identity.save(self.folder / "pid.json")
+        return process
 
     def stop(self, *files: str) -> list[str]:
         """End it, delete pid.json and `files` of its folder, and return what was ended.
 
         Raises HostError where a file can't be deleted.
         """
-        found = {process.pid: process for process in processes.with_argument(f"{self.mark}{self.lab_state}")}
+        found = {process.pid: process for process in processes.with_argument(self.argument)}
         if running := self.running:
             found[running.pid] = running
         processes.kill(list(found.values()))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labctl.errors import LabError, SpecError
 from labctl.plan.model import Decision, EngineFacts
 from labctl.plan.planner import KAFBAT_REQUESTED, LAB_PAGE, image_name, kafbat_container
+from labctl.plan.services import service_images
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.model import LabSpec
 from labctl.system.parallel import run_all
+
+if TYPE_CHECKING:
+    from labctl.runtime.docker.engine import Engine
 
 ENGINE_SECONDS = 1.0
 MANIFEST_SECONDS = 5.0
@@ -72,17 +76,26 @@ def _automatic(spec: LabSpec, *, ask_registry: bool) -> tuple[Decision, EngineFa
         version = engine.version(ENGINE_SECONDS)
         require_engine_version(version)
         published = published_host(engine, advertised_host(spec))
-        jobs: list[Callable[[], Any]] = [partial(engine.has_image, image), engine.compose_version, engine.place]
-        present, _compose, place = run_all(jobs, len(jobs))
+        jobs: list[Callable[[], Any]] = [partial(_missing_images, engine, spec), engine.compose_version, engine.place]
+        missing, _compose, place = run_all(jobs, len(jobs))
         facts, responds = engine_facts(place, version, published), f"auto: {version} responds"
-        if present:
+        if not missing:
             return Decision("compose", f"{responds} and has {image}"), facts
+        image = missing[0]
         if spec.kafka.pull == "never":
             return Decision("local", f"{responds}, {image} is not present and kafka.pull is never"), None
         if not ask_registry:
             return Decision("compose", f"{responds}, if {image} can be pulled"), facts
-        if engine.has_manifest(image, MANIFEST_SECONDS):
-            return Decision("compose", f"{responds} and can pull {image}"), facts
+        image = next((each for each in missing if not engine.has_manifest(each, MANIFEST_SECONDS)), "")
+        if not image:
+            return Decision("compose", f"{responds} and can pull {' and '.join(missing)}"), facts
     except LabError as error:
         return Decision("local", f"auto: {error.message.splitlines()[0]}"), None
     return Decision("local", f"{responds}, but {image} is not present and no registry has it"), None
+
+
+def _missing_images(engine: Engine, spec: LabSpec) -> list[str]:
+    """The images of the lab's nodes and services that the engine does not have."""
+    images = [image_name(spec), *service_images(spec)]
+    present = run_all([partial(engine.has_image, image) for image in images], len(images))
+    return [image for image, there in zip(images, present, strict=True) if not there]

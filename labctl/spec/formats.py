@@ -32,6 +32,9 @@ host_name = matching(
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a host is a name or an IPv4 address, without scheme or port"
 )
 setting_name = matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", "a setting's name is letters, digits, '.', '_' and '-'")
+maven_version = matching(
+    r"maven:[A-Za-z0-9._-]+:[A-Za-z0-9._-]+:[A-Za-z0-9._-]+", "a plugin of Maven is maven:GROUP:ARTIFACT:VERSION"
+)
 resource_pattern = matching(r"[A-Za-z0-9._-]{1,248}\*?|\*", "a name, a prefix followed by *, or * alone")
 
 
@@ -71,6 +74,11 @@ def user_name(value: str) -> str:
     if re.fullmatch(r"(broker|controller)(-[0-9]+)?|admin|nobody|ANONYMOUS", value):
         raise ValueError("the lab itself has a user of this name; choose another name")
     return value
+
+
+def connect_plugin(value: str) -> str:
+    """Return a plugin of Kafka Connect: the coordinates of Maven, or the name of a file. Raises ValueError."""
+    return maven_version(value) if value.startswith("maven:") else file_name(value)
 
 
 def one_of(names: Sequence[str]) -> Callable[[str], str]:

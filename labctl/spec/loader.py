@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from labctl.errors import SpecError
 from labctl.spec.formats import lab_name
 from labctl.spec.model import KeyPath, LabSpec, Problem
+from labctl.spec.plugin_paths import with_plugin_paths
 from labctl.spec.record_files import record_file_problems, with_record_paths
 from labctl.spec.rules import validate
 from labctl.spec.text_file import read_text_file
@@ -51,6 +52,8 @@ def with_overrides(
     data |= {key: value for key, value in given.items() if value is not None}
     if ports:
         data["listeners"]["external"]["port"] = data["ui"]["port"] = ports
+        for service in filter(None, data["services"].values()):
+            service["port"] = ports
     if kafka is not None:
         data["kafka"]["version"] = kafka
     try:
@@ -110,7 +113,7 @@ def parse_spec(text: str, source: str = "lab.yaml", *, trusted: bool = False, fo
         if len(located) > MOST_REPORTED:
             lines.append(f"{source}: and {len(located) - MOST_REPORTED} more problems")
         raise SpecError(lines, "all keys: labctl schema lab; an example with comments: labctl init")
-    return with_record_paths(spec, folder)
+    return with_plugin_paths(with_record_paths(spec, folder), folder)
 
 
 def _reworded(error: ValidationError, data: Any) -> list[Problem]:
@@ -181,7 +184,7 @@ def _placeholder(path: KeyPath) -> Any:
     kind = next(step for step in reversed(path) if isinstance(step, str))
     name = f"labctl-unnamed-{'-'.join(str(step) for step in path if isinstance(step, int))}"
     acl = {"group": "*", "allow": ["read"]}
-    item = {"topics": {"name": name}, "users": {"name": name}, "acls": acl, "allow": "read"}
+    item = {"topics": {"name": name}, "users": {"name": name}, "acls": acl, "allow": "read", "plugins": name}
     whole = {"name": name, "allow": ["read"], "file": name}
     return (item if isinstance(path[-1], int) else whole).get(kind, "")
 

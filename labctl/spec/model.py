@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     SerializerFunctionWrapHandler,
@@ -35,14 +34,14 @@ from labctl.spec.formats import (
     topic_name,
     user_name,
 )
+from labctl.spec.section import PortNumber, Section
+from labctl.spec.services import ServicesSpec
 from labctl.versions import DEFAULT
 
-HIGHEST_PORT = 65535
 MOST_BROKERS = 5
 MOST_CONTROLLERS = 5
 
 Settings = dict[Annotated[str, AfterValidator(setting_name)], str | int | float | bool]
-PortNumber = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
 Scalar = str | int | float | bool
 KeyPath = tuple[str | int, ...]  # of a key or list item
 Problem = tuple[KeyPath, str]  # where, and what is wrong
@@ -57,11 +56,7 @@ RuntimeName = Annotated[
 ProtocolName = Annotated[str, AfterValidator(one_of(list(PROFILES))), Field(json_schema_extra={"enum": [*PROFILES]})]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class KafkaSpec(_Section):
+class KafkaSpec(Section):
     """The Kafka of the lab: version, nodes, memory, settings."""
 
     version: Annotated[str, AfterValidator(kafka_version)] = Field(DEFAULT, description="the version of Apache Kafka")
@@ -101,7 +96,7 @@ class KafkaSpec(_Section):
         return self.brokers + (0 if self.controllers == "combined" else self.controllers)
 
 
-class ListenerSpec(_Section):
+class ListenerSpec(Section):
     """The external listener, for clients on the host. Node n gets `port` + n - 1."""
 
     port: PortNumber | Literal["auto"] = Field(9094, description="first port on the host; auto chooses free ports")
@@ -122,13 +117,13 @@ class ListenerSpec(_Section):
         return self.advertise if isinstance(self.advertise, str) else self.advertise.get(broker, LOCALHOST)
 
 
-class ListenersSpec(_Section):
+class ListenersSpec(Section):
     """The listeners that can be configured."""
 
     external: ListenerSpec = ListenerSpec()
 
 
-class RecordSpec(_Section):
+class RecordSpec(Section):
     """A seed record with a key, headers, a timestamp or a partition: the same as a line of JSON Lines."""
 
     key: Any = Field(None, description="text; anything else stands for its JSON")
@@ -157,7 +152,7 @@ class RecordSpec(_Section):
         return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
 
 
-class RecordFileSpec(_Section):
+class RecordFileSpec(Section):
     """A file with the seed records of a topic."""
 
     file: Annotated[str, AfterValidator(file_name)] = Field(
@@ -181,7 +176,7 @@ SeedRecords = Annotated[
 ]
 
 
-class TopicSpec(_Section):
+class TopicSpec(Section):
     """A topic that the lab has from the start."""
 
     name: Annotated[str, AfterValidator(topic_name)] = Field(
@@ -231,7 +226,7 @@ CLUSTER_OPERATIONS = frozenset(
 )
 
 
-class AclSpec(_Section):
+class AclSpec(Section):
     """What a user may do with one topic, group or transactional id, or with the cluster.
 
     The pattern `*` means all, `abc*` all with that prefix.
@@ -266,7 +261,7 @@ class AclSpec(_Section):
         return self.resources[0]
 
 
-class UserSpec(_Section):
+class UserSpec(Section):
     """A user, and what it is authorized to do."""
 
     name: Annotated[str, AfterValidator(user_name)] = Field(
@@ -284,7 +279,7 @@ class UserSpec(_Section):
         ]
 
 
-class SecuritySpec(_Section):
+class SecuritySpec(Section):
     """Who may log in, and how."""
 
     protocol: ProtocolName = Field(
@@ -303,7 +298,7 @@ class SecuritySpec(_Section):
         return [UserSpec(name="student")] if self.users is None else self.users
 
 
-class UiSpec(_Section):
+class UiSpec(Section):
     """The web page."""
 
     kind: Literal["auto", "kafbat", "page", "none"] = Field(
@@ -322,7 +317,7 @@ def _homework_topics() -> list[TopicSpec]:
     return [TopicSpec(name=HOMEWORK_TOPIC, partitions=3, replication_factor=None, records=[*HOMEWORK_RECORDS])]
 
 
-class LabSpec(_Section):
+class LabSpec(Section):
     """lab.yaml. Without any key it is the homework lab."""
 
     version: Literal[1] = Field(1, description="the version of this format")
@@ -340,6 +335,7 @@ class LabSpec(_Section):
     topics: list[TopicSpec] = Field(
         default_factory=_homework_topics, description="the topics that the lab has from the start"
     )
+    services: ServicesSpec = ServicesSpec()
     ui: UiSpec = UiSpec()
     checks: Literal["none", "quick", "full"] = Field(
         "full", description="what `up` checks: quick leaves out the slow checks; none: ready, not verified"
@@ -361,7 +357,9 @@ class LabSpec(_Section):
     @property
     def picks_all_ports(self) -> bool:
         """Whether labctl chooses all its ports among the free ports."""
-        return self.listeners.external.port == "auto" and (self.ui.kind == "none" or self.ui.port == "auto")
+        fixed = [service.port for service in self.services.wanted.values() if service.port != "auto"]
+        page = self.ui.kind == "none" or self.ui.port == "auto"
+        return self.listeners.external.port == "auto" and page and not fixed
 
 
 def default_spec() -> LabSpec:

@@ -10,7 +10,8 @@ from labctl.replication import default_replication_factor
 from labctl.runtime_traits import RUNTIMES
 from labctl.spec.formats import VOTERS, even_voters
 from labctl.spec.kafka_settings import setting_problems
-from labctl.spec.model import CLUSTER_OPERATIONS, HIGHEST_PORT, KeyPath, LabSpec, Problem, Scalar
+from labctl.spec.model import CLUSTER_OPERATIONS, KeyPath, LabSpec, Problem, Scalar
+from labctl.spec.section import HIGHEST_PORT
 from labctl.versions import has
 
 # the ends of broker settings that need as many brokers: of topics, and of Kafka's own topics
@@ -22,7 +23,8 @@ def validate(spec: LabSpec, *, trusted: bool) -> list[Problem]:
 
     `trusted` is whether the user accepts every setting of Kafka.
     """
-    return [problem for rule in RULES for problem in rule(spec)] + setting_problems(spec, trusted=trusted)
+    found = [problem for rule in RULES for problem in rule(spec)] + setting_problems(spec, trusted=trusted)
+    return found if trusted else found + _plugins(spec)
 
 
 def _nodes(spec: LabSpec) -> list[Problem]:
@@ -165,6 +167,39 @@ def _ports(spec: LabSpec) -> list[Problem]:
     return found
 
 
+def _services(spec: LabSpec) -> list[Problem]:
+    """Services where they can't run, and ports that somebody else in the lab has."""
+    found: list[Problem] = []
+    taken: dict[int | str, str] = {}
+    external = spec.listeners.external.port
+    if external != "auto":
+        taken |= {external + place: "listeners.external" for place in range(spec.kafka.brokers)}
+    if spec.ui.kind != "none":
+        taken.setdefault(spec.ui.port, "ui")
+    for key, service in spec.services.wanted.items():
+        where: KeyPath = ("services", key)
+        if spec.security.profile.requires_login:
+            what = f"a lab with security.protocol {spec.security.protocol} has no services: they require no login"
+            found.append((where, what))
+        if spec.runtime in RUNTIMES and not RUNTIMES[spec.runtime].has_services:
+            names = " or ".join(name for name, traits in RUNTIMES.items() if traits.has_services)
+            found.append((where, f"the runtime {spec.runtime} has no services: set runtime {names}"))
+        if service.port != "auto" and service.port in taken:
+            what = f"two listeners on port {service.port}: {taken[service.port]} has it; choose another"
+            found.append(((*where, "port"), what))
+        taken.setdefault(service.port, f"services.{key}")
+    return found
+
+
+def _plugins(spec: LabSpec) -> list[Problem]:
+    """The plugins of Kafka Connect, which run code on this machine."""
+    connect = spec.services.connect
+    what = "a plugin runs code: --trust accepts it"
+    return [
+        (("services", "connect", "plugins", place), what) for place in range(len(connect.plugins if connect else ()))
+    ]
+
+
 def _advertise(spec: LabSpec) -> list[Problem]:
     advertise, brokers = spec.listeners.external.advertise, spec.kafka.broker_names
     unknown = [] if isinstance(advertise, str) else [name for name in advertise if name not in brokers]
@@ -172,4 +207,4 @@ def _advertise(spec: LabSpec) -> list[Problem]:
     return [(("listeners", "external", "advertise", name), what) for name in unknown]
 
 
-RULES = (_nodes, _racks, _topics, _ui, _replicas, _security, _ports, _advertise)
+RULES = (_nodes, _racks, _topics, _ui, _replicas, _security, _ports, _services, _advertise)

@@ -39,7 +39,9 @@ def new_identity(
     first = _external_port(spec, others, engine)
     external = range(first, first + spec.kafka.brokers)
     page = _ui_port(spec, others)
-    proxied = _proxied_port(spec, others, engine, {*external, page})
+    others_ports = _broker_ports(others) | _page_and_service_ports(spec, others)
+    services = service_ports(spec, others_ports | {*external, page})
+    proxied = _proxied_port(spec, others, engine, {*external, page, *services.values()})
     if proxied:
         reserved = reserved | set(range(proxied, proxied + spec.kafka.brokers))
     return Identity(
@@ -47,6 +49,7 @@ def new_identity(
         state=state,
         external_port=first,
         ui_port=page,
+        service_ports=tuple(services.items()),
         kafka_version=spec.kafka.version,
         proxied_port=proxied,
         engine=engine.pin,
@@ -63,7 +66,7 @@ def new_identity(
                 facts,
                 taken={other.loopback for other, _brokers in others},
                 external=external,
-                reserved=reserved | {page},
+                reserved=reserved | {page, *services.values()},
             )
         ),
     )
@@ -101,7 +104,7 @@ def internal_address(
 
 
 def _external_port(spec: LabSpec, others: Sequence[tuple[Identity, int]], engine: EngineFacts) -> int:
-    external, taken = spec.listeners.external, _broker_ports(others) | _ui_ports(spec, others)
+    external, taken = spec.listeners.external, _broker_ports(others) | _page_and_service_ports(spec, others)
     if external.port != "auto":
         return external.port
     if engine.places and not external.faults:
@@ -113,7 +116,7 @@ def _proxied_port(
     spec: LabSpec, others: Sequence[tuple[Identity, int]], engine: EngineFacts, own: AbstractSet[int]
 ) -> int:
     """The first port of the brokers behind a proxy; 0 where the lab has none."""
-    taken = own | _broker_ports(others) | _ui_ports(spec, others)
+    taken = own | _broker_ports(others) | _page_and_service_ports(spec, others)
     if not spec.listeners.external.faults:
         return 0
     if engine.places:
@@ -137,9 +140,21 @@ def _ui_port(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> int:
     if spec.ui.port != "auto":
         return spec.ui.port
     external = {other.external_port for other, _brokers in others}
-    return free_ports(PAGE_ADDRESS, 1, external | _ui_ports(spec, others))
+    return free_ports(PAGE_ADDRESS, 1, external | _page_and_service_ports(spec, others))
 
 
-def _ui_ports(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> set[int]:
+def service_ports(spec: LabSpec, taken: AbstractSet[int] = frozenset()) -> dict[str, int]:
+    """Return a free port for each service whose port is auto: {key of lab.yaml: port}. Raises HostError."""
+    wanted = spec.services.wanted
+    taken = taken | {service.port for service in wanted.values() if isinstance(service.port, int)}
+    found: dict[str, int] = {}
+    for kind, service in wanted.items():
+        if service.port == "auto":
+            found[kind] = free_ports(PAGE_ADDRESS, 1, taken | set(found.values()))
+    return found
+
+
+def _page_and_service_ports(spec: LabSpec, others: Sequence[tuple[Identity, int]]) -> set[int]:
     own = set() if spec.ui.port == "auto" else {spec.ui.port}
-    return own | {other.ui_port for other, _brokers in others}
+    services = {port for other, _brokers in others for _kind, port in other.service_ports}
+    return own | services | {other.ui_port for other, _brokers in others}

@@ -238,7 +238,8 @@ def _read(path: Path, name: str) -> LabRecord | None:
         removed = tuple(values["identity"].get("removed_controllers", ()))
         places = tuple((node, Place(**place)) for node, place in values["identity"].get("places", ()))
         parsed = {"ui": Decision(**ui) if ui else None, "removed_controllers": removed, "places": places}
-        values["identity"] = Identity(**values["identity"] | parsed)
+        services = tuple((kind, port) for kind, port in values["identity"].get("service_ports", ()))
+        values["identity"] = Identity(**values["identity"] | parsed | {"service_ports": services})
         values["owner"] = ProcessId(**values["owner"]) if values.get("owner") else None
         record = LabRecord(**values)
         complete = record.name == name and record.brokers > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -41,25 +42,31 @@ def require_disk(folder: Path) -> int:
     return free
 
 
-def require_memory(nodes: int, heap: str) -> int:
-    """Return the available bytes of memory. Raises HostError where they are too few for so many nodes."""
+def require_memory(nodes: int, heap: str, services: Sequence[str] = ()) -> int:
+    """Return the available bytes of memory. Raises HostError where they are too few for so many nodes, and services.
+
+    `services` are the heaps of these.
+    """
     available = gather().memory_available
-    _require_memory(nodes, heap, available, f"{available // MEBIBYTE} MiB are free", "end other programs")
+    _require_memory(nodes, heap, services, available, f"{available // MEBIBYTE} MiB are free", "end other programs")
     return available
 
 
-def require_engine_memory(nodes: int, heap: str, total: int, machine: str = "the engine's machine") -> None:
-    """Raise HostError where the memory of `machine`, `total` bytes, is too little for so many nodes."""
+def require_engine_memory(
+    nodes: int, heap: str, total: int, machine: str = "the engine's machine", services: Sequence[str] = ()
+) -> None:
+    """Raise HostError where the memory of `machine`, `total` bytes, is too little for so many nodes and services."""
     more = "give it more (Docker Desktop: Settings, Resources; colima stop, then colima start --memory 4)"
-    _require_memory(nodes, heap, total, f"{machine} has {total // MEBIBYTE} MiB", more)
+    _require_memory(nodes, heap, services, total, f"{machine} has {total // MEBIBYTE} MiB", more)
 
 
-def _require_memory(nodes: int, heap: str, available: int, observed: str, remedy: str) -> None:
-    needed = memory_needed(nodes, heap)
+def _require_memory(nodes: int, heap: str, services: Sequence[str], available: int, observed: str, remedy: str) -> None:
+    needed = memory_needed(nodes, heap, services)
     if needed > available:
+        beside = f", and services with heaps of {' and '.join(services)}" if services else ""
         raise HostError(
             f"this lab needs {needed // MEBIBYTE} MiB of memory ({nodes} x heap {heap} and "
-            f"{MEMORY_BESIDE_HEAP // MEBIBYTE} MiB beside it), {observed}",
+            f"{MEMORY_BESIDE_HEAP // MEBIBYTE} MiB beside it{beside}), {observed}",
             f"{remedy}, or set a smaller kafka.heap or fewer nodes",
             "no-memory",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,9 +16,11 @@ import psutil
 
 from labctl.system.files import write_whole
 
-# Arguments of a lab's processes, of a node, of the page and of the proxy, followed by the lab's state folder: by them
-# `down` finds what a killed labctl left running.
+# Arguments of a lab's processes, of a node, of the page, of the proxy and of a service, followed by the lab's state
+# folder: by them `down` finds what a killed labctl left running.
 NODE_ARGUMENT, PAGE_ARGUMENT, PROXY_ARGUMENT = "-Dlabctl.lab=", "labctl.page=", "labctl.proxy="
+SERVICE_ARGUMENT = "-Dlabctl.service.{name}="
+LAB_ARGUMENT = re.compile(r"(?:-Dlabctl\.(?:lab|service\.[a-z-]+)|labctl\.(?:page|proxy))=(.*)", re.DOTALL)
 SAME_START = 0.02  # seconds; two processes with the same pid start further apart than this
 PAUSE = 0.005  # seconds between two checks
 
@@ -89,11 +92,8 @@ def boot_id() -> str:
 
 def state_of(command: Sequence[str]) -> Path | None:
     """Return the state folder of the lab to which the process with this command line belongs, or None."""
-    for argument in command:
-        for mark in (NODE_ARGUMENT, PAGE_ARGUMENT, PROXY_ARGUMENT):
-            if argument.startswith(mark):
-                return Path(argument.removeprefix(mark))
-    return None
+    found = next(filter(None, map(LAB_ARGUMENT.fullmatch, command)), None)
+    return Path(found[1]) if found else None
 
 
 def labs_below(folder: str) -> set[str]:
@@ -123,17 +123,17 @@ def _namespace(pid: int) -> Path | None:
 
 
 def of_lab(state: str) -> list[psutil.Process]:
-    """Return the processes of the lab with the state folder `state`: nodes, tools, page, proxy."""
-    return with_argument(*(f"{mark}{state}" for mark in (NODE_ARGUMENT, PAGE_ARGUMENT, PROXY_ARGUMENT)))
+    """Return the processes of the lab with the state folder `state`: nodes, tools, page, proxy, services."""
+    return [process for process, command in _own() if state_of(command) == Path(state)]
 
 
 def servers_of_lab(state: str) -> list[psutil.Process]:
-    """Return the processes of the lab that serve others, nodes, page and proxy, without tools."""
-    node, others = f"{NODE_ARGUMENT}{state}", {f"{PAGE_ARGUMENT}{state}", f"{PROXY_ARGUMENT}{state}"}
+    """Return the processes of the lab that serve others, nodes, page, proxy and services, without tools."""
+    node = f"{NODE_ARGUMENT}{state}"
     return [
         process
         for process, command in _own()
-        if not others.isdisjoint(command) or (node in command and command[-1].endswith("server.properties"))
+        if state_of(command) == Path(state) and (node not in command or command[-1].endswith("server.properties"))
     ]
 
 

@@ -48,6 +48,9 @@ EXPECTED = {
         before="labctl up --checks none",
         prints=("sent: {", "read: {", "wrote kafka.ipynb", "✓ kafka.ipynb", "✓ console.txt", "wrote evidence.zip"),
     ),
+    "Schemas and connectors": Section(
+        prints=("✓ schemas", "✓ connect", "SCHEMA_REGISTRY_URL=http://localhost:8081/", "FileStreamSinkConnector")
+    ),
     "Your own docker-compose.yml": Section(
         before="labctl render --runtime compose -o .; cp docker-compose.yml base.yml; echo 'services: {}' > class.yml",
         prints=("docker-compose.yml: no faults found (1 Kafka node)", "base.yml, class.yml: no faults found"),

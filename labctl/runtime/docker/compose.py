@@ -16,6 +16,7 @@ from labctl.kafka.server_log import TAIL, is_ending
 from labctl.plan.model import LabPlan
 from labctl.plan.planner import KAFBAT_SERVICE
 from labctl.runtime.base import FROZEN, ISOLATED, Completed, NodeState, Progress
+from labctl.runtime.connect_plugins import place_plugins
 from labctl.runtime.docker.compose_file import COMPOSE_FILE, project_name
 from labctl.runtime.docker.container import Container
 from labctl.runtime.docker.container_state import container_state
@@ -23,6 +24,7 @@ from labctl.runtime.docker.engine import UNNAMED, Engine, load_client
 from labctl.runtime.docker.foreign import refuse_foreign_users, refuse_foreign_volumes
 from labctl.runtime.docker.node_container import CLUSTER_LABEL
 from labctl.runtime.docker.unrecorded import LABELS, removal_commands
+from labctl.service_kinds import SERVICES
 from labctl.system.host import require_engine_memory
 from labctl.system.parallel import run_all, run_pair
 
@@ -31,6 +33,8 @@ WORKERS = 5
 DOWN_SECONDS = 60
 IN_USE_SECONDS = 2  # what still exists then has another reason than docker being slow
 PAUSE_SECONDS = 0.1
+BUILD = "labctl image build"
+CONNECT = SERVICES["connect"].name
 
 
 class ComposeRuntime:
@@ -45,7 +49,8 @@ class ComposeRuntime:
         self._progress = progress
         self._engine = Engine(plan.state, plan.engine, plan.engine_kind)
         self._containers = {node.name: node.container for node in plan.nodes}
-        self._volumes = [f"{project_name(plan)}_{node.name}-data" for node in plan.nodes]
+        self._containers |= {service.name: service.container for service in plan.services}
+        self._volumes = [f"{project_name(plan)}_{name}-data" for name in self._containers]
         self._page = [plan.ui.container] if plan.ui.container else []
         self._found: set[str] = set()  # the nodes that `prepare` found running, and that nobody stopped since
         self._examined = False  # whether `up` waited for those that were about to end
@@ -57,7 +62,10 @@ class ComposeRuntime:
         Raises HostError for foreign containers and volumes with our names, for an image that may not be pulled, and for
         an engine with too little memory of its own.
         """
-        images = [self._plan.image, *filter(None, [self._plan.ui.image])]
+        services = [service.image for service in self._plan.services]
+        images = list(filter(None, [self._plan.image, self._plan.ui.image, *services]))
+        if not any(state.name == CONNECT and state.state == "running" for state in self.services()):
+            place_plugins(self._plan, self._progress)
         jobs: list[Callable[[], object]] = [
             *(partial(self._engine.has_image, image) for image in images),
             self._examine_containers,
@@ -66,15 +74,16 @@ class ComposeRuntime:
         ]
         results = run_all(jobs, len(jobs))
         if not self._plan.engine_shares_memory and not self._found:
-            require_engine_memory(len(self._plan.nodes), self._plan.heap, self._engine.memory())
+            heaps = [service.heap for service in self._plan.services]
+            require_engine_memory(len(self._plan.nodes), self._plan.heap, self._engine.memory(), services=heaps)
         for image, present in zip(images, results, strict=False):
             if not present or self._plan.pull == "always":
                 self._pull(image)
 
     def up(self, names: Sequence[str] = ()) -> None:
-        """Create and start the containers of the nodes called `names` (all where there are none) that don't run.
+        """Create and start the containers of the nodes and services called `names` (of all where there are none).
 
-        One that is about to end is waited for.
+        Those that run stay. A node that is about to end is waited for.
         """
         for name in names:
             self._container(name)
@@ -98,7 +107,10 @@ class ComposeRuntime:
     def stop(self, names: Sequence[str] = ()) -> None:
         """Stop the containers in parallel; their volumes stay."""
         self._found -= set(names or self._found)
-        running = self._running_containers(names)
+        services = [service.name for service in self._plan.services if not names or service.name in names]
+        nodes = [name for name in names if name not in services]
+        running = [] if services and names and not nodes else self._running_containers(nodes)
+        running += list(self._engine.containers([self._containers[name] for name in services]))
         running += [] if names else list(self._engine.containers(self._page))
         if running:
             self._engine.stop(running, STOP_SECONDS)
@@ -149,12 +161,11 @@ class ComposeRuntime:
 
     def nodes(self, *, memory: bool = False) -> list[NodeState]:
         """Return what docker inspect says of each container, and `docker top` of its processes' memory."""
-        inspected = self._engine.containers(list(self._containers.values()))
-        states = [
-            container_state(node.name, inspected.get(self._containers[node.name]), self._plan)
-            for node in self._plan.nodes
-        ]
-        return run_all([partial(self._with_memory, state) for state in states], len(states)) if memory else states
+        return self._observed(self._plan.node_names, memory=memory)
+
+    def services(self) -> list[NodeState]:
+        """Return the same of each service's container."""
+        return self._observed([service.name for service in self._plan.services], memory=True)
 
     def ui(self) -> NodeState | None:
         """Return Kafbat's container, where the lab has one."""
@@ -192,6 +203,14 @@ class ComposeRuntime:
 
     # -- parts -------------------------------------------------------------
 
+    def _observed(self, names: Sequence[str], *, memory: bool) -> list[NodeState]:
+        """The states of the containers of nodes or services."""
+        if not names:
+            return []
+        inspected = self._engine.containers([self._containers[name] for name in names])
+        states = [container_state(name, inspected.get(self._containers[name]), self._plan) for name in names]
+        return run_all([partial(self._with_memory, state) for state in states], len(states)) if memory else states
+
     def _states(self, names: Sequence[str]) -> list[NodeState]:
         """The states of the nodes called `names`, of all where there are none. Raises SpecError for an unknown node."""
         wanted = {self._container(name) for name in names}
@@ -214,7 +233,8 @@ class ComposeRuntime:
         if not self._found:
             return []
         page = self.ui()
-        ended = [state.name for state in self.nodes() if state.state != "running"]
+        parts = self._observed(self._plan.part_names, memory=False)
+        ended = [state.name for state in parts if state.state != "running"]
         return ended + ([KAFBAT_SERVICE] if page and page.state != "running" else [])
 
     def _running(self) -> set[str]:
@@ -236,7 +256,10 @@ class ComposeRuntime:
 
     def _pull(self, image: str) -> None:
         if self._plan.pull == "never":
-            own = ", or build an image yourself: labctl image build" if image == self._plan.image else ""
+            registry = self._plan.service("schema_registry")
+            builds = {registry.image: f"{BUILD} --service schema-registry"} if registry else {}
+            builds[self._plan.image] = BUILD
+            own = f", or build an image yourself: {builds[image]}" if image in builds else ""
             raise HostError(
                 f"the image {image} is not present, and kafka.pull is never",
                 f"docker pull {image}{own}",
@@ -253,9 +276,7 @@ class ComposeRuntime:
     def _examine_containers(self) -> None:
         """Keep which nodes run. Raises HostError for a container with one of our names that this lab did not create."""
         there = self._engine.containers([*self._containers.values(), *self._page])
-        states = [
-            container_state(name, there.get(container), self._plan) for name, container in self._containers.items()
-        ]
+        states = [container_state(node.name, there.get(node.container), self._plan) for node in self._plan.nodes]
         self._found = {state.name for state in states if state.state == "running"}
         labels = {name: inspected["Config"].get("Labels") or {} for name, inspected in there.items()}
         foreign = [name for name, mine in labels.items() if mine.get(CLUSTER_LABEL) != self._plan.cluster_id]
@@ -290,4 +311,4 @@ class ComposeRuntime:
             raise RuntimeFailed("labctl down", None, f"still there: {remaining}", "run labctl down again")
 
     def _container(self, node: str) -> str:
-        return self._containers[self._plan.node(node).name]
+        return self._containers[self._plan.require_part(node)]

@@ -18,6 +18,7 @@ from labctl.runtime.docker.node_container import (
     properties_path,
     start_command,
 )
+from labctl.runtime.docker.service_container import service_container
 
 COMPOSE_FILE = "docker-compose.yml"
 
@@ -29,6 +30,7 @@ def render_compose(plan: LabPlan) -> dict[str, str]:
             "compose/docker-compose.yml.j2",
             plan=plan,
             nodes=[_service(plan, node) for node in plan.nodes],
+            services=[service_container(plan, service) for service in plan.services],
             memory=memory_limit(plan),
             project=project_name(plan),
             java_options=java_options(plan),

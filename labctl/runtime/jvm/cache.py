@@ -7,27 +7,29 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import platformdirs
 
-from labctl.errors import HostError, LabError, SpecError
+from labctl.errors import HostError, SpecError
 from labctl.runtime.base import Progress
 from labctl.runtime.jvm import aot_training, download
-from labctl.runtime.jvm.checksums import mismatched, sha256
+from labctl.runtime.jvm.aot_caches import Recording, recorded_caches
 from labctl.runtime.jvm.java import Java, find_java
-from labctl.runtime.jvm.jvm_options import QUICK_START, SUMS, USES, LocalKafka
+from labctl.runtime.jvm.jvm_options import SUMS, USES, LocalKafka
 from labctl.runtime.jvm.storage import bootstrap_records
 from labctl.system.file_lock import hold_lock
 from labctl.system.files import file_errors
 from labctl.system.ownership import make_private
-from labctl.system.processes import kill, nodes_of_lab
-from labctl.version_lock import VersionLock, load_lock
+from labctl.system.processes import kill, of_lab
+from labctl.version_lock import ConnectLock, Jar, VersionLock, load_connect_lock, load_lock
 
 LOCK_SECONDS = 600  # another labctl may be downloading
 LISTED = 3  # names of corrupt files in a message
+CONTENTS = ("jars", "storage", "app")  # of a folder in the cache: a KAFKA_HOME has its own jars, an archive no others
 JARS_CHECKSUM_CACHE = "jars.checksums.json"
 OTHER_CACHE = "free some space, fix the folder (chown, chmod go-w), or name another cache folder in XDG_CACHE_HOME"
 # the logging behind slf4j of an unpacked Kafka 4 and 3
@@ -36,10 +38,10 @@ LOGGING_JARS = {"log4j-slf4j": "log4j2", "slf4j-reload4j": "log4j"}
 
 @dataclass(frozen=True, slots=True)
 class CachedKafka:
-    """A Kafka in the cache. Size in bytes."""
+    """A Kafka, a service or a plugin in the cache. Size in bytes."""
 
     key: str
-    kafka: str
+    kafka: str  # its version; "" of anything else
     bytes: int
     caches: int  # the number of Javas that have AOT caches
 
@@ -93,10 +95,11 @@ def cached() -> list[CachedKafka]:
     found = []
     with file_errors(cache_root(), OTHER_CACHE):
         for folder in sorted(cache_root().iterdir()):
-            if (folder / "jars").is_dir() or (folder / "storage").is_dir():  # a KAFKA_HOME has its own jars
+            if any((folder / name).is_dir() for name in CONTENTS):
                 size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
                 caches = len([path for path in folder.glob("aot-*") if (path / SUMS).is_file()])
-                found.append(CachedKafka(folder.name, folder.name.partition("-")[0], size, caches))
+                version = folder.name.partition("-")[0]
+                found.append(CachedKafka(folder.name, version if version[0].isdigit() else "", size, caches))
     return found
 
 
@@ -106,7 +109,7 @@ def clear() -> list[str]:
     The JVMs of a running lab keep their open files. Raises HostError.
     """
     keys = []
-    with _locked(), file_errors(cache_root(), "fix the folder, then run labctl cache clear again"):
+    with cache_locked(), file_errors(cache_root(), "fix the folder, then run labctl cache clear again"):
         for folder in cache_root().iterdir():
             if folder.is_dir():
                 shutil.rmtree(folder)
@@ -116,9 +119,9 @@ def clear() -> list[str]:
 
 def sweep() -> None:
     """End and delete what a killed training run left. Do nothing where another labctl is preparing Kafka."""
-    with contextlib.suppress(HostError), _locked(seconds=0):
+    with contextlib.suppress(HostError), cache_locked(seconds=0):
         for folder in [*cache_root().glob("*.making"), *cache_root().glob("*/*.making")]:
-            kill(nodes_of_lab(str(folder)))
+            kill(of_lab(str(folder)))
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -126,15 +129,27 @@ def ensure_jars(version: str, progress: Progress) -> tuple[VersionLock, Path]:
     """Return the version lock of Kafka `version`, and the folder with exactly its jars. Raises SpecError, HostError."""
     lock = load_lock(version)
     folder = cache_root() / lock.key
-    _ensure_complete(lock, folder, progress)
+    ensure_files(lock.jars, folder, progress)
     return lock, folder / "jars"
 
 
-def _ensure_complete(lock: VersionLock, folder: Path, progress: Progress) -> None:
-    if not download.corrupt_jars(lock, folder / "jars", folder / JARS_CHECKSUM_CACHE):
+def ensure_connect(version: str, progress: Progress) -> tuple[ConnectLock, Path]:
+    """Return the lock of the Kafka Connect for Kafka `version`, and its folder in the cache, with its jars in `jars`.
+
+    Raises SpecError, HostError.
+    """
+    lock = load_connect_lock(version)
+    folder = cache_root() / lock.key
+    ensure_files(lock.jars, folder, progress)
+    return lock, folder
+
+
+def ensure_files(files: Sequence[Jar], folder: Path, progress: Progress) -> None:
+    """Download those of `files` that folder/jars does not have as they are pinned. Raises HostError."""
+    if not download.corrupt_jars(files, folder / "jars", folder / JARS_CHECKSUM_CACHE):
         return
-    with _locked(note=progress.note):
-        wrong = download.corrupt_jars(lock, folder / "jars", folder / JARS_CHECKSUM_CACHE)
+    with cache_locked(note=progress.note):
+        wrong = download.corrupt_jars(files, folder / "jars", folder / JARS_CHECKSUM_CACHE)
         if not wrong:
             return
         if folder.exists():
@@ -146,10 +161,10 @@ def _ensure_complete(lock: VersionLock, folder: Path, progress: Progress) -> Non
                 message = f"the cache {folder} is corrupt ({names}), and {error.message}"
                 raise HostError(message, error.hint, "damaged-cache") from None
             return
-        partial = folder.with_name(folder.name + ".partial")
-        download.fetch(lock.jars, partial / "jars", progress=progress.download)
+        unfinished = folder.with_name(folder.name + ".partial")
+        download.fetch(files, unfinished / "jars", progress=progress.download)
         with file_errors(folder, OTHER_CACHE):
-            partial.replace(folder)
+            unfinished.replace(folder)
 
 
 def _main_jar(home: Path) -> Path | None:
@@ -183,52 +198,26 @@ def _with_storage(kafka: LocalKafka, folder: Path, progress: Progress) -> LocalK
     storage = folder / "storage"
     records = storage / bootstrap_records(kafka.version)
     if not records.is_file():
-        with _locked(note=progress.note), file_errors(storage, OTHER_CACHE):
+        with cache_locked(note=progress.note), file_errors(storage, OTHER_CACHE):
             if not records.is_file():
                 aot_training.make_storage_template(kafka, storage)
     return replace(kafka, storage=str(storage))
 
 
 def _with_caches(kafka: LocalKafka, folder: Path, progress: Progress) -> LocalKafka:
-    """Without AOT caches Kafka starts slower, and works the same: a failure here is only noted."""
-    if not kafka.can_record:
-        return kafka
-    names = [Path(jar).name for jar in kafka.jars]  # a cache fits its jars in another folder too
-    options = " ".join([kafka.java.fingerprint, *QUICK_START, *names])
-    caches = folder / f"aot-{hashlib.sha256(options.encode()).hexdigest()[:12]}"
-    if corrupt_caches(caches):
-        with _locked(note=progress.note):
-            wrong = corrupt_caches(caches)
-            if wrong:
-                again = f"the AOT caches are corrupt ({', '.join(wrong)}): recording them again"
-                progress.note(again if caches.exists() else "preparing Kafka for fast starts, once on this machine")
-                try:
-                    aot_training.record_caches(kafka, caches)
-                    sums = {f"{use}.aot": sha256(caches / f"{use}.aot") for use in USES}
-                    (caches / SUMS).write_text("".join(f"{value}  {name}\n" for name, value in sums.items()))
-                except (LabError, OSError) as error:
-                    progress.note(f"no AOT caches, Kafka will start slower: {error}")
-                    return kafka
-    return replace(kafka, caches={use: str(caches / f"{use}.aot") for use in USES})
+    names = [Path(jar).name for jar in kafka.jars]
+    recording = Recording("Kafka", USES, names, partial(aot_training.record_caches, kafka))
+    locked = partial(cache_locked, note=progress.note)
+    return replace(kafka, caches=recorded_caches(kafka.java, folder, recording, locked, progress))
 
 
-def corrupt_caches(caches: Path) -> list[str]:
-    """Return the AOT caches that are missing or differ from what was recorded: a JVM does not notice, and crashes."""
-    try:
-        lines = (caches / SUMS).read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
-        lines = []
-    sums = {caches / name: value for value, _, name in (line.partition("  ") for line in lines)}
-    wrong = {path.name for path in mismatched(sums, caches / "checksums.json")} | (
-        {f"{use}.aot" for use in USES} - {path.name for path in sums}
-    )
-    return sorted(wrong)
-
-
-def _locked(
+def cache_locked(
     seconds: float = LOCK_SECONDS, note: Callable[[str], None] = lambda _text: None
 ) -> contextlib.AbstractContextManager[None]:
-    """Hold the cache for this process; `note` receives a line where it has to wait. Raises HostError."""
+    """Return a context that holds the cache for this process; `note` receives a line where it has to wait.
+
+    Raises HostError.
+    """
     root = cache_root()
     return hold_lock(
         root / ".lock",

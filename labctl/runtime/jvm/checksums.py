@@ -21,9 +21,14 @@ SETTLED_SECONDS = 2
 
 def sha256(path: Path) -> str | None:
     """Return the sha256 of the file's content, in hexadecimal; None where it can't be read."""
+    return checksum(path, "sha256")
+
+
+def checksum(path: Path, algorithm: str) -> str | None:
+    """Return the checksum of the file's content by an algorithm of hashlib, in hexadecimal; None as `sha256`."""
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, algorithm).hexdigest()
     except OSError:
         return None
 

@@ -22,8 +22,9 @@ def open_runtime(plan: LabPlan, files: Path, progress: Progress) -> Runtime:
 def render(plan: LabPlan) -> dict[str, str]:
     """Return the rendered files: {path in the lab's folder: text}."""
     from labctl.runtime.jvm.node_files import render_nodes
+    from labctl.runtime.jvm.service_files import render_services
 
-    return render_nodes(plan)
+    return render_nodes(plan) | render_services(plan)
 
 
 def settings_file(plan: LabPlan, node: NodePlan) -> str:

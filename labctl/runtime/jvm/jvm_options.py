@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from labctl.runtime.jvm.java import FIRST_WITH_AOT_CACHE, Java
+from labctl.runtime.jvm.java import Java
 from labctl.system.utf8_locale import utf8_locale
 
 # What a JVM is started for. Each use has a cache of its own; other tools use the consumer's.
@@ -33,6 +34,8 @@ TOOL_LOGGING = {
     "org.slf4j.simpleLogger.showThreadName": "false",
 }
 SUMS = "SHA256SUMS"  # of the AOT caches beside it, as sha256sum writes them
+# signals by which a broken JVM ends itself; nobody sends them
+CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
 CACHE_OPTION = "-XX:AOTCache="
 
 
@@ -56,22 +59,28 @@ class LocalKafka:
 
     def arguments(self, use: str, *, heap: str, properties: Mapping[str, str], logs: Path) -> list[str]:
         """Return the arguments between `java` and the main class. A JVM that crashes writes its report into `logs`."""
-        options = [*QUICK_START, f"-XX:ErrorFile={logs}/crash-%p.log", f"-Xmx{heap}", *JVM_LOG]
-        if self.recording:
-            options += [f"-XX:AOTCacheOutput={self.recording}/{use}.aot"]
-        elif use in self.caches:
-            options += [f"{CACHE_OPTION}{self.caches[use]}"]
-        options += [f"-D{key}={value}" for key, value in properties.items()]
+        cache = {"recording": f"{self.recording}/{use}.aot"} if self.recording else {"cache": self.caches.get(use, "")}
+        options = jvm_options(heap=heap, properties=properties, logs=logs, **cache)
         return [*options, "-cp", ":".join(self.jars)]
 
-    @property
-    def can_record(self) -> bool:
-        """Whether this Java can record AOT caches."""
-        return self.java.feature >= FIRST_WITH_AOT_CACHE
+
+def jvm_options(
+    *, heap: str, properties: Mapping[str, str], logs: Path, cache: str = "", recording: str = ""
+) -> list[str]:
+    """Return the options of a JVM with the AOT cache `cache`, or that writes the AOT cache `recording` when it ends.
+
+    A JVM that crashes writes its report into `logs`.
+    """
+    options = [*QUICK_START, f"-XX:ErrorFile={logs}/crash-%p.log", f"-Xmx{heap}", *JVM_LOG]
+    if recording:
+        options += [f"-XX:AOTCacheOutput={recording}"]
+    elif cache:
+        options += [f"{CACHE_OPTION}{cache}"]
+    return [*options, *(f"-D{key}={value}" for key, value in properties.items())]
 
 
 def node_logging(kafka: LocalKafka, files: Path) -> dict[str, str]:
-    """Return system properties by which a node logs to files of limited size."""
+    """Return system properties by which a node, or Kafka Connect, logs to files of limited size."""
     if kafka.logging == "log4j2":
         return {"log4j2.configurationFile": str(files / "log4j2.properties")}
     if kafka.logging == "log4j":

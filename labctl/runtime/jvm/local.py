@@ -23,8 +23,10 @@ from labctl.runtime.base import FROZEN, Completed, NodeState, Progress
 from labctl.runtime.jvm import node as jvm_node
 from labctl.runtime.jvm.cache import prepare, sweep
 from labctl.runtime.jvm.folder_names import require_usable
-from labctl.runtime.jvm.jvm_options import LocalKafka
+from labctl.runtime.jvm.jvm_options import CRASHES, LocalKafka, clean_environment
 from labctl.runtime.jvm.node_log import NodeLog
+from labctl.runtime.jvm.service import service_log
+from labctl.runtime.jvm.services import LocalServices
 from labctl.runtime.jvm.storage import make_storage
 from labctl.runtime.subprocess_timeout import run_with_deadline
 from labctl.system import processes
@@ -36,8 +38,6 @@ PAUSE_SECONDS = 0.1
 STOP_SECONDS = 15  # a cluster that stops at once loses its quorum and waits for it; SIGKILL after that loses nothing
 REMEDY = "free some space or fix the folder, or name another state folder in XDG_STATE_HOME"
 CHILD_SECONDS = 1  # to read the exit code of a killed child
-# signals by which a broken JVM ends itself; nobody sends them
-CRASHES = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
 
 
 class LocalRuntime:
@@ -50,19 +50,21 @@ class LocalRuntime:
         self._plan = plan
         self._files = files
         self._progress = progress
+        self._services = LocalServices(plan, files, progress)
         self._kafka: LocalKafka | None = None
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._found: set[str] | None = None  # the nodes that the first `up` found running, and nobody stopped since
 
     def prepare(self) -> None:
         """Download Kafka, and create its caches. Raises SpecError, HostError, RuntimeFailed: see `cache.prepare`."""
-        require_usable(self._plan.state)
+        require_usable(self._plan.state, [service.kind for service in self._plan.services])
         self._kafka = prepare(self._plan.kafka_version, self._progress)
+        self._services.prepare(self._kafka)
 
     def up(self, names: Sequence[str] = ()) -> None:
-        """Start the nodes called `names` (all where there are none) that don't run.
+        """Start the nodes and services called `names` (all where there are none) that don't run.
 
-        One that is about to end is waited for. Raises LabError: HostError where a file can't be written or a program
+        A node that is about to end is waited for. Raises LabError: HostError where a file can't be written or a program
         can't be started, RuntimeFailed where Kafka's own tool can't format the storage, and what `prepare` raises.
         """
         if self._kafka is None:
@@ -72,7 +74,8 @@ class LocalRuntime:
             raise LabError("Kafka was not prepared")
         if self._found is None:
             self._await_ending()
-        stopped = [node for node in self._nodes(names) if self._process(node) is None]
+        node_names, service_names = self._parts(names)
+        stopped = [node for node in map(self._plan.node, node_names) if self._process(node) is None]
         if self._found is None:
             self._found = {node.name for node in self._plan.nodes if self._process(node)}
         with file_errors(self._plan.state, REMEDY):
@@ -81,6 +84,7 @@ class LocalRuntime:
                 make_storage(kafka, self._plan, node, self._files / node.name)
             for node in stopped:
                 self._children[node.name] = jvm_node.start(kafka, self._plan, node, self._files / node.name)
+            self._services.up(service_names)
             for node in stopped:
                 jvm_node.write_scripts(kafka, self._plan, node)
 
@@ -90,6 +94,8 @@ class LocalRuntime:
         That is once for a node that `up` found running, and once without its AOT cache for one whose JVM crashed: the
         cache only makes it faster. Raises LabError as `up`.
         """
+        if node in self._services.names:
+            return self._services.start_again(node)
         if self._found and node in self._found:
             self._found.discard(node)
             self._progress.note(f"node {node} ended just now: starting it again")
@@ -107,9 +113,11 @@ class LocalRuntime:
         return True
 
     def stop(self, names: Sequence[str] = ()) -> None:
-        """Send SIGTERM to the nodes in parallel, SIGKILL to those that don't end."""
+        """Send SIGTERM to the services and the nodes in parallel, SIGKILL to those that don't end."""
         self._found = (self._found or set()) - set(names) if names else set()
-        running = self._running(names)
+        node_names, service_names = self._parts(names)
+        self._services.stop(service_names, STOP_SECONDS)  # they use the brokers
+        running = self._running(node_names)
         processes.resume(running)  # a frozen one would never act on SIGTERM
         processes.kill(processes.terminate(running, STOP_SECONDS))
         if not names:
@@ -152,17 +160,22 @@ class LocalRuntime:
         nodes = {node.name: process for node in self._plan.nodes if (process := self._process(node))}
         known = {process.pid for process in nodes.values()}
         orphans = [process for process in processes.nodes_of_lab(self._plan.state) if process.pid not in known]
+        services = self._services.down()
         processes.kill([*nodes.values(), *orphans])
         for child in self._children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(CHILD_SECONDS)
         sweep()
         removed = [f"node {name} (pid {process.pid})" for name, process in nodes.items()]
-        return removed + [f"process {orphan.pid}" for orphan in orphans]
+        return removed + services + [f"process {orphan.pid}" for orphan in orphans]
 
     def nodes(self, *, memory: bool = False) -> list[NodeState]:
         """Return the state of each node's process, always with its memory."""
         return [self._state(node) for node in self._plan.nodes]
+
+    def services(self) -> list[NodeState]:
+        """Return the state of each service's process, with its memory."""
+        return self._services.states()
 
     def ui(self) -> NodeState | None:
         """Return None: Kafbat is a container."""
@@ -187,11 +200,11 @@ class LocalRuntime:
 
     def logs(self, node: str, *, tail: int | None) -> str:
         """Return the node's log, followed by what its JVM printed outside the log."""
-        return self._log(node).read(tail)
+        return self._log(self._plan.require_part(node)).read(tail)
 
     def follow_logs(self, node: str, *, tail: int | None) -> Iterator[str]:
         """Yield the node's newest log file, and the lines that are added to it."""
-        return self._log(node).follow(tail)
+        return self._log(self._plan.require_part(node)).follow(tail)
 
     def exec(self, node: str, argv: list[str], stdin: bytes | None, seconds: float) -> Completed:
         """Run a program with the node's names and tools, for `seconds` at most, and return its outcome.
@@ -202,7 +215,7 @@ class LocalRuntime:
         run = partial(run_with_deadline, command, argv, stdin, seconds, environment=environment)
         try:
             done = run()
-            if done.exit_code not in CRASHES or not command[0].startswith(f"{self._folder(node)}/"):
+            if done.exit_code not in CRASHES or not command[0].startswith(f"{self._plan.state}/nodes/{node}/"):
                 return done
             if jvm_node.drop_caches(self._plan, self._plan.node(node), corrupt=True):  # else a tool in parallel did
                 self._progress.note(f"the JVM of {Path(command[0]).name} crashed: running it again without its cache")
@@ -227,11 +240,26 @@ class LocalRuntime:
     def _folder(self, node: str) -> Path:
         return jvm_node.node_folder(self._plan, self._plan.node(node))
 
-    def _log(self, node: str) -> NodeLog:
-        return NodeLog(self._folder(node) / "logs")
+    def _log(self, name: str) -> NodeLog:
+        """The log of a node or service."""
+        for service in self._plan.services:
+            if service.name == name:
+                return service_log(self._plan, service)
+        return NodeLog(self._folder(name) / "logs")
+
+    def _parts(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The names of nodes and those of services among `names`; all of both where there are none."""
+        chosen = [self._plan.require_part(name) for name in names] or self._plan.part_names
+        services = [name for name in chosen if name in self._services.names]
+        return [name for name in chosen if name not in services], services
 
     def _inside(self, node: str, argv: list[str]) -> tuple[list[str], dict[str, str]]:
-        """The command and environment of a program in the node: a person types the same paths in every runtime."""
+        """The command and environment of a program in a node, or beside a service.
+
+        A person types the same paths in every runtime.
+        """
+        if node in self._services.names:
+            return argv, clean_environment()
         secrets = f"{host_secrets(self._plan, self._plan.node(node))}/"
         argv = [argv[0], *(argument.replace(f"{SECRETS_FOLDER}/", secrets) for argument in argv[1:])]
         scripts = self._folder(node) / "bin"

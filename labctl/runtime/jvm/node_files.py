@@ -30,6 +30,7 @@ def _node_files(plan: LabPlan, node: NodePlan) -> dict[str, str]:
         "comments": COMMENTS,
         "names": [(other.address, other.name) for other in plan.nodes] + [(_localhost(node), "localhost")],
         "folder": f"{plan.state}/nodes/{node.name}",
+        "title": f"node {node.name}",
     }
     return {name: render_template(f"local/{name}.j2", **values) for name in FILES}
 

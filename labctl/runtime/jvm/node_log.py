@@ -32,7 +32,7 @@ class NodeLog:
         """Yield the newest `tail` lines, then lines as they are written, without an end."""
         yield from self.read(tail).splitlines(keepends=True)
         files = self._files()
-        path = files[-1] if files else self.folder / "server.log.0"
+        path = files[-1] if files else self.folder / "stdout.log"
         position = _size(path)
         while True:
             size = _size(path)

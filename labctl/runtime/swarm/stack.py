@@ -211,6 +211,10 @@ class SwarmRuntime:
             return [each.state for each in found]
         return run_all([partial(_with_memory, each) for each in found], len(found))
 
+    def services(self) -> list[NodeState]:
+        """Return nothing: a lab in a swarm has no services."""
+        return []
+
     def ui(self) -> NodeState | None:
         """Return None: the lab page runs on labctl's machine."""
         return None

@@ -25,6 +25,7 @@ from labctl.kafka.late_quorum import read_quorum
 from labctl.plan.model import LabPlan
 from labctl.rendering.templates import render_template, templates_folder
 from labctl.report.html import to_html
+from labctl.service_kinds import SERVICES
 from labctl.system.parallel import run_pair
 from labctl.webui.page.access import page_cookie
 from labctl.webui.page.auth import RequireKey, new_base
@@ -99,6 +100,7 @@ class Page:
             problem=problem,
             topics=topics,
             commands=shown_commands(plan, plan.main_topic),
+            service_titles={kind: service.title for kind, service in SERVICES.items()},
         )
 
     def topic(self, request: Request) -> Response:

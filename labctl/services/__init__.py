@@ -1,0 +1,1 @@
+"""The programs that run beside Kafka: a schema registry, Kafka Connect."""
