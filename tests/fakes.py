@@ -51,6 +51,7 @@ class FakeRuntime:
         self.stopped = []  # the nodes that `stop` was called for, by their names
         self.running, self.frozen, self.isolated, self.removed = set(), set(), set(), set()
         self.created = False
+        self.data = {name: {"meta.properties": f"cluster.id={plan.cluster_id}\n"} for name in plan.part_names}
         self.dies = dies or {}
         self.tool = tool
         self.restartable = restartable
@@ -98,6 +99,16 @@ class FakeRuntime:
         self._require(*names)
         self.running -= set(names)
         self.removed |= set(names)
+
+    def save_data(self, name, into):
+        self._require(name)
+        into.mkdir(parents=True)
+        for path, text in self.data.get(name, {}).items():
+            (into / path).write_text(text)
+
+    def load_data(self, name, source):
+        self._require(name)
+        self.data[name] = {path.name: path.read_text() for path in source.iterdir()}
 
     def down(self):
         self.calls.append("down")

@@ -4,6 +4,7 @@ The runtime has one node, which does not exist yet.
 """
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from labctl.system.waiting import Deadline, NotReady, wait_until
 SECONDS = 30
 
 
-def keeps_the_contract(runtime, node):
+def keeps_the_contract(runtime, node, folder):
     """Check every method of `Runtime`, from a lab that does not exist to a lab that is removed."""
     assert _states(runtime) == ["missing"]
     assert runtime.logs(node, tail=None) == ""
@@ -35,6 +36,7 @@ def keeps_the_contract(runtime, node):
     _freezes(runtime, node)
     runtime.stop([node])
     assert _states(runtime) == ["exited"]
+    _keeps_its_data(runtime, node, folder)
     runtime.up([node])
     assert _states(runtime) == ["running"]
     runtime.kill([node])
@@ -85,6 +87,26 @@ def _reports_its_state(runtime, node):
     assert runtime.ui() is None
     assert runtime.services() == []
     assert runtime.start_again(node) is False  # the node is running
+
+
+def _keeps_its_data(runtime, node, folder):
+    """What was saved of a node that does not run is there again when it is loaded."""
+    if folder is None:  # the data are on other machines
+        with pytest.raises(SpecError, match="has no snapshots"):
+            runtime.save_data(node, Path("/nonexistent/labctl"))
+        with pytest.raises(SpecError, match="has no snapshots"):
+            runtime.load_data(node, Path("/nonexistent/labctl"))
+        return
+    runtime.save_data(node, folder / "saved")
+    runtime.load_data(node, folder / "saved")
+    assert "running" not in _states(runtime)
+    runtime.save_data(node, folder / "again")
+    first, second = (
+        {path.relative_to(folder / name): path.read_bytes() for path in (folder / name).rglob("*") if path.is_file()}
+        for name in ("saved", "again")
+    )
+    assert first == second
+    assert Path("meta.properties") in first
 
 
 def _freezes(runtime, node):

@@ -28,7 +28,8 @@ def test_help_lists_every_command():
     text = run("--help").output
     commands = (
         "init schema plan render doctor cache image up check lint run gc status ls logs exec env load dump traffic "
-        "connect stop reset down report ui node fault drill upgrade controller notebook evidence example"
+        "snapshot export connect "
+        "stop reset down report ui node fault drill upgrade controller notebook evidence example"
     )
     for command in commands.split():
         assert f"  {command} " in text

@@ -8,9 +8,9 @@ from tests import kafka_contract, runtime_contract
 from tests.fakes import FakeKafka, FakeRuntime, a_plan
 
 
-def test_the_fake_runtime_keeps_the_contract():
+def test_the_fake_runtime_keeps_the_contract(tmp_path):
     """LocalRuntime and ComposeRuntime pass the same contract in tests/integration."""
-    runtime_contract.keeps_the_contract(FakeRuntime(a_plan()), "broker")
+    runtime_contract.keeps_the_contract(FakeRuntime(a_plan()), "broker", tmp_path)
 
 
 def test_the_fake_kafka_keeps_the_contract():

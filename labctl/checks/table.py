@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from labctl.checks.base import CheckPass
@@ -35,6 +35,7 @@ class Check:
     quick: bool
     partitions: int = 0
     alone: bool = False  # disturbs the others: runs after them
+    service: str = ""  # the kind of service that it is for: without that it runs only where it is named
     skip_reason: Callable[[CheckContext], str | None] = lambda _context: None  # None: it can run on this lab
 
 
@@ -44,8 +45,8 @@ CHECKS = {
     for check in (
         Check("host-to-console", host_to_console, quick=True, partitions=1),
         Check("console-to-host", console_to_host, quick=True, partitions=1),
-        Check("connect", connect, quick=True, partitions=1, skip_reason=no_connect),
-        Check("schemas", schemas, quick=True, partitions=1, skip_reason=no_registry),
+        Check("connect", connect, quick=True, partitions=1, service="connect", skip_reason=no_connect),
+        Check("schemas", schemas, quick=True, partitions=1, service="schema_registry", skip_reason=no_registry),
         Check("share-group", share_group, quick=False, partitions=1, skip_reason=no_share_groups),
         Check("consumer-group", consumer_group, quick=True, partitions=3),
         Check("transaction", transaction, quick=True, partitions=1),
@@ -60,9 +61,10 @@ CHECKS = {
 }
 
 
-def selected(kind: str, names: Sequence[str] = ()) -> list[Check]:
+def selected(kind: str, names: Sequence[str] = (), services: Collection[str] = ()) -> list[Check]:
     """Return the checks called `names`, or where there are none those of `kind`: none, quick or full.
 
+    `services` are the kinds of services that the lab has.
     Raises SpecError, with the names that exist, for an unknown name.
     """
     unknown = [name for name in names if name not in CHECKS]
@@ -70,4 +72,8 @@ def selected(kind: str, names: Sequence[str] = ()) -> list[Check]:
         raise SpecError([f"there is no check {', '.join(unknown)}; there are {', '.join(sorted(CHECKS))}"])
     if names:
         return [CHECKS[name] for name in names]
-    return [check for check in CHECKS.values() if kind == "full" or (kind == "quick" and check.quick)]
+    return [
+        check
+        for check in CHECKS.values()
+        if (kind == "full" or (kind == "quick" and check.quick)) and check.service in {"", *services}
+    ]

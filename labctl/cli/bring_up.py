@@ -35,15 +35,31 @@ ADDRESS = re.compile(r"\[?[\w.:-]+\]?:[0-9]{1,5}", re.ASCII)
 @plan_options
 @run_options
 @click.option("--keep", is_flag=True, help="Keep a lab that did not come up, so that you can examine it.")
+@click.option(
+    "--from",
+    "export",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Create the lab that `labctl export` wrote into FILE, with its data.",
+)
 @json_option
 @click.pass_obj
 @reports_run
-def up(console: Console, /, file: Path | None, name: str | None, keep: bool, as_json: bool, **overrides: Any) -> None:
+def up(
+    console: Console,
+    /,
+    file: Path | None,
+    name: str | None,
+    keep: bool,
+    export: Path | None,
+    as_json: bool,
+    **overrides: Any,
+) -> None:
     """Bring the lab up, wait until it is ready, check it, report."""
     from labctl.cli.run_output import up_text
     from labctl.lab import lifecycle
 
-    request = lab_request(file, name, **overrides)
+    request = lab_request(file, name, export=export, **overrides)
     _announce(console, request)
     run = lifecycle.up(request, lab_store(), console, keep=keep)
     console.line(up_text(run, request.spec))

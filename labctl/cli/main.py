@@ -38,6 +38,8 @@ COMMANDS = {
     "load": "data",
     "dump": "data",
     "traffic": "data",
+    "snapshot": "snapshot",
+    "export": "snapshot",
     "connect": "connect",
     "node": "cluster",
     "fault": "fault",

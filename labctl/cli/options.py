@@ -110,14 +110,26 @@ def lab_request(file: Path | None, name: str | None, *, trust: bool = False, **o
     from labctl.lab.request import LabRequest
     from labctl.system.ownership import require_own
 
-    preset = overrides.pop("preset", None)
-    if preset and file:
-        raise SpecError(["--preset and -f exclude each other: use only one of them"])
+    preset, export = overrides.pop("preset", None), overrides.pop("export", None)
+    if sum(map(bool, (preset, file, export))) > 1:
+        raise SpecError(["--preset, --from and -f exclude each other: use only one of them"])
+    if export:
+        return _exported_request(export, name, trust=trust, **overrides)
     path = None if preset else _lab_yaml(file)
     if path and not trust:
         require_own(path)
     spec = _wanted_spec(path, name, preset, trust=trust, **overrides)
     return LabRequest(spec, _source(path), lab_folder(path, spec.name))
+
+
+def _exported_request(export: Path, name: str | None, *, trust: bool, **overrides: Any) -> LabRequest:
+    """The lab in a file that `labctl export` wrote."""
+    from labctl.lab.export import exported_spec
+    from labctl.lab.request import LabRequest
+    from labctl.spec.loader import with_overrides
+
+    spec = with_overrides(exported_spec(export, trusted=trust), name=name, trusted=trust, **overrides)
+    return LabRequest(spec, "", lab_folder(None, spec.name), export)
 
 
 def lab_folder(file: Path | None, name: str) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labctl import checks
 from labctl.diagnostics.redaction import secrets_in
-from labctl.errors import KafkaFailed, LabError, LabStopped, SpecError
+from labctl.errors import HostError, KafkaFailed, LabError, LabStopped, SpecError
 from labctl.kafka.address import split_address
 from labctl.kafka.credentials import make_credentials
 from labctl.kafka.preferred_leaders import await_preferred_leaders
@@ -40,6 +40,7 @@ from labctl.lab.existing import (
     restore_record,
     with_spec,
 )
+from labctl.lab.export import unpack_export
 from labctl.lab.inner_address import with_free_address
 from labctl.lab.live_settings import change_settings, settle_settings
 from labctl.lab.network_faults import note_faults
@@ -53,7 +54,8 @@ from labctl.lab.request import LabRequest
 from labctl.lab.rolling import roll
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
-from labctl.lab.services import emptied_services, restart_connect, wait_for_services
+from labctl.lab.saved_lab import load_lab, require_fitting
+from labctl.lab.services import emptied_services, restart_connect, service_kinds, wait_for_services
 from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
 from labctl.plan.model import LabPlan
@@ -63,7 +65,18 @@ from labctl.results import RunResult, StepResult
 from labctl.runtime.access import find_engine, validate
 from labctl.runtime.selection import choose, choose_ui
 from labctl.spec.model import LabSpec
-from labctl.state.store import CHANGING, KEPT, STARTING, STOPPED, UP, LabRecord, LabStore, refuse_other_source
+from labctl.state.store import (
+    CHANGING,
+    KEPT,
+    RESTORING,
+    STARTING,
+    STOPPED,
+    UP,
+    LabRecord,
+    LabStore,
+    refuse_other_source,
+)
+from labctl.state.work_folders import work_folder
 from labctl.system import host, processes
 from labctl.system.connected import connected_programs
 from labctl.system.processes import ProcessId
@@ -73,6 +86,7 @@ from labctl.wording import first_few
 
 PORT_CHOICES = 3  # attempts with other free ports, where another program was faster
 LEADERS_SECONDS = 10.0  # for the preferred leaders, without which a cluster works too
+OTHER_FROM = "labctl up --from FILE --name OTHER --ports auto creates another lab; or labctl down removes the first"
 OTHER_NAME = "labctl run --name OTHER --ports auto … creates another lab beside it"
 
 
@@ -194,6 +208,11 @@ def _up(request: LabRequest, store: LabStore, reporter: Reporter, *, keep: bool,
                 lab = with_proxied_ports(lab, spec, store, reporter)
                 record = lab.record
                 state, idle, change = _prepare(lab, spec, store, log)
+            if created and request.export:
+                with log.step("data"):
+                    started = True
+                    record = _load_export(request.export, lab, store, log)
+                    lab = replace(lab, record=record)
             deadline = Deadline.after(spec.timeout)
             with log.step("start"):
                 if change.settings:
@@ -242,6 +261,11 @@ def _find_or_create(
         remove_lab(open_lab(record.name, store, reporter).runtime, record, store)
         record = None
     if record:
+        if record.phase == RESTORING:
+            raise HostError(
+                f"a snapshot was being restored in the lab {record.name}, and half of its data may be the snapshot's",
+                f"restore one again (labctl snapshot restore NAME), or labctl down --name {record.name}",
+            )
         _refuse_other_lab(request, record, owner)
         validate(spec, record.runtime)
         return record, False
@@ -266,8 +290,21 @@ def _find_or_create(
     return created, True
 
 
+def _load_export(path: Path, lab: ExistingLab, store: LabStore, log: RunLog) -> LabRecord:
+    """Give a new lab the data of an export, and return its record."""
+    write_rendered_files(lab)  # containers are created from them
+    with work_folder(store.root, "import") as folder:
+        saved = unpack_export(path, folder)
+        require_fitting(saved, lab.plan)
+        load_lab(saved, lab.plan, lab.runtime)
+    log.note(f"{saved.bytes // 2**20} MiB of data from {path}, of the lab {saved.name} ({saved.created_at})")
+    return store.save(replace(lab.record, identity=replace(lab.record.identity, kafka_version=saved.kafka_version)))
+
+
 def _refuse_other_lab(request: LabRequest, record: LabRecord, owner: ProcessId | None) -> None:
     """Raise SpecError where the existing lab is not the one that was requested."""
+    if request.export:
+        raise SpecError([f"the lab {record.name} exists already, and has data of its own"], OTHER_FROM)
     refuse_other_source(record, request.source)
     if owner and not record.belongs_to(owner):
         raise SpecError([f"the lab {record.name} exists already, and does not belong to this run"], OTHER_NAME)
@@ -359,5 +396,5 @@ def _fill_and_check(lab: ExistingLab, change: Change, log: RunLog, deadline: Dea
             with log.step("services"):
                 for layer in wait_for_services(plan, lab.runtime, deadline):
                     log.add(layer)
-        run_selected_checks(log, lab, client, checks.selected(plan.checks), deadline)
+        run_selected_checks(log, lab, client, checks.selected(plan.checks, services=service_kinds(plan)), deadline)
     wait_for_page(plan)

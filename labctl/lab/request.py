@@ -18,6 +18,7 @@ class LabRequest:
     spec: LabSpec
     source: str
     folder: Path
+    export: Path | None = None  # what `labctl export` wrote: the lab begins with its data
 
 
 def preset_spec(name: str) -> LabSpec:

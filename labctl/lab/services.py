@@ -112,6 +112,11 @@ def restart_connect(lab: ExistingLab, deadline: Deadline) -> None:
             pass
 
 
+def service_kinds(plan: LabPlan) -> list[str]:
+    """Return the kinds of the services that a lab has."""
+    return [service.kind for service in plan.services]
+
+
 def registry_url(plan: LabPlan) -> str | Unavailable:
     """Return the URL of the lab's schema registry, or why there is none."""
     service = plan.service("schema_registry")

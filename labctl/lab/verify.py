@@ -26,6 +26,7 @@ from labctl.lab.network_faults import note_faults
 from labctl.lab.reporter import Reporter
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
+from labctl.lab.services import service_kinds
 from labctl.results import RunResult
 from labctl.state.store import LabStore
 from labctl.system.waiting import Deadline
@@ -38,10 +39,11 @@ def check(name: str, store: LabStore, reporter: Reporter, names: Sequence[str], 
     the lab does not run, SpecError for an unknown check; HostError, for example where another labctl
     holds the lab; RuntimeFailed where the runtime fails; SpecError or LabError where the lab's record can't be used.
     """
-    wanted = checks.selected(kind, names)
+    checks.selected(kind, names)  # an unknown name is refused before anything else
     with store.locked(name, doing="check", seconds=LOCK_SECONDS, note=reporter.note):
         lab = open_lab(name, store, reporter)
         spec = recorded_spec(lab.record)
+        wanted = checks.selected(kind, names, service_kinds(lab.plan))
         log = RunLog("check", name, reporter)
         log.plan = lab.plan
         log.hide([*lab_secrets(lab.plan), *secrets_in(dict(lab.plan.broker_config))])

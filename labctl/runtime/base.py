@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 State = Literal["running", "exited", "missing"]
@@ -111,6 +112,18 @@ class Runtime(Protocol):
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove the nodes called `names` with their data. Safe to call again."""
+
+    def save_data(self, name: str, into: Path) -> None:
+        """Copy the data of a node or service that does not run into the folder `into`.
+
+        Raises SpecError where this runtime can't.
+        """
+
+    def load_data(self, name: str, source: Path) -> None:
+        """Put a copy of the folder `source` in place of the data of a node or service that does not run.
+
+        Raises SpecError where this runtime can't.
+        """
 
     def down(self) -> list[str]:
         """Remove everything, and return what was removed. Safe to call again."""

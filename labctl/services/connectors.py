@@ -98,6 +98,11 @@ def _connector(name: str, state: Mapping[str, Any], config: Mapping[str, str]) -
     return Connector(name, state["type"], config.get("connector.class", ""), own["state"], _reason(own), tasks)
 
 
+def configs(service: ServicePlan) -> dict[str, dict[str, str]]:
+    """Return the configuration of each connector: {name: {setting: value}}. Raises ServiceFailed, HostError."""
+    return {name: request(service, f"/connectors/{quote(name, safe='')}/config") for name in names(service)}
+
+
 def plugins(service: ServicePlan) -> list[dict[str, str]]:
     """Return the connector classes that the worker has: {class, type, version}. Raises ServiceFailed, HostError."""
     found: list[dict[str, str]] = request(service, "/connector-plugins")

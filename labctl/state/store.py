@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from labctl.spec.model import LabSpec
 
 STARTING, UP, CHANGING, STOPPED, KEPT = "starting", "up", "changing", "stopped", "kept"  # phases
+RESTORING = "restoring"  # a phase: a snapshot is put in place of the data
 COPIES = "records"  # of the labs' records, outside their folders: somebody may remove one while its nodes run
 PORTS_LOCK = "machine:ports"  # no lab can have this name
 PORTS_SECONDS = 30
@@ -48,7 +49,7 @@ class LabRecord:
     identity: Identity
     created_at: str  # RFC 3339
     # starting, up, changing (nodes may not have the settings of `spec` yet), stopped, kept (it did not come up, and
-    # stays so that the user can examine it)
+    # stays so that the user can examine it), restoring (half of its data may be those of a snapshot)
     phase: str
     owner: ProcessId | None = None  # the `labctl run` or test session that the lab lives for
 

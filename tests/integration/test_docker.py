@@ -163,7 +163,7 @@ def test_the_compose_runtime_keeps_the_contract(tmp_path, docker_engine):
         (tmp_path / path).write_text(text)
     runtime = ComposeRuntime(plan, tmp_path, NullReporter())
     try:
-        keeps_the_contract(runtime, "broker")
+        keeps_the_contract(runtime, "broker", tmp_path)
     finally:
         runtime.down()
 

@@ -61,7 +61,7 @@ def test_the_runtime_keeps_the_contract(labctl):
     labctl.run("up", "--checks", "none", check=True)
     lab = open_lab("contract", LabStore(labctl.state), NullReporter())
     lab.runtime.down()
-    runtime_contract.keeps_the_contract(lab.runtime, "broker")
+    runtime_contract.keeps_the_contract(lab.runtime, "broker", None)
 
 
 def test_refusals(labctl, machines):

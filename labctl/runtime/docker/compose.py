@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from labctl.engine_kinds import ENGINE_KINDS
 from labctl.errors import HostError, RuntimeFailed
@@ -25,6 +27,7 @@ from labctl.runtime.docker.foreign import refuse_foreign_users, refuse_foreign_v
 from labctl.runtime.docker.node_container import CLUSTER_LABEL
 from labctl.runtime.docker.unrecorded import LABELS, removal_commands
 from labctl.service_kinds import SERVICES
+from labctl.system.files import file_errors
 from labctl.system.host import require_engine_memory
 from labctl.system.parallel import run_all, run_pair
 
@@ -33,6 +36,8 @@ WORKERS = 5
 DOWN_SECONDS = 60
 IN_USE_SECONDS = 2  # what still exists then has another reason than docker being slow
 PAUSE_SECONDS = 0.1
+NODE_USER, SERVICE_USER = 1000, 0  # appuser of apache/kafka's image; root, as the rendered file says
+OTHER_SPACE = "free some space, or fix the folder"
 BUILD = "labctl image build"
 CONNECT = SERVICES["connect"].name
 
@@ -141,6 +146,25 @@ class ComposeRuntime:
         volumes = [f"{project_name(self._plan)}_{name}-data" for name in names]
         self._engine.remove({"container": containers, "volume": volumes})
 
+    def save_data(self, name: str, into: Path) -> None:
+        """Copy the volume of a node or service out of its container. Raises HostError where a file can't be written."""
+        container = self._container(name)
+        with file_errors(into, OTHER_SPACE):
+            into.mkdir(parents=True)
+            self._engine.copy_from(container, self._data_folder(name), into)
+
+    def load_data(self, name: str, source: Path) -> None:
+        """Create the container and the volume of a node or service again, and copy the folder into the volume."""
+        self.remove([name])
+        self._engine.compose_create(self._file, [name])
+        folder = PurePosixPath(self._data_folder(name))
+        user = NODE_USER if name in self._plan.node_names else SERVICE_USER
+        with tempfile.TemporaryFile() as packed:
+            with tarfile.open(fileobj=packed, mode="w") as file:
+                file.add(source, folder.name, filter=partial(_owned, user))
+            packed.seek(0)
+            self._engine.copy_into(self._container(name), str(folder.parent), packed)
+
     def down(self) -> list[str]:
         """Remove containers, volumes and network at once, and return what was removed.
 
@@ -202,6 +226,12 @@ class ComposeRuntime:
         return Container(self._engine, self._container(node)).exec_interactive(argv, tty=tty)
 
     # -- parts -------------------------------------------------------------
+
+    def _data_folder(self, name: str) -> str:
+        """The data folder of a node or service, inside its container."""
+        folders = {node.name: node.data_folder for node in self._plan.nodes}
+        folders |= {service.name: service.data_folder for service in self._plan.services}
+        return folders[self._plan.require_part(name)]
 
     def _observed(self, names: Sequence[str], *, memory: bool) -> list[NodeState]:
         """The states of the containers of nodes or services."""
@@ -312,3 +342,10 @@ class ComposeRuntime:
 
     def _container(self, node: str) -> str:
         return self._containers[self._plan.require_part(node)]
+
+
+def _owned(user: int, entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """An entry of an archive that belongs to a user of a container."""
+    entry.uid = entry.gid = user
+    entry.uname = entry.gname = ""
+    return entry

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from labctl.engine_kinds import DOCKER, ENGINE_KINDS
@@ -33,6 +33,7 @@ from labctl.system.parallel import run_all
 
 ASK_SECONDS = 10
 CHANGE_SECONDS = 90
+COPY_SECONDS = 600
 CREATE_SECONDS = 10  # half a second is usual
 STALL_SECONDS = 60  # of a pull: without a byte
 BUILD_SECONDS = 1800
@@ -148,6 +149,22 @@ class Engine:
         """Create and start the services of docker-compose.yml, all where none is named."""
         with self._docker(CHANGE_SECONDS, mark=CREATOR_MARK, compose_files=[file]) as docker:
             docker.compose.up(list(services) or None, detach=True, quiet=True, pull="never")
+
+    def compose_create(self, file: Path, services: Sequence[str]) -> None:
+        """Create the containers of services of docker-compose.yml, with their networks and volumes, and start none."""
+        with self._docker(CHANGE_SECONDS, mark=CREATOR_MARK, compose_files=[file]) as docker:
+            docker.compose.create(list(services), pull="never")
+
+    def copy_from(self, container: str, path: str, into: Path) -> None:
+        """Copy the content of a folder of a container, which need not run, into the folder `into`."""
+        self._output(["container", "cp", "--quiet", f"{container}:{path}/.", str(into)], COPY_SECONDS)
+
+    def copy_into(self, container: str, path: str, packed: IO[bytes]) -> None:
+        """Unpack a tar archive in a folder of a container, which need not run; its entries keep their users."""
+        command = [*self._call(COPY_SECONDS), "container", "cp", "-", f"{container}:{path}"]
+        done = subprocess.run(command, stdin=packed, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode:
+            raise docker_error(_pasteable(command), _exit_status(done.returncode), done.stderr)
 
     def containers(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what `docker inspect` prints of the containers `names`, without those that do not exist."""

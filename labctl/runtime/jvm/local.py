@@ -37,6 +37,7 @@ from labctl.system.processes import ProcessId
 PAUSE_SECONDS = 0.1
 STOP_SECONDS = 15  # a cluster that stops at once loses its quorum and waits for it; SIGKILL after that loses nothing
 REMEDY = "free some space or fix the folder, or name another state folder in XDG_STATE_HOME"
+FILE_LOCK = ".lock"  # of Kafka, in its data folder
 CHILD_SECONDS = 1  # to read the exit code of a killed child
 
 
@@ -117,7 +118,7 @@ class LocalRuntime:
         self._found = (self._found or set()) - set(names) if names else set()
         node_names, service_names = self._parts(names)
         self._services.stop(service_names, STOP_SECONDS)  # they use the brokers
-        running = self._running(node_names)
+        running = self._running(node_names) if node_names else []  # no names mean all nodes elsewhere
         processes.resume(running)  # a frozen one would never act on SIGTERM
         processes.kill(processes.terminate(running, STOP_SECONDS))
         if not names:
@@ -151,6 +152,26 @@ class LocalRuntime:
             self._children.pop(name, None)
             with file_errors(self._folder(name), REMEDY), contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self._folder(name))
+
+    def save_data(self, name: str, into: Path) -> None:
+        """Copy the data folder of a node or service. Raises HostError where a file can't be read or written."""
+        source = self._data(name)
+        with file_errors(into, REMEDY):
+            if source.is_dir():
+                shutil.copytree(source, into, ignore=shutil.ignore_patterns(FILE_LOCK))
+            else:
+                into.mkdir(parents=True)
+
+    def load_data(self, name: str, source: Path) -> None:
+        """Replace the data folder of a node or service, in one rename. Raises HostError as `save_data`."""
+        target = self._data(name)
+        unfinished = target.with_name("data.loading")
+        with file_errors(target, REMEDY):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(source, unfinished)
+            if target.exists():
+                shutil.rmtree(target)
+            unfinished.replace(target)
 
     def down(self) -> list[str]:
         """Kill every process of the lab, and return what was killed.
@@ -246,6 +267,12 @@ class LocalRuntime:
             if service.name == name:
                 return service_log(self._plan, service)
         return NodeLog(self._folder(name) / "logs")
+
+    def _data(self, name: str) -> Path:
+        """The data folder of a node or service."""
+        if self._plan.require_part(name) in self._services.names:
+            return Path(next(service.data_folder for service in self._plan.services if service.name == name))
+        return self._folder(name) / "data"
 
     def _parts(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
         """The names of nodes and those of services among `names`; all of both where there are none."""

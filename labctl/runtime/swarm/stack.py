@@ -45,6 +45,8 @@ from labctl.system.files import file_errors, write_whole
 from labctl.system.parallel import run_all, run_pair
 from labctl.wording import first_few
 
+NO_DATA = "the data of a lab in a swarm are on its nodes: it has no snapshots, and can't be exported"
+
 DEPLOYED_FILE = "docker-stack.deployed.yml"
 STOP_SECONDS = 10  # as stop_grace_period in the stack file
 END_SECONDS = 30  # to a node of the swarm and back
@@ -210,6 +212,14 @@ class SwarmRuntime:
         if not memory:
             return [each.state for each in found]
         return run_all([partial(_with_memory, each) for each in found], len(found))
+
+    def save_data(self, name: str, into: Path) -> None:
+        """Raise SpecError: the data are on the nodes of the swarm."""
+        raise SpecError([NO_DATA], "--runtime compose or local")
+
+    def load_data(self, name: str, source: Path) -> None:
+        """Raise SpecError: the data are on the nodes of the swarm."""
+        raise SpecError([NO_DATA], "--runtime compose or local")
 
     def services(self) -> list[NodeState]:
         """Return nothing: a lab in a swarm has no services."""

@@ -1,0 +1,125 @@
+"""Snapshots: the whole state of a lab, kept with it under a name."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labctl.errors import LabStopped, SpecError
+from labctl.lab.existing import LOCK_SECONDS, ExistingLab, open_lab
+from labctl.lab.reporter import Reporter
+from labctl.lab.saved_lab import (
+    OTHER_SPACE,
+    SavedLab,
+    load_lab,
+    read_saved,
+    require_complete,
+    require_fitting,
+    save_lab,
+)
+from labctl.proxy.process import stop_proxy
+from labctl.spec.formats import lab_name
+from labctl.state.store import RESTORING, STOPPED, LabStore
+from labctl.system.files import file_errors
+from labctl.webui.page.process import stop_page
+
+FOLDER = "snapshots"  # in the lab's state folder
+UNFINISHED = ".partial"
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a snapshot. Raises SpecError where it is none: the rule is that of a lab's name."""
+    try:
+        return lab_name(name)
+    except ValueError:
+        raise SpecError([f"{name}: a snapshot's name is 1 to 40 letters, digits and -"]) from None
+
+
+def save_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter) -> tuple[SavedLab, bool]:
+    """Stop the lab, and keep its data as the snapshot `name`; return it, and whether the lab was running.
+
+    The caller starts the lab again. Raises SpecError where there is a snapshot of this name; HostError, for example
+    where another labctl holds the lab; RuntimeFailed; LabStopped where there is no such lab.
+    """
+    with store.locked(lab_name, doing="snapshot save", seconds=LOCK_SECONDS, note=reporter.note):
+        lab = open_lab(lab_name, store, reporter)
+        folder = _folder(lab) / checked_name(name)
+        if folder.exists():
+            raise SpecError(
+                [f"the lab {lab_name} has a snapshot {name} already"],
+                f"choose another name, or delete it: labctl snapshot delete {name}",
+            )
+        saved, was_running = save_stopped(lab, folder.with_name(folder.name + UNFINISHED), store)
+        with file_errors(folder, OTHER_SPACE):
+            saved.folder.replace(folder)
+        return read_saved(folder), was_running
+
+
+def save_stopped(lab: ExistingLab, into: Path, store: LabStore) -> tuple[SavedLab, bool]:
+    """Stop a lab that the caller holds, copy it into a folder, and return it, and whether the lab was running.
+
+    Raises HostError, RuntimeFailed, SpecError; LabStopped where a node did not stop.
+    """
+    was_running = lab.state() != "stopped"
+    _stop(lab, store)
+    return save_lab(lab, into, datetime.now(UTC).isoformat(timespec="seconds")), was_running
+
+
+def restore_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter) -> SavedLab:
+    """Stop the lab, and put the data of its snapshot `name` in place of its own; return the snapshot.
+
+    The caller starts the lab again. Where it is interrupted, `up` refuses the lab until a snapshot is restored.
+    Raises SpecError where there is no such snapshot, or the lab can't have its data; HostError, RuntimeFailed;
+    LabStopped where there is no such lab, or a node did not stop.
+    """
+    with store.locked(lab_name, doing="snapshot restore", seconds=LOCK_SECONDS, note=reporter.note):
+        lab = open_lab(lab_name, store, reporter)
+        saved = _read(lab, name)
+        require_fitting(saved, lab.plan)
+        require_complete(saved)
+        _stop(lab, store)
+        record = store.set_phase(lab.record, RESTORING)
+        load_lab(saved, lab.plan, lab.runtime)
+        store.set_phase(record, STOPPED)
+        return saved
+
+
+def list_snapshots(lab_name: str, store: LabStore, reporter: Reporter) -> list[SavedLab]:
+    """Return the snapshots of a lab, oldest first. Raises LabError as `open_lab`, SpecError."""
+    folder = _folder(open_lab(lab_name, store, reporter))
+    found = [path for path in folder.glob("*") if path.suffix != UNFINISHED] if folder.is_dir() else []
+    return sorted(map(read_saved, found), key=lambda saved: saved.created_at)
+
+
+def delete_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter) -> None:
+    """Delete a snapshot. Raises SpecError where there is none of this name, HostError."""
+    with store.locked(lab_name, doing="snapshot delete", seconds=LOCK_SECONDS, note=reporter.note):
+        saved = _read(open_lab(lab_name, store, reporter), name)
+        with file_errors(saved.folder, OTHER_SPACE):
+            shutil.rmtree(saved.folder)
+
+
+def _read(lab: ExistingLab, name: str) -> SavedLab:
+    folder = _folder(lab) / checked_name(name)
+    if not folder.is_dir():
+        names = sorted(path.name for path in _folder(lab).glob("*") if path.suffix != UNFINISHED)
+        raise SpecError(
+            [f"the lab {lab.plan.name} has no snapshot {name}; it has {', '.join(names) or 'none'}"],
+            "labctl snapshot save NAME creates one",
+        )
+    return read_saved(folder)
+
+
+def _folder(lab: ExistingLab) -> Path:
+    return Path(lab.plan.state) / FOLDER
+
+
+def _stop(lab: ExistingLab, store: LabStore) -> None:
+    stop_page(lab.plan)
+    stop_proxy(lab.plan)
+    lab.runtime.stop()
+    if lab.state() != "stopped":
+        raise LabStopped(f"a node of the lab {lab.plan.name} did not stop", "run the command again")
+    if lab.record.phase != RESTORING:
+        store.set_phase(lab.record, STOPPED)
