@@ -17,6 +17,7 @@ class Service:
     path: str  # of its API, below its address
     variable: str  # of `labctl env`, with the address of its API
     inner_port: int  # where it listens in a container
+    other_paths: tuple[tuple[str, str], ...] = ()  # (variable, path) of its other APIs
     heap: str = "256m"  # where lab.yaml has none
     uses_files: bool = False  # whoever may use it can read and write the files of the user who runs it
 
@@ -27,6 +28,7 @@ SERVICES = {
         title="the schema registry",
         path="/apis/ccompat/v7",  # of Apicurio, for clients of Confluent's registry
         variable="SCHEMA_REGISTRY_URL",
+        other_paths=(("APICURIO_REGISTRY_URL", "/apis/registry/v3"),),  # for Apicurio's own serializers
         inner_port=8081,
     ),
     "connect": Service(

@@ -67,9 +67,24 @@ class Kafka(FakeKafka):
 
     def browse(self, topic, ranges, *, offset, limit, view):
         self._require("browse")
-        found = [record for number in ranges for record in self.records_of(topic, number)]
+        found = [
+            record
+            for number, (first, end) in ranges.items()
+            for record in self.records_of(topic, number)
+            if first <= record.offset < end
+        ]
         chosen = found[-limit:] if offset is None else found[offset : offset + limit]
         return [view(record) for record in chosen], True
+
+    def offsets_at(self, topic, partitions, timestamp):
+        found = {
+            number: [each for each in self.records_of(topic, number) if each.timestamp >= timestamp]
+            for number in partitions
+        }
+        return {number: records[0].offset if records else None for number, records in found.items()}
+
+    def delete_records(self, topic, before):
+        self.deleted = topic, before
 
     def groups(self, brokers=None):
         return {"readers": Group("classic", "Empty")} if 1 in brokers else {}
@@ -468,7 +483,7 @@ def test_a_long_value_is_cut():
     shown = shown_text(b"x" * 20_000)
     assert shown.text.endswith("… (10000 more characters)")
     assert shown_text(b"[" * 5000).kind == "text"
-    assert shown_record(Record(0, 0, None, b"x", 10**18)).time == f"{10**18} ms"
+    assert shown_record(Record(0, 0, None, b"x", 10**18), lambda _raw: None).time == f"{10**18} ms"
     assert (shown_text(None).kind, shown_text(b"\x80" * 20_000).kind) == ("null", "binary")
 
 
@@ -492,3 +507,88 @@ def test_a_thousand_topics_are_shown_a_hundred_at_a_time(page, kafka):
     assert 'href="/?page=2"' in first
     assert "<dt>partitions</dt><dd>2,001</dd>" in first
     assert page.get("/?page=0").status_code == 400
+
+
+# -- filters, times, downloads, deletions ----------------------------------
+
+ORDERS = [
+    (b"c1", b'{"orderid": 1001, "customer": {"name": "Ada"}}'),
+    (b"c2", b'{"orderid": 1002, "customer": {"name": "Bob"}}'),
+    (None, b"hello, Ada"),
+]
+
+
+@pytest.fixture
+def orders(kafka):
+    """A topic with three records."""
+    kafka.create_topics({"shop": (1, 1, {})})
+    kafka.produce("shop", ORDERS)
+    return kafka
+
+
+@pytest.mark.parametrize(
+    ("find", "offsets"),
+    [
+        ("find=ADA&in=any", ["2", "0"]),
+        ("find=c2&in=key", ["1"]),
+        ("find=Ada&in=key", []),
+        ("find=$.orderid = 1002&in=path", ["1"]),
+        ("find=customer.name = Ada&in=path", ["0"]),
+        ("find=$.orderid&in=path", ["1", "0"]),
+        ("find=ada&in=value&from=oldest", ["0", "2"]),
+        ("find=ada&in=value&from=offset&offset=1", ["2"]),
+    ],
+)
+def test_records_are_filtered(page, orders, find, offsets):
+    """By text in the key or value, in any case, or by a path in JSON; the newest first."""
+    text = page.get(f"/topics/shop?{find}").text
+    assert re.findall(r'<tr><td class="number">0</td><td class="number">(\d+)</td><td class="time">', text) == offsets
+    assert f"{len(offsets)} found, all records examined" in text
+    assert 'id="record-rows" data-live' not in text
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("find=$[&in=path", "a JSON path (RFC 9535) is like"),
+        ("find=x&in=header", "in is any, key, value, path"),
+        ("from=time&time=noon", "a time is like 2026-11-28 12:00, in UTC"),
+        ("from=yesterday", "from is newest, oldest, offset, time"),
+    ],
+)
+def test_a_wrong_query_is_explained(page, orders, query, why):
+    """With what is expected."""
+    response = page.get(f"/topics/shop?{query}")
+    assert (response.status_code, why in response.text) == (400, True)
+
+
+def test_records_from_a_time_on(page, orders):
+    """A time after the last record shows none."""
+    assert 'class="number">2</td>' in page.get("/topics/shop?from=time&time=2023-11-14 22:13:20").text
+    assert "No records here." in page.get("/topics/shop?from=time&time=2023-11-14T22:13:21%2B00:00").text
+
+
+def test_what_is_shown_can_be_downloaded(page, orders):
+    """As JSON Lines, which `labctl load` reads."""
+    response = page.get("/topics/shop/download?find=c1&in=key")
+    assert response.headers["content-disposition"] == 'attachment; filename="shop.jsonl"'
+    assert response.text == (
+        '{"key":"c1","value":"{\\"orderid\\": 1001, \\"customer\\": {\\"name\\": \\"Ada\\"}}",'
+        '"timestamp":1700000000000,"partition":0}\n'
+    )
+    assert page.get("/topics/none/download").status_code == 404
+
+
+def test_a_topic_is_deleted_after_a_question(page, orders):
+    """A link only asks; the form that it shows deletes. Kafka's own topics stay."""
+    asked = page.get("/topics/shop/delete?what=topic").text
+    assert "Delete the topic shop?" in asked
+    assert "shop" in orders.created_topics
+    sent = post_form(page, "/topics/shop/delete", what="records")
+    assert (sent.status_code, orders.deleted) == (303, ("shop", {0: 3}))
+    sent = post_form(page, "/topics/shop/delete", what="topic")
+    assert (sent.status_code, "shop" in orders.created_topics) == (303, False)
+    orders.create_topics({"__consumer_offsets": (1, 1, {})})
+    refused = post_form(page, "/topics/__consumer_offsets/delete", what="topic")
+    assert (refused.status_code, "__consumer_offsets" in orders.created_topics) == (403, True)
+    assert page.get("/topics/shop/delete?what=lab").status_code in {400, 404}

@@ -119,6 +119,7 @@ def test_env_has_the_addresses_of_the_services():
     """For a client on the host, and for a container on the lab's network."""
     here = client_settings(a_plan(STACK, "local"), "dotenv")
     assert "SCHEMA_REGISTRY_URL=http://localhost:8081/apis/ccompat/v7\n" in here
+    assert "APICURIO_REGISTRY_URL=http://localhost:8081/apis/registry/v3\n" in here
     assert "CONNECT_URL=http://localhost:8083\nCONNECT_CURL_CONFIG=/state/labs/lab/connect/login.curl\n" in here
     inside = client_settings(a_plan(STACK, "compose"), "shell", place="container")
     assert "SCHEMA_REGISTRY_URL=http://schema-registry:8081/apis/ccompat/v7\n" in inside

@@ -44,7 +44,7 @@ def schemas(context: CheckContext) -> CheckPass:
     names = {kind: f"{topic}-{kind.lower()}" for kind in LANGUAGES}  # a serializer's subject is NAME-value
     try:
         written = [
-            client.serialize(names[kind], kind, schema, ORDER)  # it registers the schema
+            client.serializer(names[kind], kind, schema)(ORDER)  # it registers the schema
             for kind, schema in LANGUAGES.items()
         ]
         _require_refusal(client, f"{names[AVRO]}-value")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from labctl.cli.commands import Command
-from labctl.cli.options import TableChoice, json_option, lab_name, lab_options, lab_store, seconds_of
+from labctl.cli.options import TableChoice, json_option, lab_name, lab_options, lab_store, opened_lab, seconds_of
 from labctl.cli.output import print_bytes, print_json, print_text
 from labctl.wording import counted
 
@@ -113,10 +113,17 @@ def dump(
         console.note(f"wrote {counted(done, 'record')} of {topic} to {output}")
 
 
+def _schema_languages() -> Iterable[str]:
+    from labctl.records.order_schemas import ORDER_SCHEMAS
+
+    return ORDER_SCHEMAS
+
+
 @click.command(cls=Command)
 @click.argument("topic")
 @click.option("--rate", type=click.FloatRange(0.1, 100_000), default=100.0, show_default=True, help="Records a second.")
 @click.option("--for", "span", metavar="TIME", help="For so long, like 60s or 10m (default: until Ctrl-C).")
+@click.option("--schema", type=TableChoice(_schema_languages), help="With a schema, which the lab's registry keeps.")
 @lab_options
 @json_option
 @click.pass_obj
@@ -125,6 +132,7 @@ def traffic(
     topic: str,
     rate: float,
     span: str | None,
+    schema: str | None,
     file: Path | None,
     name: str | None,
     as_json: bool,
@@ -136,13 +144,16 @@ def traffic(
     from labctl.cli.traffic_output import traffic_document, traffic_text
     from labctl.errors import KafkaFailed
     from labctl.kafka.librdkafka.paced import write_paced
+    from labctl.lab.orders_with_schema import orders_with_schema
     from labctl.lab.topic_access import open_topic
     from labctl.records.orders import orders
 
     seconds = seconds_of("--for", span) if span else None
-    access = open_topic(lab_name(file, name), topic, lab_store(), console)
+    lab = lab_name(file, name)
+    access = open_topic(lab, topic, lab_store(), console)
+    records = orders_with_schema(opened_lab(file, name, console).plan, topic, schema) if schema else orders()
     done = write_paced(
-        access.settings, topic, orders(), rate, seconds, lambda now: console.live(traffic_text(topic, now))
+        access.settings, topic, records, rate, seconds, lambda now: console.live(traffic_text(topic, now))
     )
     console.end_bar()
     print_json(traffic_document(topic, done)) if as_json else print_text(f"{traffic_text(topic, done)}\n")

@@ -102,9 +102,11 @@ def service_variables(plan: LabPlan, *, inside: bool) -> dict[str, str]:
     """Return environment variables with the addresses of the lab's services, for a container on its network or not."""
     variables = {}
     for service in plan.services:
-        variables[SERVICES[service.kind].variable] = service.inner_url if inside else service.url
+        kind, url = SERVICES[service.kind], service.inner_url if inside else service.url
+        variables[kind.variable] = url
+        variables |= {name: f"{url.removesuffix(service.path)}{path}" for name, path in kind.other_paths}
         if service.curl_file:
-            variables[f"{SERVICES[service.kind].variable.removesuffix('_URL')}_CURL_CONFIG"] = service.curl_file
+            variables[f"{kind.variable.removesuffix('_URL')}_CURL_CONFIG"] = service.curl_file
     return variables
 
 

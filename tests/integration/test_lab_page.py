@@ -82,6 +82,8 @@ def test_each_view(paged, chromium, tmp_path, scheme):
     views = {
         "/": "Create a topic",
         "/topics/orders": "orderid",
+        "/topics/orders?find=hello": "1 found, all records examined",
+        "/topics/orders/delete?what=topic": "Delete the topic orders?",
         "/groups": "readers",
         "/charts": "Records in",
         "/report": "ready, not verified",
@@ -95,7 +97,7 @@ def test_each_view(paged, chromium, tmp_path, scheme):
                 assert findings(page) == []
                 assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
                 page.screenshot(
-                    path=shots / f"page{path.replace('/', '-')}-{scheme}-{size['width']}.png", full_page=True
+                    path=shots / f"page{re.sub('[^a-z]', '-', path)}-{scheme}-{size['width']}.png", full_page=True
                 )
 
 
@@ -278,6 +280,48 @@ def test_a_hundred_thousand_records(paged):
     assert read_url(f"{paged.page}/topics/many?from=oldest&count=200").count('<td class="time">') == 200
     third = read_url(f"{paged.page}/topics/many?from=offset&partition=0&offset=1000&count=1")
     assert '<td class="number">1000</td>' in third
+
+
+def test_records_are_found_downloaded_and_deleted(paged):
+    """By a JSON path and by a time, among 20,000 others; what is downloaded can be loaded again."""
+    paged.tool("kafka-topics.sh", *SERVER, "--create", "--topic", "haystack", "--partitions", "3")
+    lines = [json.dumps({"value": {"orderid": number}, "partition": number % 3}) for number in range(MANY // 5)]
+    (paged.folder / "haystack.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    paged.run("load", "haystack", "haystack.jsonl", check=True)
+    url = f"{paged.page}/topics/haystack"
+    found = read_url(f"{url}?find=%24.orderid+%3D+19000&in=path")
+    assert re.search(r"1 found, .* records examined", found)
+    assert "19000" in found
+    assert "0 found, all records examined" in read_url(f"{url}?find=no+such+text")
+    assert "No records here." in read_url(f"{url}?from=time&time=2999-01-01+00:00")
+    assert read_url(f"{url}?from=time&time=2020-01-01+00:00&count=200").count('<td class="time">') == 200
+    downloaded = read_url(f"{url}/download?from=oldest&partition=0&count=3")
+    assert [json.loads(line)["value"]["orderid"] for line in downloaded.splitlines()] == [0, 3, 6]
+    (paged.folder / "part.jsonl").write_text(downloaded)
+    paged.run("load", "haystack", "part.jsonl", check=True)
+    token = re.search(r'name="token" value="([^"]+)"', read_url(f"{url}/delete?what=records"))[1]
+    for what in ("records", "topic"):
+        form = urllib.parse.urlencode({"token": token, "what": what}).encode()
+        request = urllib.request.Request(f"{url}/delete", form, {"Origin": paged.page})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            assert response.status == 200
+        if what == "records":
+            wait_for(lambda: "No records here." in read_url(url))
+    wait_for(lambda: "haystack" not in read_url(paged.page))
+
+
+def test_values_with_a_schema_are_decoded(labctl):
+    """Orders in Avro and JSON Schema, as the lab's registry has their schemas."""
+    labctl.spec(f"{LAB}runtime: local\nservices: {{schema_registry: {{port: auto}}}}\n")
+    labctl.run("up", check=True, timeout=390)
+    page = labctl.json("status")["endpoints"]["ui"]
+    for language in ("avro", "json"):
+        labctl.tool("kafka-topics.sh", *SERVER, "--create", "--topic", language, "--partitions", "1")
+        labctl.run("traffic", language, "--schema", language, "--rate", "20", "--for", "1s", check=True)
+        text = html.unescape(read_url(f"{page}/topics/{language}?count=5"))
+        assert text.count("schema ") >= 5
+        assert '"ordered_at": "2' in text
+    assert "20 found" in read_url(f"{page}/topics/avro?find=%24.amount&in=path")
 
 
 def test_large_records_are_shortened_and_not_kept(paged):

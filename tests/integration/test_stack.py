@@ -6,11 +6,15 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
+from labctl.kafka.client import KafkaClient
+from labctl.kafka.librdkafka.schemas import AVRO, SchemaClient
 from tests.integration import snapshot
+from tests.integration.other_clients import KAFKAJS
 from tests.integration.polling import wait_for
 
 pytestmark = pytest.mark.local
@@ -26,6 +30,11 @@ LOCAL = f"{STACK}runtime: local\n"
 NAMES = ("schema-registry", "connect")
 SCHEMA = {"type": "record", "name": "Order", "fields": [{"name": "orderid", "type": "long"}]}
 STRINGS = "org.apache.kafka.connect.storage.StringConverter"
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>labctl</groupId><artifactId>client</artifactId><version>1</version><dependencies>
+<dependency><groupId>io.apicurio</groupId><artifactId>apicurio-registry-avro-serde-kafka</artifactId><version>3.1.7</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-clients</artifactId><version>4.3.1</version></dependency>
+</dependencies></project>"""
 PREPARE_SECONDS = 390  # the first `up` downloads 200 MB, and records AOT caches
 
 
@@ -169,13 +178,54 @@ def test_a_stack_in_docker(engine_labctl):
     assert requests.get(versions, timeout=30).json() == [1]
 
 
+@pytest.mark.network
 def test_the_clients_of_others(labctl, tmp_path):
-    """A console tool without labctl, curl, works with what `env` printed."""
+    """curl, kafkajs and Java with Apicurio's serializers work with what `env` printed; labctl reads their records."""
     labctl.spec(LOCAL)
     labctl.run("up", check=True, timeout=PREPARE_SECONDS)
     env = variables(labctl)
     command = ["curl", "-s", "-K", env["CONNECT_CURL_CONFIG"], f"{env['CONNECT_URL']}/connectors"]
     assert json.loads(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout) == []
+    bootstrap, registry = env["KAFKA_BOOTSTRAP_SERVERS"], env["SCHEMA_REGISTRY_URL"]
+    assert run_kafkajs(tmp_path, bootstrap, registry, "js") == '{"orderid":1002}\n'
+    assert run_java(tmp_path, bootstrap, env["APICURIO_REGISTRY_URL"], "java") == '{"orderid": 1001}\n'
+    client = SchemaClient(registry)
+    with KafkaClient(bootstrap) as kafka:
+        for topic, order in {"js": 1002, "java": 1001}.items():
+            (record,) = kafka.read(topic)
+            assert dict(client.deserialize(topic, AVRO, SCHEMA, record.value or b"")) == {"orderid": order}
+    labctl.run("traffic", "orders", "--schema", "avro", "--rate", "50", "--for", "1s", check=True)
+    labctl.run("traffic", "typed", "--schema", "json", "--rate", "50", "--for", "1s")  # there is no such topic
+    assert "orders-value" in requests.get(f"{registry}/subjects", timeout=30).json()
+
+
+def run_kafkajs(folder, *arguments):
+    """Run kafkajs with its registry client, and return what it printed."""
+    install = [
+        "npm",
+        "install",
+        "--silent",
+        "--prefix",
+        str(folder),
+        KAFKAJS,
+        "@kafkajs/confluent-schema-registry@3.9.0",
+    ]
+    subprocess.run(install, check=True, timeout=240, capture_output=True)
+    script = Path(__file__).with_name("kafkajs_registry.js")
+    environment = os.environ | {"NODE_PATH": str(folder / "node_modules"), "KAFKAJS_NO_PARTITIONER_WARNING": "1"}
+    command = ["node", str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment).stdout
+
+
+def run_java(folder, *arguments):
+    """Run the Java client with Apicurio's serializers of Avro, and return what it printed."""
+    (folder / "pom.xml").write_text(POM)
+    listing = folder / "classpath"
+    maven = ["mvn", "-q", "-B", "dependency:build-classpath", f"-Dmdep.outputFile={listing}"]
+    subprocess.run(maven, cwd=folder, check=True, timeout=300, capture_output=True)
+    program = Path(__file__).with_name("RegistryClient.java")
+    command = ["java", "-cp", listing.read_text(), str(program), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def test_a_reset_empties_the_services_too(labctl):

@@ -57,6 +57,16 @@ class AdminWrite(Connection):
                 return
             self._call_controller("delete_topics", list(names), raise_errors=False)
 
+    @with_timeout
+    def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Delete the records of a topic before an offset: {partition: offset}."""
+        from kafka import TopicPartition
+
+        if before:
+            with map_errors(f"delete records of {topic}"):
+                wanted = {TopicPartition(topic, number): offset for number, offset in before.items()}
+                self._connected().delete_records(wanted)
+
     def _call_controller(self, method: str, *what: Any, **options: Any) -> Any:
         """Return the response to a request that kafka-python sends to the controller.
 

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -134,6 +134,21 @@ class Records(AdminRead):
                     found.append(((record.timestamp or 0, record.partition, record.offset), view(record)))
         found.sort(key=itemgetter(0))
         return [viewed for _order, viewed in (found[-limit:] if offset is None else found[:limit])], done
+
+    @with_timeout
+    def offsets_at(self, topic: str, partitions: Collection[int], timestamp: int) -> dict[int, int | None]:
+        """Return the first offset in each partition whose record is not before `timestamp`; None where there is none.
+
+        The timestamp is in milliseconds since 1970.
+        """
+        from kafka import TopicPartition
+
+        wanted = [TopicPartition(topic, number) for number in partitions]
+        if not wanted:
+            return {}
+        with map_errors(f"find a time in {topic}"), self._reader_at(wanted) as reader:
+            found = reader.offsets_for_times(dict.fromkeys(wanted, timestamp))
+        return {place.partition: None if at is None else at.offset for place, at in found.items()}
 
     @contextlib.contextmanager
     def _reader_at(self, partitions: Sequence[Any]) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from labctl.errors import ServiceFailed
@@ -45,15 +45,23 @@ class SchemaClient:
             self._client.delete_subject(subject)
             self._client.delete_subject(subject, permanent=True)
 
-    def serialize(self, topic: str, kind: str, schema: Values, value: Values) -> bytes:
-        """Return a value for a topic in the wire format: 0, the schema's id in 4 bytes, the value itself."""
+    def serializer(self, topic: str, kind: str, schema: Values) -> Callable[[Values], bytes]:
+        """Return a function that returns a value for a topic in the wire format, and registers the schema first.
+
+        The wire format is 0, the schema's id in 4 bytes, the value itself.
+        """
         from confluent_kafka.schema_registry.avro import AvroSerializer
         from confluent_kafka.schema_registry.json_schema import JSONSerializer
 
-        text = json.dumps(schema)
+        text, context = json.dumps(schema), _context(topic)
         with _errors():
             serializer = AvroSerializer(self._client, text) if kind == AVRO else JSONSerializer(text, self._client)
-            return bytes(serializer(dict(value), _context(topic)))
+
+        def serialize(value: Values) -> bytes:
+            with _errors():
+                return bytes(serializer(dict(value), context))
+
+        return serialize
 
     def deserialize(self, topic: str, kind: str, schema: Values, data: bytes) -> Values:
         """Return a value that is in the wire format."""

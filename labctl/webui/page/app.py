@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ from starlette.routing import Route
 
 from labctl import report
 from labctl.errors import HostError, KafkaFailed
+from labctl.kafka.client import KafkaClient, Record
 from labctl.kafka.late_quorum import read_quorum
 from labctl.plan.model import LabPlan
+from labctl.records.json_lines import format_record
+from labctl.records.record import RecordData
 from labctl.rendering.templates import render_template, templates_folder
 from labctl.report.html import to_html
 from labctl.service_kinds import SERVICES
@@ -30,10 +33,23 @@ from labctl.system.parallel import run_pair
 from labctl.webui.page.access import page_cookie
 from labctl.webui.page.auth import RequireKey, new_base
 from labctl.webui.page.charts import charts
+from labctl.webui.page.decoding import Decoder
 from labctl.webui.page.live_kafka import LiveKafka
-from labctl.webui.page.request_parameters import MOST_RECORDS, read_form, read_number, read_query, read_written
+from labctl.webui.page.record_filter import PLACES
+from labctl.webui.page.request_parameters import (
+    MOST_RECORDS,
+    RecordQuery,
+    read_form,
+    read_number,
+    read_query,
+    read_written,
+)
 from labctl.webui.page.samples import Sampler
+from labctl.webui.page.search import search
 from labctl.webui.page.view_models import (
+    ShownRecord,
+    full_text,
+    is_internal,
     leader_name,
     readable,
     shown_commands,
@@ -68,6 +84,7 @@ class Page:
     kafka: LiveKafka
     folder: Path
     sampler: Sampler
+    decoder: Decoder
     base: str = ""  # the start of its addresses
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -112,22 +129,73 @@ class Page:
         query = read_query(request, len(partitions))
         numbers = readable(partitions, kafka.brokers)
         ranges = kafka.client.offset_ranges({name: numbers})[name]
-        wanted = {number: ranges[number] for number in ranges if query.partition in {None, number}}
-        records, complete = kafka.client.browse(name, wanted, offset=query.first, limit=query.count, view=shown_record)
+        records, count_text, complete = self._records(kafka.client, name, ranges, query)
         return self.shown(
             "topic",
             name=name,
             partitions=partitions,
             ranges=ranges,
-            records=records[::-1] if query.start == "newest" else records,
-            count_text=_count_text(len(records), sum(end - first for first, end in ranges.values()), complete=complete),
+            records=[record for record, _raw in records],
+            count_text=count_text,
             complete=complete,
+            places=PLACES,
+            parameters=request.url.query,
             not_readable=[partition.number for partition in partitions if partition.number not in numbers],
             written=read_written(request),
             query=query,
             most=MOST_RECORDS,
             commands=shown_commands(self.plan, name),
         )
+
+    def download(self, request: Request) -> Response:
+        """Return the records that the page of a topic shows, as JSON Lines. Raises HTTPException, KafkaFailed."""
+        name, kafka = request.path_params["name"], self.kafka.look()
+        partitions = kafka.client.topics([name]).get(name)
+        if partitions is None:
+            raise HTTPException(404, f"there is no topic {name}")
+        query = read_query(request, len(partitions))
+        ranges = kafka.client.offset_ranges({name: readable(partitions, kafka.brokers)})[name]
+        records, _count, _complete = self._records(kafka.client, name, ranges, query)
+        lines = [
+            format_record(RecordData(raw.value, raw.key, (), raw.timestamp, raw.partition)) for _shown, raw in records
+        ]
+        headers = HEADERS | {"Content-Disposition": f'attachment; filename="{name}.jsonl"'}
+        return Response("".join(f"{line}\n" for line in lines), 200, headers, "application/jsonl")
+
+    def _records(
+        self, client: KafkaClient, name: str, ranges: Mapping[int, tuple[int, int]], query: RecordQuery
+    ) -> tuple[list[tuple[ShownRecord, Record]], str, bool]:
+        """The records of a query as the page shows them, how many of how many, and whether all could be read."""
+        wanted = {number: ranges[number] for number in ranges if query.partition in {None, number}}
+        if query.start == "time":
+            starts = client.offsets_at(name, list(wanted), query.time)
+            ends = {number: end for number, (_first, end) in wanted.items()}
+            wanted = {number: (ends[number] if at is None else at, ends[number]) for number, at in starts.items()}
+        newest = query.start == "newest"
+
+        def view(record: Record) -> tuple[ShownRecord, Record]:
+            return shown_record(record, self.decoder.decode), record
+
+        if query.wanted is None:
+            records, complete = client.browse(name, wanted, offset=query.first, limit=query.count, view=view)
+            total = sum(end - first for first, end in ranges.values())
+            return records[::-1] if newest else records, _count_text(len(records), total, complete=complete), complete
+        try:
+            matches = query.wanted.matcher()
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
+
+        def matching(record: Record) -> tuple[ShownRecord, Record] | None:
+            shown = view(record)
+            return (
+                shown if matches(full_text(record.key, shown[0].key), full_text(record.value, shown[0].value)) else None
+            )
+
+        if query.start == "offset":
+            wanted = {number: (max(first, query.offset), end) for number, (first, end) in wanted.items()}
+        found = search(client, name, wanted, newest=newest, count=query.count, view=matching)
+        where = "all" if found.complete else f"{found.examined:,} of {found.total:,}"
+        return found.records, f"{len(found.records):,} found, {where} records examined", True
 
     def groups(self, _request: Request) -> Response:
         """Return the page with consumer groups and their lag. Raises KafkaFailed."""
@@ -193,6 +261,43 @@ class Page:
         ((number, offset),) = await run_in_threadpool(lambda: client.produce(name, [record], partition=partition))
         return self._to_topic(name, f"?written={number}-{offset}")
 
+    async def ask(self, request: Request) -> Response:
+        """Return the question whether a topic, or its records, should be deleted. Raises HTTPException, KafkaFailed."""
+        name = request.path_params["name"]
+        topics = await run_in_threadpool(lambda: self.kafka.look().client.topics([name]))
+        if name not in topics:
+            raise HTTPException(404, f"there is no topic {name}")
+        return self.shown("question", name=name, what=_what(request.query_params.get("what", "")))
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a topic or its records, and return a redirect to the overview or the topic.
+
+        Raises HTTPException for a wrong form or where there is no such topic, KafkaFailed.
+        """
+        form = await read_form(request, self.origins, self.token)
+        name, what = request.path_params["name"], _what(form.get("what", ""))
+        client = (await run_in_threadpool(self.kafka.look)).client
+        described = await run_in_threadpool(client.topics, [name])
+        if name not in described:
+            raise HTTPException(404, f"there is no topic {name}")
+        if is_internal(name):
+            raise HTTPException(403, f"{name} is one of Kafka's own topics")
+        if what == "topic":
+            await run_in_threadpool(client.delete_topics, [name])
+            return RedirectResponse(f"{self.base}/", 303, HEADERS)
+        numbers = [partition.number for partition in described[name]]
+        ranges = (await run_in_threadpool(client.offset_ranges, {name: numbers}))[name]
+        before = {number: end for number, (_first, end) in ranges.items()}
+        await run_in_threadpool(client.delete_records, name, before)
+        return self._to_topic(name)
+
+
+def _what(text: str) -> str:
+    """What should be deleted: topic or records. Raises HTTPException."""
+    if text not in {"topic", "records"}:
+        raise HTTPException(400, "what is topic or records")
+    return text
+
 
 def _count_text(shown: int, offsets: int, *, complete: bool) -> str:
     """How many records of how many: compaction and transactions leave offsets without a record."""
@@ -204,7 +309,9 @@ def _count_text(shown: int, offsets: int, *, complete: bool) -> str:
 def _way_back(request: Request) -> str:
     """The page with the form that was sent; else the overview."""
     path = str(request.scope["path"])
-    return path.removesuffix("/records") if request.method == "POST" and path.startswith("/topics/") else "/"
+    if not path.startswith("/topics/") or request.method != "POST":
+        return "/"
+    return path.removesuffix("/records").removesuffix("/delete")
 
 
 def _asset(request: Request) -> Response:
@@ -227,7 +334,7 @@ def make_app(plan: LabPlan, kafka: LiveKafka, folder: Path, sampler: Sampler, ke
         if key is not None
         else []
     )
-    page = Page(plan, kafka, folder, sampler, base)
+    page = Page(plan, kafka, folder, sampler, Decoder(plan.service("schema_registry")), base)
 
     def refused(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
@@ -254,6 +361,9 @@ def make_app(plan: LabPlan, kafka: LiveKafka, folder: Path, sampler: Sampler, ke
             Route("/topics", page.make_topic, methods=["POST"]),
             Route("/topics/{name}", page.topic),
             Route("/topics/{name}/records", page.produce, methods=["POST"]),
+            Route("/topics/{name}/download", page.download),
+            Route("/topics/{name}/delete", page.ask),
+            Route("/topics/{name}/delete", page.delete, methods=["POST"]),
             Route("/groups", page.groups),
             Route("/charts", page.charts),
             Route("/metrics", page.metrics),

@@ -5,43 +5,70 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from labctl.webui.page.record_filter import PLACES, RecordFilter
+
 LARGEST_FORM = 1 << 20  # bytes
 MOST_RECORDS = 200
+MOST_CHARACTERS = 500  # of what is looked for
+STARTS = ("newest", "oldest", "offset", "time")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordQuery:
-    """Which records to show: the newest, or from the beginning or an offset on; of a partition or of all partitions."""
+    """Which records to show: the newest, or from the beginning, an offset or a time on; of one or of all partitions.
 
-    start: str  # newest, oldest, offset
+    `time` is in milliseconds since 1970, `time_text` as it was typed.
+    """
+
+    start: str  # newest, oldest, offset, time
     partition: int | None
     offset: int
     count: int
+    time: int = 0
+    time_text: str = ""
+    wanted: RecordFilter | None = None  # None: all records
 
     @property
     def first(self) -> int | None:
-        """The first offset; None: the newest records."""
-        return {"newest": None, "oldest": 0, "offset": self.offset}[self.start]
+        """The first offset; None: the newest records. With a time, each partition begins where its records do."""
+        return {"newest": None, "oldest": 0, "offset": self.offset, "time": 0}[self.start]
 
 
 def read_query(request: Request, partitions: int) -> RecordQuery:
     """Return the query of a request for the records of a topic with so many partitions. Raises HTTPException."""
     parameters = request.query_params
     start = parameters.get("from", "newest")
-    if start not in {"newest", "oldest", "offset"}:
-        raise HTTPException(400, "from is newest, oldest or offset")
+    if start not in STARTS:
+        raise HTTPException(400, f"from is {', '.join(STARTS)}")
     chosen = parameters.get("partition", "")
+    text, place = parameters.get("find", "").strip()[:MOST_CHARACTERS], parameters.get("in", "any")
+    if place not in PLACES:
+        raise HTTPException(400, f"in is {', '.join(PLACES)}")
+    moment = parameters.get("time", "").strip()
     return RecordQuery(
         start,
         read_number(chosen, "partition", 0, partitions - 1) if chosen else None,
         read_number(parameters.get("offset") or "0", "offset", 0, 2**63 - 1),
         read_number(parameters.get("count") or "50", "count", 1, MOST_RECORDS),
+        _milliseconds(moment) if start == "time" else 0,
+        moment,
+        RecordFilter(text, place) if text else None,
     )
+
+
+def _milliseconds(text: str) -> int:
+    """A time of a form in milliseconds since 1970; UTC, as the page shows times. Raises HTTPException."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise HTTPException(400, "a time is like 2026-11-28 12:00, in UTC") from None
 
 
 def read_written(request: Request) -> tuple[int, int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from labctl.kafka.security_settings import tool_config
 from labctl.plan.model import BROKER, CONTROLLER, LabPlan, NodePlan
 from labctl.plan.sizes import MEBIBYTE
 from labctl.results import Partition
+from labctl.webui.page.decoding import Decoded
 
 MOST_SHOWN = 10_000  # characters of a key or value
 TOPICS_PER_PAGE = 100
@@ -106,6 +107,7 @@ class ShownText:
 
     kind: str  # json, text, binary, null
     text: str
+    schema: int | None = None  # the id of the schema by which it was decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +248,24 @@ def is_internal(name: str) -> bool:
     return name.startswith("__")
 
 
-def shown_record(record: Record) -> ShownRecord:
-    """Return a record as text."""
+def shown_record(record: Record, decode: Callable[[bytes], Decoded | None]) -> ShownRecord:
+    """Return a record as text; `decode` returns the JSON of bytes that carry the id of a schema."""
     when = "" if record.timestamp is None else _shown_time(record.timestamp)
-    return ShownRecord(record.partition, record.offset, when, shown_text(record.key), shown_text(record.value))
+    key, value = (_shown_part(raw, decode) for raw in (record.key, record.value))
+    return ShownRecord(record.partition, record.offset, when, key, value)
+
+
+def _shown_part(raw: bytes | None, decode: Callable[[bytes], Decoded | None]) -> ShownText:
+    if raw is None or isinstance(raw, Oversized) or not (decoded := decode(raw)):
+        return shown_text(raw)
+    return ShownText("json", _shortened(decoded.json, len(decoded.json)), decoded.schema)
+
+
+def full_text(raw: bytes | None, shown: ShownText) -> str:
+    """Return the whole text of a key or value for a search; of what was decoded, what is shown."""
+    if raw is None:
+        return ""
+    return raw.decode(errors="replace") if shown.schema is None else shown.text
 
 
 def _shown_time(milliseconds: int) -> str:
