@@ -535,6 +535,8 @@ def orders(kafka):
         ("find=$.orderid = 1002&in=path", ["1"]),
         ("find=customer.name = Ada&in=path", ["0"]),
         ("find=$.orderid&in=path", ["1", "0"]),
+        ("find=$[?@.orderid == 1001]&in=path", []),
+        ("find=$.customer[?@ == 'Ada']&in=path", ["0"]),
         ("find=ada&in=value&from=oldest", ["0", "2"]),
         ("find=ada&in=value&from=offset&offset=1", ["2"]),
     ],
@@ -551,8 +553,10 @@ def test_records_are_filtered(page, orders, find, offsets):
     ("query", "why"),
     [
         ("find=$[&in=path", "a JSON path (RFC 9535) is like"),
+        ("find=$[?search(@, 'a')]&in=path", "regular expressions"),
+        ("from=time&time=1960-01-01", "not before 1970"),
         ("find=x&in=header", "in is any, key, value, path"),
-        ("from=time&time=noon", "a time is like 2026-11-28 12:00, in UTC"),
+        ("from=time&time=noon", "a time is like 2026-11-28 12:00, in UTC, and not before 1970"),
         ("from=yesterday", "from is newest, oldest, offset, time"),
     ],
 )

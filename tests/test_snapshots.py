@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labctl.errors import HostError, LabStopped, SpecError
+from labctl.kafka.client import Record
 from labctl.lab import export as lab_export
 from labctl.lab import lifecycle
 from labctl.lab.export import export_lab, exported_spec
@@ -26,7 +27,7 @@ def data_of(fake_lab):
 
 def create_from(fake_lab, path, name="other", **changes):
     """Create another lab from an export."""
-    spec = exported_spec(path, trusted=False).model_copy(update={"name": name} | changes)
+    spec = exported_spec(path, trusted=False).model_copy(update={"name": name, "checks": "none"} | changes)
     fake_lab.runtime = None
     request = LabRequest(spec, "", fake_lab.folder.parent / name, path)
     return lifecycle.up(request, fake_lab.store, QUIET)
@@ -143,7 +144,7 @@ def test_a_lab_with_connectors_needs_trust(fake_lab, tmp_path):
     (tmp_path / "content" / "lab.json").write_text(json.dumps(document))
     with tarfile.open(tmp_path / "with.tgz", "w:gz") as archive:
         archive.add(tmp_path / "content" / "lab.json", "lab.json")
-    with pytest.raises(SpecError, match="it has Kafka Connect, whose connectors run as soon as the lab starts"):
+    with pytest.raises(SpecError, match="it has services, whose data can run programs"):
         exported_spec(tmp_path / "with.tgz", trusted=False)
     assert exported_spec(tmp_path / "with.tgz", trusted=True).services.connect
 
@@ -160,9 +161,74 @@ def test_connectors_that_can_t_be_seen_are_not_exported(fake_lab, monkeypatch):
     with pytest.raises(LabStopped, match="does not run: it must say whether a connector has a password"):
         lab_export._refuse_unportable(lab)
     fake_lab.runtime.running.add("connect")
-    monkeypatch.setattr("labctl.services.connectors.configs", lambda _service: {"db": {"database.password": "x"}})
-    with pytest.raises(SpecError, match=r"the connector db has database.password, and an export has no secrets"):
+    monkeypatch.setattr(lab_export, "open_client", lambda _plan: fake_lab.kafka)
+    configs = [{"file": "/tmp/x"}, None, {"connection.url": "jdbc:postgresql://ann:secret@db/shop"}]
+    records = [Record(0, 0, b"connector-x", json.dumps({"properties": each}).encode()) for each in configs]
+    fake_lab.kafka.read = lambda _topic: records[:2]
+    lab_export._refuse_unportable(lab)
+    fake_lab.kafka.read = lambda _topic: records
+    with pytest.raises(SpecError, match=r"a connector has, or had, a password in its configuration"):
         lab_export._refuse_unportable(lab)
+
+
+@pytest.mark.parametrize(
+    ("settings", "secret"),
+    [
+        ({"sasl.jaas.config": 'x.Login required username="a" password="b";'}, True),
+        ({"connection.url": "jdbc:postgresql://ann:secret@db/shop"}, True),
+        ({"schema.registry.basic.auth.user.info": "ann:secret"}, True),
+        ({"database.password": "x"}, True),
+        ({"database.password": "${file:/secrets:x}", "file": "/tmp/x", "topics": "orders"}, False),
+    ],
+)
+def test_what_is_a_secret_in_a_configuration(settings, secret):
+    """By its name, in a JAAS line, or as the login in a URL; not what names the place of a secret."""
+    assert lab_export._has_secret(settings) is secret
+
+
+@pytest.mark.parametrize("name", ["../evil", "data/broker/../../evil", "data/broker/unlisted"])
+def test_an_export_with_other_files_is_refused(fake_lab, tmp_path, name):
+    """What its document does not list, or what would be outside of the folder."""
+    fake_lab.up()
+    export_lab("lab", tmp_path / "lab.tgz", fake_lab.store, QUIET)
+    with tarfile.open(tmp_path / "lab.tgz") as archive:
+        archive.extractall(tmp_path / "content", filter="data")
+    (tmp_path / "evil").write_text("x")
+    with tarfile.open(tmp_path / "evil.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "content" / "lab.json", "lab.json")
+        archive.add(tmp_path / "content" / "data", "data")
+        archive.add(tmp_path / "evil", name)
+    with pytest.raises(HostError, match=r"evil.tgz can't be unpacked"):
+        create_from(fake_lab, tmp_path / "evil.tgz")
+    assert fake_lab.store.load("other") is None
+
+
+def test_an_export_that_names_a_file_of_this_machine_is_refused(fake_lab, tmp_path):
+    """Its content would become records, which others may read."""
+    fake_lab.up()
+    export_lab("lab", tmp_path / "lab.tgz", fake_lab.store, QUIET)
+    with tarfile.open(tmp_path / "lab.tgz") as archive:
+        document = json.loads(archive.extractfile("lab.json").read())
+        assert all(not (member.uname or member.gname or member.uid) for member in archive.getmembers())
+    document["spec"]["topics"] = [{"name": "x", "records": {"file": "/root/secret"}}]
+    (tmp_path / "lab.json").write_text(json.dumps(document))
+    with tarfile.open(tmp_path / "file.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "lab.json", "lab.json")
+    with pytest.raises(SpecError, match="it names a file of seed records"):
+        exported_spec(tmp_path / "file.tgz", trusted=False)
+
+
+def test_a_lab_that_is_half_restored_is_not_saved(fake_lab, tmp_path):
+    """`stop` does not hide it either."""
+    fake_lab.up()
+    save_snapshot("lab", "begin", fake_lab.store, QUIET)
+    fake_lab.store.set_phase(fake_lab.store.load("lab"), RESTORING)
+    lifecycle.stop("lab", fake_lab.store, QUIET)
+    assert fake_lab.store.load("lab").phase == RESTORING
+    with pytest.raises(HostError, match="its data are not complete"):
+        save_snapshot("lab", "later", fake_lab.store, QUIET)
+    with pytest.raises(HostError, match="its data are not complete"):
+        export_lab("lab", tmp_path / "lab.tgz", fake_lab.store, QUIET)
 
 
 def test_what_is_no_export(fake_lab, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +36,9 @@ def save(console: Console, file: Path | None, name: str | None, snapshot: str) -
     from labctl.lab.snapshots import save_snapshot
 
     lab = lab_name(file, name)
-    saved, was_running = save_snapshot(lab, snapshot, lab_store(), console)
-    console.line(f"saved {_described(saved)} as {snapshot}")
-    if was_running:
-        _start(lab, console)
+    with _running_again(lab, console):
+        saved, _was_running = save_snapshot(lab, snapshot, lab_store(), console)
+        console.line(f"saved {_described(saved)} as {snapshot}")
 
 
 @snapshot.command(cls=Command)
@@ -99,10 +100,23 @@ def export(console: Console, file: Path | None, name: str | None, output: Path) 
     from labctl.lab.export import export_lab
 
     lab = lab_name(file, name)
-    saved, was_running = export_lab(lab, output, lab_store(), console)
-    console.line(f"wrote {_described(saved)} to {output} ({output.stat().st_size / 1e6:.1f} MB)")
-    if was_running:
-        _start(lab, console)
+    with _running_again(lab, console):
+        saved, _was_running = export_lab(lab, output, lab_store(), console)
+        console.line(f"wrote {_described(saved)} to {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+@contextlib.contextmanager
+def _running_again(lab: str, console: Console) -> Iterator[None]:
+    """Start a lab again that was running before the block, also where the block fails."""
+    from labctl.lab.existing import open_lab
+
+    store = lab_store()
+    was_running = open_lab(lab, store, console).state() == "running"
+    try:
+        yield
+    finally:
+        if was_running and open_lab(lab, store, console).state() == "stopped":
+            _start(lab, console)
 
 
 def _start(lab: str, console: Console) -> None:

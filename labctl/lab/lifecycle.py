@@ -54,7 +54,7 @@ from labctl.lab.request import LabRequest
 from labctl.lab.rolling import roll
 from labctl.lab.run_log import RunLog
 from labctl.lab.run_report import collect_outcome, reported, write_report
-from labctl.lab.saved_lab import load_lab, require_fitting
+from labctl.lab.saved_lab import load_lab
 from labctl.lab.services import emptied_services, restart_connect, service_kinds, wait_for_services
 from labctl.lab.unrecorded import end_processes, refuse_containers, refuse_remains
 from labctl.lab.verify import run_selected_checks
@@ -122,7 +122,8 @@ def stop(name: str, store: LabStore, reporter: Reporter) -> bool:
         stop_page(lab.plan)
         stop_proxy(lab.plan)
         lab.runtime.stop()
-        store.set_phase(lab.record, STOPPED)
+        if lab.record.phase not in {STARTING, KEPT, RESTORING}:  # the data of these may be incomplete
+            store.set_phase(lab.record, STOPPED)
         return True
 
 
@@ -162,7 +163,8 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
             raise LabStopped(f"the lab {name} is {state}: only a running lab can be reset", "labctl up starts it")
         require_record_files(plan.topics)
         deadline = Deadline.after(plan.timeout)
-        with emptied_services(lab, deadline) as schemas, connect(plan, answer=answer_seconds(deadline)) as client:
+        subjects: list[str] = []
+        with emptied_services(lab, deadline, subjects), connect(plan, answer=answer_seconds(deadline)) as client:
             security = plan.security
             kept = KeptLogins(security.every_user, security.mechanism, security.acls) if security else None
             removed = reset_kafka(client, deadline, kept, dict(plan.broker_config), lambda: _connected_programs(plan))
@@ -177,7 +179,7 @@ def reset(name: str, store: LabStore, reporter: Reporter) -> dict[str, list[str]
                 pass
             for sentence in write_seed_records(plan, client, new):
                 reporter.note(sentence)
-        return removed | ({"schema": schemas} if schemas else {})
+        return removed | ({"schema": subjects} if subjects else {})
 
 
 def _connected_programs(plan: LabPlan) -> str:
@@ -294,8 +296,7 @@ def _load_export(path: Path, lab: ExistingLab, store: LabStore, log: RunLog) -> 
     """Give a new lab the data of an export, and return its record."""
     write_rendered_files(lab)  # containers are created from them
     with work_folder(store.root, "import") as folder:
-        saved = unpack_export(path, folder)
-        require_fitting(saved, lab.plan)
+        saved = unpack_export(path, folder, lab.plan)
         load_lab(saved, lab.plan, lab.runtime)
     log.note(f"{saved.bytes // 2**20} MiB of data from {path}, of the lab {saved.name} ({saved.created_at})")
     return store.save(replace(lab.record, identity=replace(lab.record.identity, kafka_version=saved.kafka_version)))

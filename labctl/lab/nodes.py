@@ -22,7 +22,7 @@ from labctl.lab.ended_brokers import unregister_ended_brokers
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, open_lab
 from labctl.plan.model import BROKER, LabPlan, NodePlan
 from labctl.runtime.base import FROZEN, ISOLATED, NodeState, Progress, Runtime
-from labctl.state.store import STOPPED, LabStore
+from labctl.state.store import RESTORING, STOPPED, LabStore
 from labctl.system.waiting import Deadline, NotReady
 
 # a broker's session ends after 9 s (broker.session.timeout.ms), where the controllers first elect a leader, later
@@ -85,8 +85,8 @@ def change_node(name: str, action: str, node: str, store: LabStore, progress: Pr
         verb = NODE_ACTIONS[action]
         states = lab.runtime.nodes()
         before, state = view_of(lab.plan, states), _state(states, node)
-        if lab.record.phase == STOPPED and verb.from_states == {NOT_RUNNING}:
-            raise LabStopped(f"the lab {name} is stopped", "labctl up starts it, with all its nodes")
+        if lab.record.phase in {STOPPED, RESTORING} and verb.from_states == {NOT_RUNNING}:
+            raise LabStopped(f"the lab {name} is {lab.record.phase}", "labctl up starts it, with all its nodes")
         if state not in verb.from_states:
             return NodeChange(name, planned, action, False, None, f"it is {state}", tuple(states), before, before)
         if not verb.ends:

@@ -26,6 +26,7 @@ from labctl.versions import version_tuple
 
 FORMAT = 1
 DOCUMENT, DATA = "lab.json", "data"
+DELETED = "*-delete"  # folders that Kafka deletes a minute later
 WORKERS = 4
 OTHER_SPACE = "free some space, or fix the folder"
 CLUSTER_ID, IDS = "cluster.id=", "meta.properties"  # of the storage of a node
@@ -52,26 +53,33 @@ class SavedLab:
 def save_lab(lab: ExistingLab, into: Path, created_at: str) -> SavedLab:
     """Copy the data of a lab, none of whose nodes runs, into the folder `into`, and return it.
 
-    Raises HostError where a file can't be written, RuntimeFailed; SpecError where the runtime can't copy data.
+    What topics that Kafka is deleting still have is left out. Raises HostError where a file can't be written,
+    RuntimeFailed; SpecError where the runtime can't copy data. Nothing is left in `into` then.
     """
     plan = lab.plan
-    with file_errors(into, OTHER_SPACE):
+    try:
+        with file_errors(into, OTHER_SPACE):
+            shutil.rmtree(into, ignore_errors=True)
+            (into / DATA).mkdir(parents=True)
+            for name in plan.part_names:
+                lab.runtime.save_data(name, into / DATA / name)
+                for deleted in (into / DATA / name).glob(DELETED):
+                    shutil.rmtree(deleted)
+            document = {
+                "format": FORMAT,
+                "labctl": __version__,
+                "lab": plan.name,
+                "kafka_version": lab.record.identity.kafka_version or plan.kafka_version,
+                "runtime": plan.runtime.name,
+                "created_at": created_at,
+                "spec": lab.record.spec,
+                "files": {name: _checksums(into / DATA / name) for name in plan.part_names},
+            }
+            (into / DOCUMENT).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        return read_saved(into)
+    except BaseException:
         shutil.rmtree(into, ignore_errors=True)
-        (into / DATA).mkdir(parents=True)
-        run_all([partial(lab.runtime.save_data, name, into / DATA / name) for name in plan.part_names], WORKERS)
-        files = {name: _checksums(into / DATA / name) for name in plan.part_names}
-        document = {
-            "format": FORMAT,
-            "labctl": __version__,
-            "lab": plan.name,
-            "kafka_version": lab.record.identity.kafka_version or plan.kafka_version,
-            "runtime": plan.runtime.name,
-            "created_at": created_at,
-            "spec": lab.record.spec,
-            "files": files,
-        }
-        (into / DOCUMENT).write_text(json.dumps(document, indent=1), encoding="utf-8")
-    return read_saved(into)
+        raise
 
 
 def parse_saved(text: str | bytes, folder: Path) -> SavedLab:
@@ -82,13 +90,14 @@ def parse_saved(text: str | bytes, folder: Path) -> SavedLab:
         if number != FORMAT:
             problem = f"{folder}: labctl {document.get('labctl', '')} wrote it, in format {number}"
             raise SpecError([f"{problem}; this labctl reads format {FORMAT}"], "use that version of labctl")
+        version_tuple(document["kafka_version"])  # it is compared later
         files = {
             name: {path: (str(digest), int(size)) for path, (digest, size) in found.items()}
             for name, found in document["files"].items()
         }
         texts = {key: str(document[key]) for key in ("kafka_version", "runtime", "created_at")}
         return SavedLab(folder, str(document["lab"]), spec=document["spec"], files=files, **texts)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise SpecError([f"{folder}: it has no lab that labctl saved: {error}"]) from None
 
 
@@ -119,10 +128,11 @@ def require_fitting(saved: SavedLab, plan: LabPlan) -> None:
     if version_tuple(plan.kafka_version)[:2] < version_tuple(saved.kafka_version)[:2]:
         what = f"Kafka {saved.kafka_version} wrote the data, and Kafka {plan.kafka_version} can't read them"
         raise SpecError([f"the saved lab {saved.name}: {what}"], f"--kafka {saved.kafka_version}, or a newer one")
-    nodes = [name for name in saved.files if name in plan.node_names]
-    if sorted(nodes) != sorted(plan.node_names):
-        had, wanted = ", ".join(saved.files), ", ".join(plan.node_names)
-        raise SpecError([f"the saved lab {saved.name} has the data of {had}, and this lab has the nodes {wanted}"])
+    if sorted(saved.files) != sorted(plan.part_names):
+        had, wanted = ", ".join(saved.files), ", ".join(plan.part_names)
+        raise SpecError([f"the saved lab {saved.name} has the data of {had}, and this lab has {wanted}"])
+    if missing := [name for name in plan.node_names if IDS not in saved.files[name]]:
+        raise SpecError([f"the saved lab {saved.name} has no {IDS} of {missing[0]}"])
 
 
 def load_lab(saved: SavedLab, plan: LabPlan, runtime: Runtime) -> None:
@@ -133,15 +143,15 @@ def load_lab(saved: SavedLab, plan: LabPlan, runtime: Runtime) -> None:
     with file_errors(saved.folder, OTHER_SPACE):
         for name in plan.node_names:
             _set_cluster_id(saved.folder / DATA / name / IDS, plan.cluster_id)
-    parts = [name for name in plan.part_names if name in saved.files]
-    run_all([partial(runtime.load_data, name, saved.folder / DATA / name) for name in parts], WORKERS)
+    for name in plan.part_names:
+        runtime.load_data(name, saved.folder / DATA / name)
 
 
 def _set_cluster_id(path: Path, cluster_id: str) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     changed = [f"{CLUSTER_ID}{cluster_id}" if line.startswith(CLUSTER_ID) else line for line in lines]
     if changed != lines:
-        path.write_text("".join(f"{line}\n" for line in changed), encoding="utf-8")
+        path.write_text("".join(f"{line}\n" for line in changed), encoding="utf-8", errors="surrogateescape")
 
 
 def _checksums(folder: Path) -> dict[str, tuple[str, int]]:

@@ -83,18 +83,22 @@ def service_state(runtime: Runtime, service: ServicePlan) -> NodeState:
 
 
 @contextlib.contextmanager
-def emptied_services(lab: ExistingLab, deadline: Deadline) -> Iterator[list[str]]:
-    """Empty the services of a lab whose Kafka is emptied in the block; yield the subjects that were deleted.
+def emptied_services(lab: ExistingLab, deadline: Deadline, subjects: list[str]) -> Iterator[None]:
+    """Empty the services of a lab whose Kafka is emptied in the block; `subjects` gets those that were deleted.
 
-    Kafka Connect does not run in the block: it has its connectors in topics. Raises ServiceFailed, LabError.
+    Kafka Connect does not run in the block: it has its connectors in topics. It runs afterwards, also where the block
+    fails; then no subject is deleted. Raises ServiceFailed, LabError.
     """
     registry, worker = lab.plan.service("schema_registry"), lab.plan.service("connect")
-    subjects = delete_subjects(registry) if registry else []
     if worker:
         lab.runtime.stop([worker.name])
-    yield subjects
-    if worker:
-        lab.runtime.up([worker.name])
+    try:
+        yield
+        if registry:
+            subjects += delete_subjects(registry)
+    finally:
+        if worker:
+            lab.runtime.up([worker.name])
     for _layer in wait_for_services(lab.plan, lab.runtime, deadline):
         pass
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labctl.errors import LabStopped, SpecError
+from labctl.errors import HostError, LabStopped, SpecError
 from labctl.lab.existing import LOCK_SECONDS, ExistingLab, open_lab
 from labctl.lab.reporter import Reporter
 from labctl.lab.saved_lab import (
@@ -20,12 +21,13 @@ from labctl.lab.saved_lab import (
 )
 from labctl.proxy.process import stop_proxy
 from labctl.spec.formats import lab_name
-from labctl.state.store import RESTORING, STOPPED, LabStore
+from labctl.state.store import KEPT, RESTORING, STARTING, STOPPED, LabStore
 from labctl.system.files import file_errors
 from labctl.webui.page.process import stop_page
 
 FOLDER = "snapshots"  # in the lab's state folder
 UNFINISHED = ".partial"
+BROKEN = {STARTING, KEPT, RESTORING}  # phases of a lab whose data may be incomplete
 
 
 def checked_name(name: str) -> str:
@@ -44,6 +46,7 @@ def save_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter)
     """
     with store.locked(lab_name, doing="snapshot save", seconds=LOCK_SECONDS, note=reporter.note):
         lab = open_lab(lab_name, store, reporter)
+        _sweep(lab)
         folder = _folder(lab) / checked_name(name)
         if folder.exists():
             raise SpecError(
@@ -61,6 +64,11 @@ def save_stopped(lab: ExistingLab, into: Path, store: LabStore) -> tuple[SavedLa
 
     Raises HostError, RuntimeFailed, SpecError; LabStopped where a node did not stop.
     """
+    if lab.record.phase in BROKEN:
+        raise HostError(
+            f"the lab {lab.plan.name} is {lab.record.phase}: its data are not complete",
+            "labctl snapshot restore NAME, or labctl up, or labctl down",
+        )
     was_running = lab.state() != "stopped"
     _stop(lab, store)
     return save_lab(lab, into, datetime.now(UTC).isoformat(timespec="seconds")), was_running
@@ -78,37 +86,63 @@ def restore_snapshot(lab_name: str, name: str, store: LabStore, reporter: Report
         saved = _read(lab, name)
         require_fitting(saved, lab.plan)
         require_complete(saved)
+        lab.runtime.prepare()  # it refuses containers and volumes of somebody else, too
         _stop(lab, store)
         record = store.set_phase(lab.record, RESTORING)
         load_lab(saved, lab.plan, lab.runtime)
-        store.set_phase(record, STOPPED)
+        identity = replace(record.identity, kafka_version=saved.kafka_version)
+        store.save(replace(record, phase=STOPPED, identity=identity))
         return saved
 
 
 def list_snapshots(lab_name: str, store: LabStore, reporter: Reporter) -> list[SavedLab]:
     """Return the snapshots of a lab, oldest first. Raises LabError as `open_lab`, SpecError."""
     folder = _folder(open_lab(lab_name, store, reporter))
-    found = [path for path in folder.glob("*") if path.suffix != UNFINISHED] if folder.is_dir() else []
-    return sorted(map(read_saved, found), key=lambda saved: saved.created_at)
+    found = []
+    for path in _saved_folders(folder):
+        try:
+            found.append(read_saved(path))
+        except SpecError as error:
+            reporter.note(error.message)
+    return sorted(found, key=lambda saved: saved.created_at)
 
 
 def delete_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter) -> None:
     """Delete a snapshot. Raises SpecError where there is none of this name, HostError."""
     with store.locked(lab_name, doing="snapshot delete", seconds=LOCK_SECONDS, note=reporter.note):
-        saved = _read(open_lab(lab_name, store, reporter), name)
-        with file_errors(saved.folder, OTHER_SPACE):
-            shutil.rmtree(saved.folder)
+        lab = open_lab(lab_name, store, reporter)
+        folder = _existing(lab, name)
+        with file_errors(folder, OTHER_SPACE):
+            doomed = folder.replace(
+                folder.with_name(folder.name + UNFINISHED)
+            )  # a killed deletion leaves no half of it
+            shutil.rmtree(doomed)
+        _sweep(lab)
+
+
+def _saved_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_dir() and path.suffix != UNFINISHED)
+
+
+def _sweep(lab: ExistingLab) -> None:
+    """Remove what killed commands left: the caller holds the lab."""
+    for path in _folder(lab).glob(f"*{UNFINISHED}"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _read(lab: ExistingLab, name: str) -> SavedLab:
+    return read_saved(_existing(lab, name))
+
+
+def _existing(lab: ExistingLab, name: str) -> Path:
     folder = _folder(lab) / checked_name(name)
     if not folder.is_dir():
-        names = sorted(path.name for path in _folder(lab).glob("*") if path.suffix != UNFINISHED)
+        names = [path.name for path in _saved_folders(_folder(lab))]
         raise SpecError(
             [f"the lab {lab.plan.name} has no snapshot {name}; it has {', '.join(names) or 'none'}"],
             "labctl snapshot save NAME creates one",
         )
-    return read_saved(folder)
+    return folder
 
 
 def _folder(lab: ExistingLab) -> Path:
@@ -121,5 +155,5 @@ def _stop(lab: ExistingLab, store: LabStore) -> None:
     lab.runtime.stop()
     if lab.state() != "stopped":
         raise LabStopped(f"a node of the lab {lab.plan.name} did not stop", "run the command again")
-    if lab.record.phase != RESTORING:
+    if lab.record.phase not in BROKEN:
         store.set_phase(lab.record, STOPPED)

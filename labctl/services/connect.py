@@ -6,6 +6,7 @@ from labctl.plan.model import LabPlan, ServicePlan
 
 MAIN_CLASS = "org.apache.kafka.connect.cli.ConnectDistributed"
 READY = "/connectors"  # below its address; it responds when the worker has joined its group
+CONFIG_TOPIC = "connect-configs"  # in which the worker keeps its connectors
 USER = "labctl"  # who logs in where a login is required
 # the name of its entry in a file of JAAS is fixed: org.apache.kafka.connect.rest.basic.auth.extension
 LOGIN_FILE = """\
@@ -33,7 +34,7 @@ def worker_settings(
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
         "value.converter.schemas.enable": "false",
-        "config.storage.topic": "connect-configs",
+        "config.storage.topic": CONFIG_TOPIC,
         "config.storage.replication.factor": replication_factor,
         "offset.storage.topic": "connect-offsets",
         "offset.storage.partitions": "1",

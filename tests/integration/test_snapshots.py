@@ -136,11 +136,15 @@ def test_a_lab_moves_between_runtimes(engine_labctl):
 
     requests.post(versions(), json={"schema": json.dumps(SCHEMA)}, timeout=30).raise_for_status()
     labctl.run("export", "first.tgz", check=True)
-    labctl.run("up", "--from", "first.tgz", "--name", "second", "--runtime", "compose", check=True, timeout=390)
+    labctl.run(
+        "up", "--from", "first.tgz", "--trust", "--name", "second", "--runtime", "compose", check=True, timeout=390
+    )
     assert contents(labctl, "--name", "second") == before
     assert requests.get(versions("--name", "second"), timeout=30).json() == [1]
     labctl.run("export", "second.tgz", "--name", "second", check=True)
-    labctl.run("up", "--from", "second.tgz", "--name", "third", "--runtime", "local", check=True, timeout=390)
+    labctl.run(
+        "up", "--from", "second.tgz", "--trust", "--name", "third", "--runtime", "local", check=True, timeout=390
+    )
     assert contents(labctl, "--name", "third") == before
     assert requests.get(versions("--name", "third"), timeout=30).json() == [1]
     labctl.run("snapshot", "save", "one", "--name", "second", check=True)

@@ -27,6 +27,7 @@ from labctl.runtime.docker.foreign import refuse_foreign_users, refuse_foreign_v
 from labctl.runtime.docker.node_container import CLUSTER_LABEL
 from labctl.runtime.docker.unrecorded import LABELS, removal_commands
 from labctl.service_kinds import SERVICES
+from labctl.system.archives import owned_by
 from labctl.system.files import file_errors
 from labctl.system.host import require_engine_memory
 from labctl.system.parallel import run_all, run_pair
@@ -155,15 +156,15 @@ class ComposeRuntime:
 
     def load_data(self, name: str, source: Path) -> None:
         """Create the container and the volume of a node or service again, and copy the folder into the volume."""
-        self.remove([name])
-        self._engine.compose_create(self._file, [name])
-        folder = PurePosixPath(self._data_folder(name))
+        container, folder = self._container(name), PurePosixPath(self._data_folder(name))
         user = NODE_USER if name in self._plan.node_names else SERVICE_USER
-        with tempfile.TemporaryFile() as packed:
+        with file_errors(source.parent, OTHER_SPACE), tempfile.TemporaryFile(dir=source.parent) as packed:
             with tarfile.open(fileobj=packed, mode="w") as file:
-                file.add(source, folder.name, filter=partial(_owned, user))
+                file.add(source, folder.name, filter=partial(owned_by, user))
             packed.seek(0)
-            self._engine.copy_into(self._container(name), str(folder.parent), packed)
+            self.remove([name])  # not before: what can't be packed would be lost
+            self._engine.compose_create(self._file, [name])
+            self._engine.copy_into(container, str(folder.parent), packed)
 
     def down(self) -> list[str]:
         """Remove containers, volumes and network at once, and return what was removed.
@@ -342,10 +343,3 @@ class ComposeRuntime:
 
     def _container(self, node: str) -> str:
         return self._containers[self._plan.require_part(node)]
-
-
-def _owned(user: int, entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """An entry of an archive that belongs to a user of a container."""
-    entry.uid = entry.gid = user
-    entry.uname = entry.gname = ""
-    return entry

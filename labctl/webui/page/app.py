@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -21,9 +21,10 @@ from starlette.routing import Route
 
 from labctl import report
 from labctl.errors import HostError, KafkaFailed
-from labctl.kafka.client import KafkaClient, Record
+from labctl.kafka.client import KafkaClient, Oversized, Record
 from labctl.kafka.late_quorum import read_quorum
 from labctl.plan.model import LabPlan
+from labctl.plan.sizes import MEBIBYTE
 from labctl.records.json_lines import format_record
 from labctl.records.record import RecordData
 from labctl.rendering.templates import render_template, templates_folder
@@ -60,7 +61,9 @@ from labctl.webui.page.view_models import (
 )
 
 HOSTS = ["localhost", "127.0.0.1"]
+T = TypeVar("T")
 MOST_PARTITIONS = 1000
+LARGEST_DOWNLOAD = 20 * MEBIBYTE  # bytes
 MOST_PAGES = 100_000
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
@@ -129,13 +132,13 @@ class Page:
         query = read_query(request, len(partitions))
         numbers = readable(partitions, kafka.brokers)
         ranges = kafka.client.offset_ranges({name: numbers})[name]
-        records, count_text, complete = self._records(kafka.client, name, ranges, query)
+        records, count_text, complete = self._records(kafka.client, name, ranges, query, lambda _record, shown: shown)
         return self.shown(
             "topic",
             name=name,
             partitions=partitions,
             ranges=ranges,
-            records=[record for record, _raw in records],
+            records=records,
             count_text=count_text,
             complete=complete,
             places=PLACES,
@@ -155,29 +158,48 @@ class Page:
             raise HTTPException(404, f"there is no topic {name}")
         query = read_query(request, len(partitions))
         ranges = kafka.client.offset_ranges({name: readable(partitions, kafka.brokers)})[name]
-        records, _count, _complete = self._records(kafka.client, name, ranges, query)
-        lines = [
-            format_record(RecordData(raw.value, raw.key, (), raw.timestamp, raw.partition)) for _shown, raw in records
-        ]
+        size = 0
+
+        def as_line(record: Record, _shown: ShownRecord) -> str:
+            nonlocal size
+            if isinstance(record.key, Oversized) or isinstance(record.value, Oversized):
+                raise HTTPException(503, f"the record at offset {record.offset} is too large: labctl dump {name}")
+            line = format_record(RecordData(record.value, record.key, (), record.timestamp, record.partition))
+            size += len(line)
+            if size > LARGEST_DOWNLOAD:
+                raise HTTPException(503, f"more than {LARGEST_DOWNLOAD // MEBIBYTE} MiB: labctl dump {name}")
+            return line
+
+        lines, _count, complete = self._records(kafka.client, name, ranges, query, as_line)
+        if not complete:
+            raise HTTPException(503, f"not all records could be read in time: fewer, or labctl dump {name}")
         headers = HEADERS | {"Content-Disposition": f'attachment; filename="{name}.jsonl"'}
         return Response("".join(f"{line}\n" for line in lines), 200, headers, "application/jsonl")
 
     def _records(
-        self, client: KafkaClient, name: str, ranges: Mapping[int, tuple[int, int]], query: RecordQuery
-    ) -> tuple[list[tuple[ShownRecord, Record]], str, bool]:
-        """The records of a query as the page shows them, how many of how many, and whether all could be read."""
+        self,
+        client: KafkaClient,
+        name: str,
+        ranges: Mapping[int, tuple[int, int]],
+        query: RecordQuery,
+        view: Callable[[Record, ShownRecord], T],
+    ) -> tuple[list[T], str, bool]:
+        """What `view` makes of the records of a query, how many of how many, and whether all could be read."""
         wanted = {number: ranges[number] for number in ranges if query.partition in {None, number}}
         if query.start == "time":
             starts = client.offsets_at(name, list(wanted), query.time)
             ends = {number: end for number, (_first, end) in wanted.items()}
             wanted = {number: (ends[number] if at is None else at, ends[number]) for number, at in starts.items()}
         newest = query.start == "newest"
-
-        def view(record: Record) -> tuple[ShownRecord, Record]:
-            return shown_record(record, self.decoder.decode), record
-
+        decode = self.decoder.decode
         if query.wanted is None:
-            records, complete = client.browse(name, wanted, offset=query.first, limit=query.count, view=view)
+            records, complete = client.browse(
+                name,
+                wanted,
+                offset=query.first,
+                limit=query.count,
+                view=lambda record: view(record, shown_record(record, decode)),
+            )
             total = sum(end - first for first, end in ranges.values())
             return records[::-1] if newest else records, _count_text(len(records), total, complete=complete), complete
         try:
@@ -185,17 +207,17 @@ class Page:
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
 
-        def matching(record: Record) -> tuple[ShownRecord, Record] | None:
-            shown = view(record)
-            return (
-                shown if matches(full_text(record.key, shown[0].key), full_text(record.value, shown[0].value)) else None
-            )
+        def matching(record: Record) -> T | None:
+            shown = shown_record(record, decode)
+            texts = full_text(record.key, shown.key), full_text(record.value, shown.value)
+            return view(record, shown) if matches(*texts) else None
 
         if query.start == "offset":
             wanted = {number: (max(first, query.offset), end) for number, (first, end) in wanted.items()}
         found = search(client, name, wanted, newest=newest, count=query.count, view=matching)
         where = "all" if found.complete else f"{found.examined:,} of {found.total:,}"
-        return found.records, f"{len(found.records):,} found, {where} records examined", True
+        full = len(found.records) == query.count
+        return found.records, f"{len(found.records):,} found, {where} records examined", found.complete or full
 
     def groups(self, _request: Request) -> Response:
         """Return the page with consumer groups and their lag. Raises KafkaFailed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PLACES = {"any": "key or value", "key": "key", "value": "value", "path": "JSON path"}
+FUNCTIONS = ("match(", "search(", "=~")  # of regular expressions, which may take for ever
 JSONPATH = "a JSON path (RFC 9535) is like $.orderid, or $.customer.name = Ada"
 
 
@@ -35,11 +36,20 @@ class RecordFilter:
     def _by_path(self) -> Callable[[str, str], bool]:
         import jsonpath
 
-        path, has_value, wanted = (part.strip() for part in self.text.partition("="))
+        text = self.text if self.text.startswith("$") else f"$.{self.text}"
+        if any(name in text for name in FUNCTIONS) or text.count("..") > 1:
+            raise ValueError(f"regular expressions, and more than one .., take too long here; {JSONPATH}")
+        path, has_value, wanted = text, "", ""
         try:
-            query = jsonpath.compile(path if path.startswith("$") else f"$.{path}")
-        except jsonpath.JSONPathError as error:
-            raise ValueError(f"{error}; {JSONPATH}") from None
+            query = jsonpath.compile(path)
+        except jsonpath.JSONPathError as first:  # it may have ` = ` and what is there
+            path, has_value, wanted = (part.strip() for part in text.rpartition("="))
+            if not has_value:
+                raise ValueError(f"{first}; {JSONPATH}") from None
+            try:
+                query = jsonpath.compile(path)
+            except jsonpath.JSONPathError as error:
+                raise ValueError(f"{error}; {JSONPATH}") from None
 
         def matches(_key: str, value: str) -> bool:
             try:

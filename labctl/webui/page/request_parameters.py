@@ -66,9 +66,12 @@ def _milliseconds(text: str) -> int:
     """A time of a form in milliseconds since 1970; UTC, as the page shows times. Raises HTTPException."""
     try:
         moment = datetime.fromisoformat(text)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        found = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise HTTPException(400, "a time is like 2026-11-28 12:00, in UTC") from None
+        found = -1
+    if found < 0:
+        raise HTTPException(400, "a time is like 2026-11-28 12:00, in UTC, and not before 1970")
+    return found
 
 
 def read_written(request: Request) -> tuple[int, int] | None:

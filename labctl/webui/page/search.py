@@ -30,6 +30,10 @@ class Found(Generic[T]):
         return self.examined >= self.total
 
 
+class _TooLate(Exception):
+    """The time of a search has passed."""
+
+
 def search(
     client: KafkaClient,
     topic: str,
@@ -57,11 +61,16 @@ def search(
 
         def inside(record: Record, window: Ranges = window) -> T | None:
             first, end = window[record.partition]
+            if time.monotonic() > give_up:
+                raise _TooLate
             return view(record) if first <= record.offset < end else None
 
-        viewed, complete = client.browse(topic, window, offset=0, limit=STEP * len(left), view=inside)
+        try:
+            viewed, complete = client.browse(topic, window, offset=0, limit=STEP * len(left), view=inside)
+        except _TooLate:
+            break
         kept = [each for each in viewed if each is not None]
-        found += kept[::-1] if newest else kept
+        found += (kept[::-1] if newest else kept)[: count - len(found)]
         if not complete:
             break
         examined += sum(end - first for first, end in window.values())
