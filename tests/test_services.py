@@ -112,7 +112,7 @@ def test_a_lab_without_services_has_none():
     assert a_plan("services: {connect: false}\n").services == ()
 
 
-# -- what clients are told -------------------------------------------------
+# -- what clients are given ------------------------------------------------
 
 
 def test_env_has_the_addresses_of_the_services():

@@ -9,7 +9,6 @@ from labctl.checks.base import CheckFailed, CheckPass, Skipped
 from labctl.checks.context import CheckContext, Unavailable
 from labctl.errors import ServiceFailed
 from labctl.kafka.librdkafka.schemas import AVRO, INCOMPATIBLE, JSON_SCHEMA, SchemaClient
-from labctl.plan.model import PAGE_ADDRESS
 
 ORDER = {"orderid": 1001, "amount": 599.99}
 FIELDS = [{"name": "orderid", "type": "long"}, {"name": "amount", "type": "double"}]
@@ -38,8 +37,7 @@ def schemas(context: CheckContext) -> CheckPass:
     """
     if isinstance(context.registry, Unavailable):
         raise Skipped(context.registry.reason)
-    # 127.0.0.1: another user's server may listen on the other addresses of the name localhost
-    client = SchemaClient(context.registry.replace("//localhost:", f"//{PAGE_ADDRESS}:", 1))
+    client = SchemaClient(context.registry)
     topic = context.topic("schemas")
     names = {kind: f"{topic}-{kind.lower()}" for kind in LANGUAGES}  # a serializer's subject is NAME-value
     try:

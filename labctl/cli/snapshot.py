@@ -37,7 +37,7 @@ def save(console: Console, file: Path | None, name: str | None, snapshot: str) -
 
     lab = lab_name(file, name)
     with _running_again(lab, console):
-        saved, _was_running = save_snapshot(lab, snapshot, lab_store(), console)
+        saved = save_snapshot(lab, snapshot, lab_store(), console)
         console.line(f"saved {_described(saved)} as {snapshot}")
 
 
@@ -101,7 +101,7 @@ def export(console: Console, file: Path | None, name: str | None, output: Path) 
 
     lab = lab_name(file, name)
     with _running_again(lab, console):
-        saved, _was_running = export_lab(lab, output, lab_store(), console)
+        saved = export_lab(lab, output, lab_store(), console)
         console.line(f"wrote {_described(saved)} to {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -30,6 +30,7 @@ from labctl.lab.services import service_state
 from labctl.lab.snapshots import save_stopped
 from labctl.plan.model import LabPlan, ServicePlan
 from labctl.services import connect as connect_settings
+from labctl.spec.formats import MAVEN
 from labctl.spec.model import LabSpec, default_spec
 from labctl.state.store import LabStore
 from labctl.state.work_folders import work_folder
@@ -39,11 +40,10 @@ from labctl.system.files import file_errors, writing_file
 QUICK = 1  # level of gzip: Kafka's batches are compressed by their producers, and the rest is mostly zeros
 LARGEST_DOCUMENT = 50_000_000  # bytes
 NO_EXPORT = "no lab that `labctl export` wrote"
-MAVEN = "maven:"
 
 
-def export_lab(name: str, path: Path, store: LabStore, reporter: Reporter) -> tuple[SavedLab, bool]:
-    """Stop the lab, write all of it into the file `path`, and return it, and whether the lab was running.
+def export_lab(name: str, path: Path, store: LabStore, reporter: Reporter) -> SavedLab:
+    """Stop the lab, write all of it into the file `path`, and return it.
 
     The caller starts the lab again. Raises SpecError where the lab can't be one file; HostError where a file can't be
     written, RuntimeFailed, LabStopped where there is no such lab.
@@ -52,13 +52,13 @@ def export_lab(name: str, path: Path, store: LabStore, reporter: Reporter) -> tu
         lab = open_lab(name, store, reporter)
         _refuse_unportable(lab)
         with work_folder(store.root, "export") as folder, writing_file(path, "name another file") as file:
-            saved, was_running = save_stopped(lab, folder / "lab", store)
+            saved = save_stopped(lab, folder / "lab", store)
             _write_document(lab, saved)
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=QUICK) as archive:
                 nobody = partial(owned_by, 0)
                 archive.add(saved.folder / DOCUMENT, DOCUMENT, filter=nobody)  # first: it says what else there is
                 archive.add(saved.folder / DATA, DATA, filter=nobody)
-            return saved, was_running
+            return saved
 
 
 def _refuse_unportable(lab: ExistingLab) -> None:
@@ -79,9 +79,7 @@ def _refuse_unportable(lab: ExistingLab) -> None:
     local = [plugin for plugin in connect.plugins if not plugin.startswith(MAVEN)] if connect else []
     if local:
         problem = f"its plugin {local[0]} is a file of this machine"
-        raise SpecError(
-            [f"the lab {plan.name} can't be exported: {problem}"], "name it as maven:GROUP:ARTIFACT:VERSION"
-        )
+        raise _refusal(plan.name, problem, "name it as maven:GROUP:ARTIFACT:VERSION")
 
 
 def _refusal(lab: str, problem: str, hint: str) -> SpecError:

@@ -67,6 +67,7 @@ from labctl.runtime.selection import choose, choose_ui
 from labctl.spec.model import LabSpec
 from labctl.state.store import (
     CHANGING,
+    INCOMPLETE,
     KEPT,
     RESTORING,
     STARTING,
@@ -122,7 +123,7 @@ def stop(name: str, store: LabStore, reporter: Reporter) -> bool:
         stop_page(lab.plan)
         stop_proxy(lab.plan)
         lab.runtime.stop()
-        if lab.record.phase not in {STARTING, KEPT, RESTORING}:  # the data of these may be incomplete
+        if lab.record.phase not in INCOMPLETE:
             store.set_phase(lab.record, STOPPED)
         return True
 

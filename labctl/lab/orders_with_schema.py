@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from labctl.errors import LabStopped
 from labctl.kafka.librdkafka.schemas import SchemaClient
-from labctl.plan.model import PAGE_ADDRESS, LabPlan
+from labctl.plan.model import LabPlan
 from labctl.records.order_schemas import ORDER_SCHEMAS
 from labctl.records.orders import orders
 from labctl.records.record import RecordData
@@ -26,6 +26,6 @@ def orders_with_schema(plan: LabPlan, topic: str, language: str) -> Iterator[Rec
             "set services: {schema_registry: true} in lab.yaml, then labctl stop and labctl up",
         )
     kind, schema = ORDER_SCHEMAS[language]
-    client = SchemaClient(registry.url.replace("//localhost:", f"//{PAGE_ADDRESS}:", 1))
+    client = SchemaClient(registry.url)
     serialize = client.serializer(topic, kind, schema)
     return (order._replace(value=serialize(json.loads(order.value or b"{}"))) for order in orders())

@@ -21,13 +21,12 @@ from labctl.lab.saved_lab import (
 )
 from labctl.proxy.process import stop_proxy
 from labctl.spec.formats import lab_name
-from labctl.state.store import KEPT, RESTORING, STARTING, STOPPED, LabStore
+from labctl.state.store import INCOMPLETE, RESTORING, STOPPED, LabStore
 from labctl.system.files import file_errors
 from labctl.webui.page.process import stop_page
 
 FOLDER = "snapshots"  # in the lab's state folder
 UNFINISHED = ".partial"
-BROKEN = {STARTING, KEPT, RESTORING}  # phases of a lab whose data may be incomplete
 
 
 def checked_name(name: str) -> str:
@@ -38,8 +37,8 @@ def checked_name(name: str) -> str:
         raise SpecError([f"{name}: a snapshot's name is 1 to 40 letters, digits and -"]) from None
 
 
-def save_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter) -> tuple[SavedLab, bool]:
-    """Stop the lab, and keep its data as the snapshot `name`; return it, and whether the lab was running.
+def save_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter) -> SavedLab:
+    """Stop the lab, and keep its data as the snapshot `name`; return it.
 
     The caller starts the lab again. Raises SpecError where there is a snapshot of this name; HostError, for example
     where another labctl holds the lab; RuntimeFailed; LabStopped where there is no such lab.
@@ -53,25 +52,24 @@ def save_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter)
                 [f"the lab {lab_name} has a snapshot {name} already"],
                 f"choose another name, or delete it: labctl snapshot delete {name}",
             )
-        saved, was_running = save_stopped(lab, folder.with_name(folder.name + UNFINISHED), store)
+        saved = save_stopped(lab, folder.with_name(folder.name + UNFINISHED), store)
         with file_errors(folder, OTHER_SPACE):
             saved.folder.replace(folder)
-        return read_saved(folder), was_running
+        return read_saved(folder)
 
 
-def save_stopped(lab: ExistingLab, into: Path, store: LabStore) -> tuple[SavedLab, bool]:
-    """Stop a lab that the caller holds, copy it into a folder, and return it, and whether the lab was running.
+def save_stopped(lab: ExistingLab, into: Path, store: LabStore) -> SavedLab:
+    """Stop a lab that the caller holds, copy it into a folder, and return it.
 
     Raises HostError, RuntimeFailed, SpecError; LabStopped where a node did not stop.
     """
-    if lab.record.phase in BROKEN:
+    if lab.record.phase in INCOMPLETE:
         raise HostError(
             f"the lab {lab.plan.name} is {lab.record.phase}: its data are not complete",
             "labctl snapshot restore NAME, or labctl up, or labctl down",
         )
-    was_running = lab.state() != "stopped"
     _stop(lab, store)
-    return save_lab(lab, into, datetime.now(UTC).isoformat(timespec="seconds")), was_running
+    return save_lab(lab, into, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def restore_snapshot(lab_name: str, name: str, store: LabStore, reporter: Reporter) -> SavedLab:
@@ -155,5 +153,5 @@ def _stop(lab: ExistingLab, store: LabStore) -> None:
     lab.runtime.stop()
     if lab.state() != "stopped":
         raise LabStopped(f"a node of the lab {lab.plan.name} did not stop", "run the command again")
-    if lab.record.phase not in BROKEN:
+    if lab.record.phase not in INCOMPLETE:
         store.set_phase(lab.record, STOPPED)

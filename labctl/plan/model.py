@@ -14,7 +14,7 @@ from labctl.security_profiles import SecurityProfile
 from labctl.service_kinds import SERVICES
 
 BROKER, CONTROLLER = "broker", "controller"  # process.roles
-PAGE_ADDRESS = "127.0.0.1"  # where the web page listens
+PAGE_ADDRESS = "127.0.0.1"  # where the web page and the services listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +422,11 @@ def host_ports(bind: str, external: Sequence[int], page: int | None, services: M
         name = SERVICES[kind].title
         ports.append(HostPort(PAGE_ADDRESS, number, f"services.{kind}.port", f"port {number} of {name}"))
     return ports
+
+
+def loopback_url(url: str) -> str:
+    """Return a URL of this machine with the address for its host: others may own the other addresses of localhost."""
+    return url.replace("//localhost:", f"//{PAGE_ADDRESS}:", 1)
 
 
 def own_address(bind: str) -> str:

@@ -13,9 +13,9 @@ from labctl.runtime.base import Progress
 from labctl.runtime.jvm.cache import cache_root
 from labctl.runtime.jvm.download import find_archive
 from labctl.runtime.jvm.unpacked import ensure_unpacked
+from labctl.spec.formats import MAVEN
 from labctl.system.files import file_errors
 
-MAVEN = "maven:"
 KINDS = (("plugin", "tar.gz"), ("plugin", "zip"), ("", "tar.gz"), ("", "zip"), ("", "jar"))  # (classifier, extension)
 REMEDY = "free some space or fix the folder, or name another state folder in XDG_STATE_HOME"
 DIGITS = 8  # of a checksum, in the name of a plugin's folder

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 from labctl.versions import OLDEST, version_tuple
 
+MAVEN = "maven:"  # before the coordinates of a plugin of Kafka Connect
+
 VOTERS = (1, 3, 5)
 
 
@@ -78,7 +80,7 @@ def user_name(value: str) -> str:
 
 def connect_plugin(value: str) -> str:
     """Return a plugin of Kafka Connect: the coordinates of Maven, or the name of a file. Raises ValueError."""
-    return maven_version(value) if value.startswith("maven:") else file_name(value)
+    return maven_version(value) if value.startswith(MAVEN) else file_name(value)
 
 
 def one_of(names: Sequence[str]) -> Callable[[str], str]:

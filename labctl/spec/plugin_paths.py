@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from labctl.spec.formats import MAVEN
 from labctl.spec.model import LabSpec
-
-MAVEN = "maven:"
 
 
 def with_plugin_paths(spec: LabSpec, folder: Path) -> LabSpec:

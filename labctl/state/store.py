@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STARTING, UP, CHANGING, STOPPED, KEPT = "starting", "up", "changing", "stopped", "kept"  # phases
 RESTORING = "restoring"  # a phase: a snapshot is put in place of the data
+INCOMPLETE = {STARTING, KEPT, RESTORING}  # phases of a lab whose data may be incomplete
 COPIES = "records"  # of the labs' records, outside their folders: somebody may remove one while its nodes run
 PORTS_LOCK = "machine:ports"  # no lab can have this name
 PORTS_SECONDS = 30

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labctl.errors import HostError
-from labctl.plan.model import PAGE_ADDRESS
+from labctl.plan.model import loopback_url
 
 SECONDS = 5
 LARGEST = 50_000_000  # bytes of a page
@@ -27,9 +27,7 @@ def _response(url: str, key: str | None, body: bytes | None) -> str:
     from urllib.request import ProxyHandler, Request, build_opener
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    # another user's server may listen on the other addresses of the name localhost
-    address = url.replace("//localhost:", f"//{PAGE_ADDRESS}:", 1)
-    request = Request(address, body, headers)  # noqa: S310 - an http:// of the plan
+    request = Request(loopback_url(url), body, headers)  # noqa: S310 - an http:// of the plan
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=SECONDS) as response:
             return str(response.read(LARGEST).decode(errors="replace"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from labctl.errors import ServiceFailed
 from labctl.kafka.librdkafka.library import load_library
-from labctl.plan.model import PAGE_ADDRESS
+from labctl.plan.model import PAGE_ADDRESS, loopback_url
 
 SECONDS = 10.0  # for a response
 AVRO, JSON_SCHEMA = "AVRO", "JSON"  # schema types, as the registry calls them
@@ -30,7 +30,7 @@ class SchemaClient:
         from confluent_kafka.schema_registry import SchemaRegistryClient
 
         with _without_proxy():  # the client reads it now
-            self._client = SchemaRegistryClient({"url": url, "timeout": SECONDS})
+            self._client = SchemaRegistryClient({"url": loopback_url(url), "timeout": SECONDS})
 
     def register(self, subject: str, kind: str, schema: Values) -> int:
         """Register a version of a subject's schema, and return the schema's id."""
